@@ -1,0 +1,52 @@
+//! Projections: the synapses from one region to another, as an entity.
+//!
+//! [`ProjectsFrom`] and [`ProjectsTo`] are Bevy relationships: a region lists its outgoing and incoming projections, and despawning a
+//! region despawns them. The synapses themselves live in the [`SynapseStore`](super::synapses::SynapseStore)s of the source region.
+
+use super::connect::Rule;
+use super::distribution::Distribution;
+use bevy::prelude::*;
+
+/// The source region of a projection.
+#[derive(Component, Clone, Debug)]
+#[relationship(relationship_target = Outgoing)]
+pub struct ProjectsFrom(pub Entity);
+
+/// The projections that leave a region.
+#[derive(Component, Clone, Debug)]
+#[relationship_target(relationship = ProjectsFrom, linked_spawn)]
+pub struct Outgoing(Vec<Entity>);
+
+/// The target region of a projection.
+#[derive(Component, Clone, Debug)]
+#[relationship(relationship_target = Incoming)]
+pub struct ProjectsTo(pub Entity);
+
+/// The projections that reach a region.
+#[derive(Component, Clone, Debug)]
+#[relationship_target(relationship = ProjectsTo, linked_spawn)]
+pub struct Incoming(Vec<Entity>);
+
+/// The recipe of a projection, kept for saving.
+#[derive(Component, Clone, Debug)]
+pub struct Connect {
+    /// The hash of the projection's name; part of every random number of the projection.
+    pub key: u64,
+    /// Who is joined to whom.
+    pub rule: Rule,
+    /// Weights, in the receptor's unit.
+    pub weight: Distribution,
+    /// Delays in ms.
+    pub delay_ms: Distribution,
+}
+
+/// What was built for a projection.
+#[derive(Component, Clone, Debug)]
+pub struct Synapses {
+    /// The number of synapses.
+    pub count: u64,
+    /// The entity with the [`SynapseStore`](super::synapses::SynapseStore) that holds them.
+    pub store: Entity,
+    /// The index of the target's receptor.
+    pub receptor: usize,
+}

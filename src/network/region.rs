@@ -1,0 +1,179 @@
+//! Regions: populations of neurons of one model, and the system that steps them.
+
+use super::propagate::InputSlots;
+use crate::neurons::{Derived, NeuronModel};
+use crate::sim::clock::Clock;
+use crate::sim::columns::{ColumnComponent, Drive, LANES};
+use crate::sim::kernel::{ChunkInput, Kernel, Parameters, Slot};
+use crate::sim::simd::SimdLevel;
+use crate::sim::workers::Workers;
+use bevy::prelude::*;
+
+/// The most receptors a model may have.
+pub const MAX_RECEPTORS: usize = 8;
+
+/// A population of neurons.
+#[derive(Component, Clone, Debug)]
+#[require(Spikes)]
+pub struct Region {
+    /// The hash of the region's name; part of every random number of the region.
+    pub key: u64,
+    /// Its place in the scene, from 0.
+    pub index: u32,
+    /// The number of neurons.
+    pub neurons: u32,
+}
+
+/// Where neurons are, in mm; one entry per neuron.
+#[derive(Component, Clone, Debug, Default)]
+pub struct Positions(pub Vec<[f32; 3]>);
+
+/// The spikes of the newest step.
+#[derive(Component, Clone, Debug, Default)]
+pub struct Spikes {
+    /// One bit per neuron, 64 to a word.
+    pub mask: Vec<u64>,
+    /// The neurons that spiked, ascending. Filled by `Propagate`.
+    pub list: Vec<u32>,
+}
+
+/// Where a region's synaptic input is summed.
+///
+/// Chunks of 64 neurons are dealt to the blocks of [`InputSlots`] in turn, so that every lane gets its share of every
+/// region. Within a block a chunk has 64 slots for each receptor that something reaches.
+#[derive(Component, Clone, Debug, Default)]
+pub struct InputMap {
+    /// The block of each chunk.
+    pub block: Vec<u16>,
+    /// The first slot of each chunk within its block.
+    pub base: Vec<u32>,
+    /// Per receptor of the model: the offset of its slots from the chunk's first, or `None` if nothing reaches it.
+    pub offset: Vec<Option<u32>>,
+    /// Per receptor: the weight that one unit of a slot stands for, in the receptor's unit.
+    pub quantum: Vec<f32>,
+}
+
+static NO_DRIVE: crate::sim::columns::Chunk<f32> = crate::sim::columns::Chunk([0.0; LANES]);
+
+struct Job<K: Kernel> {
+    pointers: K::Pointers,
+    parameters: *const Parameters<K>,
+    substeps: u32,
+    map: *const InputMap,
+    drive: *const f32,
+    mask: *mut u64,
+    neurons: u32,
+}
+
+/// The regions of one model, gathered for the lanes. Empty between steps.
+pub struct Jobs<K: Kernel>(Vec<Job<K>>);
+
+// SAFETY: the pointers are followed only inside `integrate`, while the queries they came from are borrowed.
+unsafe impl<K: Kernel> Send for Jobs<K> {}
+// SAFETY: as above; lanes write disjoint chunks.
+unsafe impl<K: Kernel> Sync for Jobs<K> {}
+
+impl<K: Kernel> Default for Jobs<K> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+/// Steps every region with model `M`: input and drive move the state columns, spikes set bits of the mask.
+pub fn integrate<M: NeuronModel>(
+    clock: Res<Clock>,
+    workers: Res<Workers>,
+    simd: Res<SimdLevel>,
+    mut slots: ResMut<InputSlots>,
+    mut regions: Query<(
+        &Region,
+        &InputMap,
+        &Derived<M>,
+        Option<&Drive>,
+        &mut Spikes,
+        <M::Kernel as Kernel>::Columns,
+    )>,
+    mut jobs: Local<Jobs<M::Kernel>>,
+) {
+    jobs.0.clear();
+    for (region, map, derived, drive, mut spikes, mut columns) in &mut regions {
+        jobs.0.push(Job {
+            pointers: <M::Kernel as Kernel>::pointers(&mut columns),
+            parameters: &derived.parameters,
+            substeps: derived.substeps,
+            map,
+            drive: drive.map_or(core::ptr::null(), |d| d.column().as_slice().as_ptr()),
+            mask: spikes.mask.as_mut_ptr(),
+            neurons: region.neurons,
+        });
+    }
+    let now = clock.step() as u32 as i32;
+    let (simd, step) = (*simd, clock.step());
+    let jobs = &*jobs;
+    match &mut *slots {
+        InputSlots::Narrow(slots) => {
+            let shares = slots.share(step);
+            workers.run(&|lane| step_lane::<M, i32>(jobs, &shares, simd, now, lane));
+        }
+        InputSlots::Wide(slots) => {
+            let shares = slots.share(step);
+            workers.run(&|lane| step_lane::<M, i64>(jobs, &shares, simd, now, lane));
+        }
+    }
+}
+
+fn step_lane<M: NeuronModel, T: Slot>(
+    jobs: &Jobs<M::Kernel>,
+    slots: &super::propagate::SharedSlots<'_, T>,
+    simd: SimdLevel,
+    now: i32,
+    lane: usize,
+) {
+    for job in &jobs.0 {
+        // SAFETY: the job's pointers are borrowed by `integrate` for the time of this call; a chunk belongs to one block
+        // and a block to one lane, so lanes touch disjoint chunks, masks and slots.
+        unsafe {
+            let map = &*job.map;
+            let parameters = &*job.parameters;
+            let chunks = map.block.len();
+            let mut receptors = [core::ptr::null_mut::<T>(); MAX_RECEPTORS];
+            let count = map.offset.len().min(MAX_RECEPTORS);
+            for chunk in 0..chunks {
+                let block = usize::from(map.block[chunk]);
+                if block % slots.lanes() != lane {
+                    continue;
+                }
+                let base = slots.block(block).add(map.base[chunk] as usize);
+                for (pointer, offset) in receptors.iter_mut().zip(&map.offset) {
+                    *pointer = offset.map_or(core::ptr::null_mut(), |o| base.add(o as usize));
+                }
+                let drive = if job.drive.is_null() {
+                    &NO_DRIVE.0
+                } else {
+                    &*job.drive.add(chunk * LANES).cast::<[f32; LANES]>()
+                };
+                let spiked = M::Kernel::step_chunk::<T>(
+                    simd,
+                    parameters,
+                    job.substeps,
+                    now,
+                    job.pointers,
+                    chunk,
+                    ChunkInput {
+                        drive,
+                        slots: &receptors[..count],
+                        quanta: &map.quantum,
+                    },
+                );
+                *job.mask.add(chunk) = spiked & valid_bits(job.neurons, chunk);
+            }
+        }
+    }
+}
+
+/// The bits of chunk `chunk` that belong to neurons rather than padding.
+#[inline]
+pub fn valid_bits(neurons: u32, chunk: usize) -> u64 {
+    let left = neurons as usize - chunk * LANES;
+    if left >= LANES { u64::MAX } else { (1 << left) - 1 }
+}

@@ -1,0 +1,762 @@
+//! Stimuli: what reaches a region from outside.
+//!
+//! Currents are summed into the region's `drive` column in `Encode`, in the order of the scene. Background input and listed input
+//! spikes are added, in fixed point, to the same slots as synaptic input. Clamps act on the spikes that `Integrate` found. Every
+//! stimulus is an entity with one [`Stimulus`]; it points at its region and never attaches to it.
+
+use super::distribution::Distribution;
+use super::propagate::{Accumulator, InputSlots, SharedSlots};
+use super::region::{InputMap, Region, Spikes};
+use crate::sim::clock::{Clock, to_steps};
+use crate::sim::columns::{Column, ColumnComponent, Drive, LANES};
+use crate::sim::math::{log, sin_cos_turn, sqrt};
+use crate::sim::quantity::{Range, Unit};
+use crate::sim::rng::{Draws, Purpose, Random, mix};
+use crate::sim::simd::SimdLevel;
+use crate::sim::workers::{Shares, Workers};
+use bevy::prelude::*;
+
+/// Which neurons of a region.
+#[derive(Reflect, Clone, Debug, Default, PartialEq)]
+#[reflect(Default)]
+pub enum Selection {
+    /// Every neuron.
+    #[default]
+    All,
+    /// Neurons `first` to `last`, both included.
+    Range(u32, u32),
+    /// These neurons.
+    List(Vec<u32>),
+    /// Every n-th neuron, from 0.
+    Every(u32),
+    /// A random fraction, from 0 to 1, rounded to whole neurons.
+    Fraction(f64),
+}
+
+impl Selection {
+    /// The selected neurons of a region of `neurons`, ascending and without repetition.
+    ///
+    /// # Errors
+    /// Names the entry that does not exist.
+    pub fn neurons(&self, neurons: u32, random: Random) -> Result<Vec<u32>, String> {
+        let outside = |n: u32| format!("neuron {n} does not exist; the region has neurons 0 to {}", neurons - 1);
+        Ok(match self {
+            Self::All => (0..neurons).collect(),
+            Self::Range(first, last) => {
+                if first > last {
+                    return Err(format!("the range {first} to {last} is empty; give the smaller number first"));
+                }
+                if *last >= neurons {
+                    return Err(outside(*last));
+                }
+                (*first..=*last).collect()
+            }
+            Self::List(list) => {
+                let mut list = list.clone();
+                list.sort_unstable();
+                list.dedup();
+                if let Some(&last) = list.last()
+                    && last >= neurons
+                {
+                    return Err(outside(last));
+                }
+                list
+            }
+            Self::Every(n) => {
+                if *n == 0 {
+                    return Err("Every(0) selects nothing; give 1 or more".into());
+                }
+                (0..neurons).step_by(*n as usize).collect()
+            }
+            Self::Fraction(fraction) => {
+                if !(0.0..=1.0).contains(fraction) {
+                    return Err(format!("a fraction is from 0 to 1, not {fraction}"));
+                }
+                let wanted = (f64::from(neurons) * fraction).round() as usize;
+                let mut all: Vec<u32> = (0..neurons).collect();
+                let mut draws = random.draws(0);
+                for i in 0..wanted.min(all.len()) {
+                    let j = i + draws.below(neurons - i as u32) as usize;
+                    all.swap(i, j);
+                }
+                all.truncate(wanted);
+                all.sort_unstable();
+                all
+            }
+        })
+    }
+}
+
+/// When a stimulus acts.
+#[derive(Reflect, Clone, Debug, PartialEq)]
+#[reflect(Default)]
+pub struct Window {
+    /// From this time on.
+    #[reflect(@Unit("ms"), @Range::non_negative())]
+    pub start_ms: f64,
+    /// Until just before this time; without it, to the end.
+    #[reflect(@Unit("ms"), @Range::non_negative())]
+    pub stop_ms: Option<f64>,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            start_ms: 0.0,
+            stop_ms: None,
+        }
+    }
+}
+
+/// What a stimulus does. Currents are in the model's current unit (pA, or none for Izhikevich 2003).
+#[derive(Reflect, Clone, Debug, PartialEq)]
+pub enum StimulusKind {
+    /// A constant current, one number or one per neuron.
+    Direct {
+        /// The current.
+        #[reflect(@Range::finite())]
+        amplitude: Distribution,
+    },
+    /// A rectangular current that is on from the window's start to its stop: the same as `Direct`, by its usual name.
+    Step {
+        /// The current.
+        #[reflect(@Range::finite())]
+        amplitude: Distribution,
+    },
+    /// offset + amplitude · sin(2π f t + phase).
+    Alternating {
+        /// The amplitude.
+        #[reflect(@Range::finite())]
+        amplitude: f64,
+        /// The mean.
+        #[reflect(@Range::finite())]
+        offset: f64,
+        /// The frequency.
+        #[reflect(@Unit("Hz"), @Range::non_negative())]
+        frequency_hz: f64,
+        /// The phase at t = 0.
+        #[reflect(@Unit("degrees"), @Range::finite())]
+        phase_deg: f64,
+    },
+    /// A linear ramp over the window, from one current to another.
+    Ramp {
+        /// The current at the window's start.
+        #[reflect(@Range::finite())]
+        from: f64,
+        /// The current at the window's stop.
+        #[reflect(@Range::finite())]
+        to: f64,
+    },
+    /// Gaussian noise, independent for each neuron, a new value every `interval_ms`.
+    Noise {
+        /// The mean.
+        #[reflect(@Range::finite())]
+        mean: f64,
+        /// The standard deviation.
+        #[reflect(@Range::non_negative())]
+        sd: f64,
+        /// How long a value lasts; 0 for one step.
+        #[reflect(@Unit("ms"), @Range::non_negative())]
+        interval_ms: f64,
+    },
+    /// One current per neuron from a CSV file with columns `neuron` and `current`.
+    CurrentFile(String),
+    /// A current that changes at listed times: (time in ms, current), each lasting until the next.
+    Schedule(Vec<(f64, f64)>),
+    /// Independent Poisson input spikes to each neuron.
+    Poisson {
+        /// The rate of the input of one neuron (the sum over its sources).
+        #[reflect(@Unit("Hz"), @Range::non_negative())]
+        rate_hz: Distribution,
+        /// The weight of an input spike, in the receptor's unit; one number or one per neuron.
+        #[reflect(@Range::finite())]
+        weight: Distribution,
+        /// The delay.
+        #[reflect(@Unit("ms"), @Range::non_negative())]
+        delay_ms: f64,
+        /// The receptor; without it the first, or the second for negative weights.
+        receptor: Option<String>,
+    },
+    /// Input spikes at listed times to each selected neuron.
+    InputSpikes {
+        /// The times at which the spikes are emitted.
+        #[reflect(@Unit("ms"), @Range::non_negative())]
+        times_ms: Vec<f64>,
+        /// The weight, in the receptor's unit.
+        #[reflect(@Range::finite())]
+        weight: f64,
+        /// The delay.
+        #[reflect(@Unit("ms"), @Range::non_negative())]
+        delay_ms: f64,
+        /// The receptor; without it the first, or the second for negative weights.
+        receptor: Option<String>,
+    },
+    /// The selected neurons spike at these times, whatever their membrane does.
+    Spike {
+        /// The times: a spike carries the stamp nearest to each.
+        #[reflect(@Unit("ms"), @Range::non_negative())]
+        times_ms: Vec<f64>,
+    },
+    /// The selected neurons do not spike in the window.
+    Silence,
+}
+
+/// A stimulus as it runs: kind, region, neurons and window in steps.
+#[derive(Component, Clone, Debug)]
+pub struct Stimulus {
+    /// Its place in the scene; the order in which currents are summed.
+    pub order: u32,
+    /// The hash of its name.
+    pub key: u64,
+    /// The region.
+    pub region: Entity,
+    /// What it does, ready to run.
+    pub action: Action,
+    /// The first step in which it acts.
+    pub start: u64,
+    /// The first step in which it no longer acts.
+    pub stop: u64,
+}
+
+/// A stimulus's kind with everything derived that a step needs.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// One current per neuron.
+    Currents(Column<f32>),
+    /// A time course that all selected neurons share; the column holds 1 for them, else 0.
+    Course(Course, Column<f32>),
+    /// Mean, standard deviation, steps a value lasts, selected neurons.
+    Noise(f32, f32, u64, Column<f32>),
+    /// Background input.
+    Poisson(Background),
+    /// Input spikes: due steps (ascending), receptor, quanta per neuron.
+    InputSpikes(Vec<u64>, usize, Column<i32>),
+    /// Forced spikes: steps (ascending) and a mask.
+    Spike(Vec<u64>, Vec<u64>),
+    /// Silenced neurons: a mask.
+    Silence(Vec<u64>),
+}
+
+/// The time course of a current.
+#[derive(Clone, Debug)]
+pub enum Course {
+    /// Amplitude, offset, turns per ms, turns at 0.
+    Sine(f64, f64, f64, f64),
+    /// From, to, first step, steps.
+    Ramp(f64, f64, u64, u64),
+    /// (first step, current), ascending.
+    Schedule(Vec<(u64, f64)>),
+}
+
+impl Course {
+    fn at(&self, step: u64, dt_ms: f64) -> f32 {
+        match self {
+            Self::Sine(amplitude, offset, turns_per_ms, phase) => {
+                let turn = turns_per_ms * step as f64 * dt_ms + phase;
+                (offset + amplitude * libm::sin(core::f64::consts::TAU * (turn - turn.floor()))) as f32
+            }
+            Self::Ramp(from, to, first, steps) => {
+                let share = (step.saturating_sub(*first)) as f64 / (*steps).max(1) as f64;
+                (from + (to - from) * share.min(1.0)) as f32
+            }
+            Self::Schedule(list) => match list.partition_point(|(first, _)| *first <= step) {
+                0 => 0.0,
+                n => list[n - 1].1 as f32,
+            },
+        }
+    }
+}
+
+/// Independent Poisson input of each neuron.
+#[derive(Clone, Debug)]
+pub struct Background {
+    /// The distribution of the number of input spikes in a step.
+    pub counts: PoissonCounts,
+    /// How often `counts` is drawn and summed (so that one draw has a small mean).
+    pub draws: u32,
+    /// One table per neuron where rates differ; else empty.
+    pub per_neuron: Vec<(PoissonCounts, u32)>,
+    /// The delay in steps.
+    pub delay: u64,
+    /// The receptor.
+    pub receptor: usize,
+    /// The weight of each neuron in quanta; 0 for neurons that are not selected.
+    pub quanta: Column<i32>,
+    /// The weight of all neurons, if they share it.
+    pub shared: Option<i32>,
+}
+
+/// Exact Poisson numbers from 16 random bits.
+///
+/// Each count *k* owns ⌊65536·p_k⌋ of the 65,536 values of a 16-bit number; the few values left over lead to a second draw, from what
+/// rounding down has left, so that the result has exactly the Poisson distribution (to 53 bits).
+#[derive(Clone, Debug)]
+pub struct PoissonCounts {
+    /// The first 16-bit value that does not belong to counts 0..=k; ascending.
+    thresholds: Vec<u32>,
+    /// Values from here on lead to the second draw.
+    end: u32,
+    /// Cumulated probabilities of the second draw.
+    residual: Vec<f64>,
+}
+
+impl PoissonCounts {
+    /// The largest mean of one draw; larger means are summed from several.
+    pub const LARGEST_MEAN: f64 = 12.0;
+
+    /// The table for a mean of `mean`, from 0 to [`LARGEST_MEAN`](Self::LARGEST_MEAN).
+    pub fn new(mean: f64) -> Self {
+        let mut p = libm::exp(-mean);
+        let (mut thresholds, mut residual) = (Vec::new(), Vec::new());
+        let (mut end, mut left) = (0u32, 0.0);
+        let mut k = 0u32;
+        let mut cumulated = 0.0;
+        while cumulated < 1.0 - 1e-16 && k < 200 {
+            let owned = (p * 65_536.0).floor();
+            end += owned as u32;
+            thresholds.push(end);
+            left += p - owned / 65_536.0;
+            residual.push(left);
+            cumulated += p;
+            k += 1;
+            p *= mean / f64::from(k);
+        }
+        // Counts beyond the last that owns a value are reached by the second draw only.
+        while thresholds.len() > 1 && thresholds[thresholds.len() - 2] == end {
+            thresholds.pop();
+        }
+        for value in &mut residual {
+            *value /= left;
+        }
+        Self {
+            thresholds,
+            end,
+            residual,
+        }
+    }
+
+    /// How often to draw, and the table of one draw, for a mean of `mean`.
+    pub fn split(mean: f64) -> (Self, u32) {
+        let draws = (mean / Self::LARGEST_MEAN).ceil().max(1.0);
+        (Self::new(mean / draws), draws as u32)
+    }
+
+    /// The count that belongs to 16 random bits; `more` is drawn from in the rare second draw.
+    #[inline]
+    pub fn count(&self, bits: u32, more: impl FnOnce() -> Draws) -> u32 {
+        if bits >= self.end {
+            let u = more().unit();
+            return self.residual.partition_point(|&c| c <= u) as u32;
+        }
+        self.thresholds.iter().map(|&t| u32::from(bits >= t)).sum()
+    }
+}
+
+/// Clears and fills the `drive` columns. The first system of `Encode`.
+pub fn drive_currents(
+    clock: Res<Clock>,
+    workers: Res<Workers>,
+    simd: Res<SimdLevel>,
+    seed: Res<crate::sim::rng::Seed>,
+    stimuli: Query<&Stimulus>,
+    order: Res<StimulusOrder>,
+    mut drives: Query<&mut Drive>,
+) {
+    let step = clock.step();
+    for &region in &order.driven {
+        let Ok(mut drive) = drives.get_mut(region) else {
+            continue;
+        };
+        let values = drive.column_mut().as_mut_slice();
+        values.fill(0.0);
+        for &entity in &order.currents {
+            let Ok(stimulus) = stimuli.get(entity) else {
+                continue;
+            };
+            if stimulus.region != region || step < stimulus.start || step >= stimulus.stop {
+                continue;
+            }
+            match &stimulus.action {
+                Action::Currents(currents) => {
+                    for (value, current) in values.iter_mut().zip(currents.as_slice()) {
+                        *value += current;
+                    }
+                }
+                Action::Course(course, selected) => {
+                    let current = course.at(step, clock.dt_ms());
+                    for (value, share) in values.iter_mut().zip(selected.as_slice()) {
+                        *value += current * share;
+                    }
+                }
+                Action::Noise(mean, sd, every, selected) => {
+                    let random = Random::new(seed.0, stimulus.key, Purpose::Noise);
+                    let key = random.step_key(step / every);
+                    let shares = Shares::new(values);
+                    let chunks = values.len() / LANES;
+                    let selected = selected.as_slice();
+                    let lanes = workers.lanes();
+                    workers.run(&|lane| {
+                        let mut chunk = lane;
+                        while chunk < chunks {
+                            let at = chunk * LANES;
+                            // SAFETY: each lane has its own chunks.
+                            let out: &mut [f32; LANES] = unsafe { &mut *shares.pointer().add(at).cast() };
+                            let mask: &[f32; LANES] = selected[at..at + LANES].try_into().expect("a whole chunk");
+                            noise_chunk(*simd, out, mask, *mean, *sd, key, chunk as u32);
+                            chunk += lanes;
+                        }
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn noise_body(out: &mut [f32; LANES], mask: &[f32; LANES], mean: f32, sd: f32, key: [u32; 2], chunk: u32) {
+    const HALF: usize = LANES / 2;
+    const UNIT: f32 = 1.0 / (1 << 24) as f32;
+    let mut normal = [0.0f32; LANES];
+    for i in 0..HALF {
+        let index = chunk * LANES as u32 + 2 * i as u32;
+        // Box–Muller: two uniform numbers give two normal ones.
+        let u = ((mix(index, key) >> 8) as f32 + 0.5) * UNIT;
+        let turn = (mix(index + 1, key) >> 8) as f32 * UNIT;
+        let radius = sqrt(-2.0 * log(u));
+        let (sine, cosine) = sin_cos_turn(turn);
+        normal[i] = radius * cosine;
+        normal[i + HALF] = radius * sine;
+    }
+    for i in 0..LANES {
+        out[i] += (mean + sd * normal[i]) * mask[i];
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn noise_avx2(out: &mut [f32; LANES], mask: &[f32; LANES], mean: f32, sd: f32, key: [u32; 2], chunk: u32) {
+    noise_body(out, mask, mean, sd, key, chunk);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn noise_avx512(out: &mut [f32; LANES], mask: &[f32; LANES], mean: f32, sd: f32, key: [u32; 2], chunk: u32) {
+    noise_body(out, mask, mean, sd, key, chunk);
+}
+
+fn noise_chunk(
+    simd: SimdLevel,
+    out: &mut [f32; LANES],
+    mask: &[f32; LANES],
+    mean: f32,
+    sd: f32,
+    key: [u32; 2],
+    chunk: u32,
+) {
+    match simd {
+        // SAFETY: the level was detected on this processor.
+        #[cfg(target_arch = "x86_64")]
+        SimdLevel::Avx2 => unsafe { noise_avx2(out, mask, mean, sd, key, chunk) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        SimdLevel::Avx512 => unsafe { noise_avx512(out, mask, mean, sd, key, chunk) },
+        _ => noise_body(out, mask, mean, sd, key, chunk),
+    }
+}
+
+/// Adds background input and listed input spikes to the slots of this step. The second system of `Encode`.
+pub fn background_input(
+    clock: Res<Clock>,
+    workers: Res<Workers>,
+    simd: Res<SimdLevel>,
+    seed: Res<crate::sim::rng::Seed>,
+    order: Res<StimulusOrder>,
+    stimuli: Query<&Stimulus>,
+    regions: Query<(&Region, &InputMap)>,
+    mut slots: ResMut<InputSlots>,
+) {
+    let step = clock.step();
+    for &entity in &order.inputs {
+        let Ok(stimulus) = stimuli.get(entity) else {
+            continue;
+        };
+        let Ok((region, map)) = regions.get(stimulus.region) else {
+            continue;
+        };
+        let act = |lane: usize, slots: &mut dyn FnMut(usize, usize)| {
+            for chunk in 0..map.block.len() {
+                if usize::from(map.block[chunk]) % workers.lanes() == lane {
+                    slots(chunk, usize::from(map.block[chunk]));
+                }
+            }
+        };
+        match &stimulus.action {
+            Action::Poisson(background) => {
+                if step < background.delay + stimulus.start || step - background.delay >= stimulus.stop {
+                    continue;
+                }
+                let emitted = step - background.delay;
+                let random = Random::new(seed.0, stimulus.key, Purpose::Poisson);
+                let Some(offset) = map.offset[background.receptor] else {
+                    continue;
+                };
+                match &mut *slots {
+                    InputSlots::Narrow(slots) => {
+                        let shares = slots.share(step);
+                        workers.run(&|lane| {
+                            act(lane, &mut |chunk, block| {
+                                // SAFETY: the chunk's slots belong to this lane's block.
+                                let out = unsafe { chunk_slots(&shares, map, chunk, block, offset) };
+                                poisson_chunk(*simd, out, background, random, emitted, chunk, region.neurons);
+                            });
+                        });
+                    }
+                    InputSlots::Wide(slots) => {
+                        let shares = slots.share(step);
+                        workers.run(&|lane| {
+                            act(lane, &mut |chunk, block| {
+                                // SAFETY: as above.
+                                let out = unsafe { chunk_slots(&shares, map, chunk, block, offset) };
+                                poisson_chunk(*simd, out, background, random, emitted, chunk, region.neurons);
+                            });
+                        });
+                    }
+                }
+            }
+            Action::InputSpikes(due, receptor, quanta) => {
+                let times = due.partition_point(|&d| d <= step) - due.partition_point(|&d| d < step);
+                let Some(offset) = map.offset[*receptor] else {
+                    continue;
+                };
+                for _ in 0..times {
+                    for chunk in 0..map.block.len() {
+                        let block = usize::from(map.block[chunk]);
+                        let weights = &quanta.as_slice()[chunk * LANES..(chunk + 1) * LANES];
+                        match &mut *slots {
+                            InputSlots::Narrow(slots) => {
+                                // SAFETY: one thread only.
+                                let out = unsafe { chunk_slots(&slots.share(step), map, chunk, block, offset) };
+                                out.iter_mut().zip(weights).for_each(|(slot, &w)| slot.add(w, 0));
+                            }
+                            InputSlots::Wide(slots) => {
+                                // SAFETY: one thread only.
+                                let out = unsafe { chunk_slots(&slots.share(step), map, chunk, block, offset) };
+                                out.iter_mut().zip(weights).for_each(|(slot, &w)| slot.add(w, 0));
+                            }
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// # Safety
+/// No other thread uses the block; the chunk has slots at `offset`.
+unsafe fn chunk_slots<'a, T>(
+    slots: &SharedSlots<'a, T>,
+    map: &InputMap,
+    chunk: usize,
+    block: usize,
+    offset: u32,
+) -> &'a mut [T; LANES] {
+    // SAFETY: the caller's promise.
+    unsafe { &mut *slots.block(block).add((map.base[chunk] + offset) as usize).cast() }
+}
+
+#[inline(always)]
+fn poisson_counts(counts: &PoissonCounts, key: [u32; 2], chunk: u32) -> ([i32; LANES], bool) {
+    const HALF: usize = LANES / 2;
+    let mut bits = [0u32; LANES];
+    for i in 0..HALF {
+        let word = mix(chunk * HALF as u32 + i as u32, key);
+        bits[i] = word & 0xFFFF;
+        bits[i + HALF] = word >> 16;
+    }
+    let mut number = [0i32; LANES];
+    for &threshold in &counts.thresholds {
+        for i in 0..LANES {
+            number[i] += i32::from(bits[i] >= threshold);
+        }
+    }
+    let mut rare = false;
+    for (number, &bits) in number.iter_mut().zip(&bits) {
+        if bits >= counts.end {
+            rare = true;
+            *number = -1;
+        }
+    }
+    (number, rare)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn poisson_counts_avx2(counts: &PoissonCounts, key: [u32; 2], chunk: u32) -> ([i32; LANES], bool) {
+    poisson_counts(counts, key, chunk)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn poisson_counts_avx512(counts: &PoissonCounts, key: [u32; 2], chunk: u32) -> ([i32; LANES], bool) {
+    poisson_counts(counts, key, chunk)
+}
+
+fn poisson_chunk<T: Accumulator>(
+    simd: SimdLevel,
+    out: &mut [T; LANES],
+    background: &Background,
+    random: Random,
+    emitted: u64,
+    chunk: usize,
+    neurons: u32,
+) {
+    let at = chunk * LANES;
+    if !background.per_neuron.is_empty() {
+        let quanta = background.quanta.as_slice();
+        for (i, slot) in out.iter_mut().enumerate().take((neurons as usize - at).min(LANES)) {
+            let (counts, draws) = &background.per_neuron[at + i];
+            for draw in 0..*draws {
+                let key = random.step_key(emitted * 64 + u64::from(draw));
+                let bits = mix((at + i) as u32, key) >> 16;
+                let n = counts.count(bits, || random.draws(second_draw(emitted, draw, at + i)));
+                slot.add(n as i32 * quanta[at + i], 0);
+            }
+        }
+        return;
+    }
+    for draw in 0..background.draws {
+        let key = random.step_key(emitted * 64 + u64::from(draw));
+        let counts = &background.counts;
+        let (mut number, rare) = match simd {
+            // SAFETY: the level was detected on this processor.
+            #[cfg(target_arch = "x86_64")]
+            SimdLevel::Avx2 => unsafe { poisson_counts_avx2(counts, key, chunk as u32) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            SimdLevel::Avx512 => unsafe { poisson_counts_avx512(counts, key, chunk as u32) },
+            _ => poisson_counts(counts, key, chunk as u32),
+        };
+        if rare {
+            for (i, number) in number.iter_mut().enumerate().filter(|(_, n)| **n < 0) {
+                let more = || random.draws(second_draw(emitted, draw, at + i));
+                *number = counts.count(u32::MAX, more) as i32;
+            }
+        }
+        if let Some(weight) = background.shared {
+            for (slot, number) in out.iter_mut().zip(&number) {
+                slot.add(number * weight, 0);
+            }
+        } else {
+            let quanta = &background.quanta.as_slice()[at..at + LANES];
+            for ((slot, number), quanta) in out.iter_mut().zip(&number).zip(quanta) {
+                slot.add(number * quanta, 0);
+            }
+        }
+    }
+}
+
+fn second_draw(emitted: u64, draw: u32, neuron: usize) -> u64 {
+    (emitted * 64 + u64::from(draw)).wrapping_mul(1 << 24) ^ neuron as u64
+}
+
+/// Forces and forbids spikes. Runs at the end of `Integrate`.
+pub fn clamp_spikes(
+    clock: Res<Clock>,
+    order: Res<StimulusOrder>,
+    stimuli: Query<&Stimulus>,
+    mut regions: Query<&mut Spikes>,
+) {
+    let step = clock.step();
+    for &entity in &order.clamps {
+        let Ok(stimulus) = stimuli.get(entity) else {
+            continue;
+        };
+        let Ok(mut spikes) = regions.get_mut(stimulus.region) else {
+            continue;
+        };
+        match &stimulus.action {
+            Action::Spike(steps, mask) if steps.binary_search(&step).is_ok() => {
+                spikes.mask.iter_mut().zip(mask).for_each(|(bits, m)| *bits |= m);
+            }
+            Action::Silence(mask) if step >= stimulus.start && step < stimulus.stop => {
+                spikes.mask.iter_mut().zip(mask).for_each(|(bits, m)| *bits &= !m);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The stimuli by what they do, each list in the order of the scene.
+#[derive(Resource, Clone, Debug, Default)]
+pub struct StimulusOrder {
+    /// Regions with a `drive` column.
+    pub driven: Vec<Entity>,
+    /// Stimuli that are currents.
+    pub currents: Vec<Entity>,
+    /// Stimuli that are input spikes.
+    pub inputs: Vec<Entity>,
+    /// Stimuli that force or forbid spikes.
+    pub clamps: Vec<Entity>,
+}
+
+/// The steps of a window.
+pub fn window_steps(window: &Window, dt_ms: f64) -> (u64, u64) {
+    (
+        to_steps(window.start_ms, dt_ms),
+        window.stop_ms.map_or(u64::MAX, |stop| to_steps(stop, dt_ms)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn poisson_counts_have_the_poisson_distribution() {
+        for mean in [0.01, 0.5, 1.68, 2.32, 11.0, 40.0] {
+            let (counts, draws) = PoissonCounts::split(mean);
+            let random = Random::new(3, 5, Purpose::Test);
+            let n = 200_000u32;
+            let (mut sum, mut square) = (0.0, 0.0);
+            for i in 0..n {
+                let mut k = 0;
+                for draw in 0..draws {
+                    let bits = mix(i, random.step_key(draw.into())) >> 16;
+                    k += counts.count(bits, || random.draws((u64::from(i) << 8) + u64::from(draw)));
+                }
+                sum += f64::from(k);
+                square += f64::from(k) * f64::from(k);
+            }
+            let m = sum / f64::from(n);
+            let variance = square / f64::from(n) - m * m;
+            let error = 4.5 * (mean / f64::from(n)).sqrt();
+            assert!((m - mean).abs() < error, "mean {m} of {mean}");
+            assert!((variance / mean - 1.0).abs() < 0.05, "variance {variance} of {mean}");
+        }
+    }
+
+    #[test]
+    fn poisson_table_owns_what_its_probabilities_say() {
+        let counts = PoissonCounts::new(2.0);
+        let mut seen = vec![0u32; 40];
+        let random = Random::new(1, 1, Purpose::Test);
+        for bits in 0..65_536u32 {
+            seen[counts.count(bits, || random.draws(bits.into())) as usize] += 1;
+        }
+        let mut p = (-2.0f64).exp();
+        for (k, &n) in seen.iter().enumerate().take(9) {
+            assert!((f64::from(n) - p * 65_536.0).abs() < 8.0, "{k}: {n} of {}", p * 65_536.0);
+            p *= 2.0 / (k + 1) as f64;
+        }
+    }
+
+    #[test]
+    fn a_fraction_selects_that_many_distinct_neurons() {
+        let random = Random::new(1, 2, Purpose::Choice);
+        let chosen = Selection::Fraction(0.3).neurons(1000, random).expect("a valid fraction");
+        assert_eq!(chosen.len(), 300);
+        assert!(chosen.windows(2).all(|w| w[0] < w[1]));
+    }
+}

@@ -1,0 +1,267 @@
+//! Neuron models, one file each.
+//!
+//! # The contract of a model
+//!
+//! A model is a reflected component whose fields are [`Distribution`]s: one number for the region, or one per neuron. Each
+//! field carries its unit and range as attributes. The model says how one neuron's numbers become the constants of its
+//! [`kernel!`](crate::kernel) ([`NeuronModel::derive`]) and its state before the first step ([`NeuronModel::initial`]);
+//! sizing, stepping on all cores, scene loading, probing, snapshots and the test of its WGSL follow from registering it
+//! with [`RegisterNeuron::register_neuron`] in the list below.
+
+use crate::files::Files;
+use crate::network::distribution::{Distribution, shared_unit};
+use crate::network::region::integrate;
+use crate::sim::SimSystems;
+use crate::sim::columns::{Drive, RegisterColumn};
+use crate::sim::kernel::{Kernel, Parameters};
+use crate::sim::rng::{Purpose, Random, entity_key};
+use bevy::ecs::system::ScheduleSystem;
+use bevy::ecs::schedule::ScheduleConfigs;
+use bevy::ecs::world::EntityWorldMut;
+use bevy::prelude::*;
+use bevy::reflect::{FromType, GetTypeRegistration, TypePath};
+
+pub mod lif_exp;
+
+/// Registers every model of this folder.
+pub fn plugin(app: &mut App) {
+    app.register_column::<Drive>();
+    lif_exp::plugin(app);
+}
+
+/// What a model's synaptic input may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// Positive and negative weights.
+    Any,
+    /// Positive weights only.
+    Positive,
+    /// Weights are given negative, as for any inhibitory projection; the receptor takes their magnitude.
+    Negative,
+}
+
+/// One kind of synaptic input that a model distinguishes.
+#[derive(Clone, Copy, Debug)]
+pub struct Receptor {
+    /// The name that projections and stimuli use.
+    pub name: &'static str,
+    /// Which weights it takes.
+    pub sign: Sign,
+    /// The unit of a weight.
+    pub unit: &'static str,
+}
+
+/// The sampler of one neuron's parameters and initial values.
+///
+/// A number depends on (seed, region, field, neuron) alone.
+pub struct Sample<'a> {
+    seed: u64,
+    region: u64,
+    neuron: u32,
+    overrides: &'a [(String, Distribution)],
+    varied: core::cell::Cell<bool>,
+}
+
+impl<'a> Sample<'a> {
+    /// The sampler of neuron `neuron` of the region with key `region`. `overrides` are initial values by column name.
+    pub fn new(seed: u64, region: u64, neuron: u32, overrides: &'a [(String, Distribution)]) -> Self {
+        Self {
+            seed,
+            region,
+            neuron,
+            overrides,
+            varied: core::cell::Cell::new(false),
+        }
+    }
+
+    /// Whether a value so far was drawn rather than constant.
+    pub fn varied(&self) -> bool {
+        self.varied.get()
+    }
+
+    /// The value of the parameter `field`.
+    pub fn parameter(&self, field: &str, distribution: &Distribution) -> f64 {
+        self.draw(field, distribution, Purpose::Parameter)
+    }
+
+    /// The initial value of column `column`: what the scene says, else `otherwise`.
+    pub fn initial(&self, column: &str, otherwise: f64) -> f64 {
+        match self.overrides.iter().find(|(name, _)| name == column) {
+            Some((_, distribution)) => self.draw(column, distribution, Purpose::Initial),
+            None => otherwise,
+        }
+    }
+
+    fn draw(&self, field: &str, distribution: &Distribution, purpose: Purpose) -> f64 {
+        if let Distribution::Constant(value) = distribution {
+            return *value;
+        }
+        self.varied.set(true);
+        let key = self.region ^ entity_key(field);
+        let neuron = u64::from(self.neuron);
+        let shared = Random::new(self.seed, self.region, Purpose::Parameter);
+        distribution.sample_shared(&mut Random::new(self.seed, key, purpose).draws(neuron), |group| {
+            shared_unit(&shared, neuron, group)
+        })
+    }
+}
+
+/// A neuron model whose update is a [`kernel!`](crate::kernel). See the [module](self).
+pub trait NeuronModel: Component + Reflect + FromReflect + TypePath + GetTypeRegistration + Default + Clone {
+    /// The update.
+    type Kernel: Kernel;
+
+    /// The receptors, in the order of the kernel's inputs.
+    const RECEPTORS: &'static [Receptor];
+
+    /// The constants of one neuron for a step of `dt` ms.
+    fn derive(&self, neuron: &Sample<'_>, dt: f64) -> <Self::Kernel as Kernel>::Params;
+
+    /// The state of one neuron before the first step.
+    fn initial(&self, neuron: &Sample<'_>, dt: f64) -> <Self::Kernel as Kernel>::State;
+
+    /// How many sub-steps the kernel's `repeat` takes in a step of `dt` ms.
+    fn substeps(&self, _dt: f64) -> u32 {
+        1
+    }
+
+    /// Whether a neuron may fire without input, for example by a constant current.
+    fn is_self_driven(&self) -> bool {
+        false
+    }
+
+    /// What parameters forbid together; each alone is checked against its range.
+    ///
+    /// # Errors
+    /// The message names the fields, their values and what is allowed.
+    fn check(&self, _dt: f64) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// The constants of a region, derived when it was built. Not kept in snapshots: it follows from the scene.
+#[derive(Component)]
+pub struct Derived<M: NeuronModel> {
+    /// Uniform or per neuron.
+    pub parameters: Parameters<M::Kernel>,
+    /// Sub-steps per step.
+    pub substeps: u32,
+}
+
+/// How a region with a model is checked, built and stepped, by the model's type: what the scene loader finds in the type
+/// registry.
+#[derive(Clone)]
+pub struct ReflectNeuronModel {
+    /// The receptors.
+    pub receptors: &'static [Receptor],
+    /// The state columns.
+    pub columns: &'static [&'static str],
+    /// Checks a model value for a step of `dt` ms.
+    pub check: fn(&dyn PartialReflect, f64) -> Result<(), String>,
+    /// Inserts the model and its columns on a region entity of `neurons` neurons.
+    pub build: fn(&mut EntityWorldMut<'_>, &BuildRegion<'_>) -> Result<(), String>,
+    /// The system of [`SimSystems::Integrate`] that steps all regions with this model.
+    pub system: fn() -> ScheduleConfigs<ScheduleSystem>,
+    /// The kernel as WGSL, if the update is one.
+    pub wgsl: Option<fn() -> String>,
+    /// Bytes of state per neuron.
+    pub bytes_per_neuron: usize,
+    /// Whether the model is a source: it takes no input and needs none.
+    pub source: bool,
+    /// Whether a model value may fire without input, for example by a constant current.
+    pub self_driven: fn(&dyn PartialReflect) -> bool,
+}
+
+/// What [`ReflectNeuronModel::build`] needs.
+pub struct BuildRegion<'a> {
+    /// The model's value.
+    pub model: &'a dyn PartialReflect,
+    /// Initial values by column name.
+    pub initial: &'a [(String, Distribution)],
+    /// The seed of the simulation.
+    pub seed: u64,
+    /// The region's key.
+    pub key: u64,
+    /// How many neurons, at least 1.
+    pub neurons: u32,
+    /// The step in ms.
+    pub dt_ms: f64,
+    /// The files that the scene names.
+    pub files: &'a dyn Files,
+}
+
+impl<M: NeuronModel> FromType<M> for ReflectNeuronModel {
+    fn from_type() -> Self {
+        Self {
+            receptors: M::RECEPTORS,
+            columns: M::Kernel::COLUMNS,
+            check: |model, dt| concrete::<M>(model)?.check(dt),
+            build: build_region::<M>,
+            system: || integrate::<M>.in_set(SimSystems::Integrate),
+            wgsl: Some(<M::Kernel as Kernel>::wgsl),
+            bytes_per_neuron: M::Kernel::COLUMNS.len() * 4,
+            source: false,
+            self_driven: |model| concrete::<M>(model).is_ok_and(|m| m.is_self_driven()),
+        }
+    }
+}
+
+fn concrete<M: NeuronModel>(model: &dyn PartialReflect) -> Result<M, String> {
+    M::from_reflect(model).ok_or_else(|| format!("this is not a {}", M::short_type_path()))
+}
+
+fn build_region<M: NeuronModel>(entity: &mut EntityWorldMut<'_>, build: &BuildRegion<'_>) -> Result<(), String> {
+    let model = concrete::<M>(build.model)?;
+    for (name, _) in build.initial {
+        if !M::Kernel::COLUMNS.contains(&name.as_str()) {
+            return Err(format!(
+                "unknown column \"{name}\" in `initial`; {} has: {}",
+                M::short_type_path(),
+                M::Kernel::COLUMNS.join(", ")
+            ));
+        }
+    }
+    let sample = |neuron| Sample::new(build.seed, build.key, neuron, build.initial);
+    let first = sample(0);
+    let uniform = model.derive(&first, build.dt_ms);
+    let parameters = if first.varied() {
+        let all: Vec<_> = (0..build.neurons)
+            .map(|i| model.derive(&sample(i), build.dt_ms))
+            .collect();
+        Parameters::PerNeuron(M::Kernel::pack(&all))
+    } else {
+        Parameters::Uniform(uniform)
+    };
+    let states: Vec<_> = (0..build.neurons)
+        .map(|i| model.initial(&sample(i), build.dt_ms))
+        .collect();
+    M::Kernel::insert(entity, &states);
+    entity.insert((
+        Derived::<M> {
+            parameters,
+            substeps: model.substeps(build.dt_ms),
+        },
+        model,
+    ));
+    Ok(())
+}
+
+/// Registers neuron models on an app.
+pub trait RegisterNeuron {
+    /// Makes the model known to scenes, `neuropil check`, probes, snapshots and the kernel tests.
+    fn register_neuron<M: NeuronModel>(&mut self) -> &mut Self;
+}
+
+impl RegisterNeuron for App {
+    fn register_neuron<M: NeuronModel>(&mut self) -> &mut Self {
+        self.register_type::<M>()
+            .register_type_data::<M, ReflectNeuronModel>();
+        <M::Kernel as Kernel>::register(self);
+        self
+    }
+}
+
+/// The refractory period in whole steps, as NEST counts it.
+pub(crate) fn refractory_steps(t_ref: f64, dt: f64) -> i32 {
+    (t_ref / dt).round().clamp(0.0, 1e9) as i32
+}

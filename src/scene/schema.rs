@@ -1,0 +1,270 @@
+//! What a scene says: the typed form of a scene file.
+//!
+//! Every type here is read through the type registry ([`decode`](super::decode)); fields carry their unit and range as attributes. A
+//! scene can equally be written in Rust: see [`Scene`].
+
+use crate::network::connect::Rule;
+use crate::network::distribution::Distribution;
+use crate::network::layout::Layout;
+use crate::network::stimulus::{Selection, StimulusKind, Window};
+use crate::sim::quantity::{Range, Unit};
+use bevy::prelude::*;
+use bevy::reflect::structs::DynamicStruct;
+
+/// A network, what drives it, and what is kept of its run.
+#[derive(Reflect, Clone, Debug)]
+#[reflect(Default)]
+pub struct Scene {
+    /// One line that names the network.
+    pub title: String,
+    /// Where it comes from: a paper with its DOI, or "synthetic".
+    pub source: String,
+    /// What a run is expected to show.
+    pub outcome: String,
+    /// The step.
+    #[reflect(@Unit("ms"), @Range::between(1e-4, 1e3))]
+    pub dt_ms: f64,
+    /// The seed of every random number.
+    pub seed: u64,
+    /// How long a run is unless the command line says otherwise.
+    #[reflect(@Unit("ms"), @Range::non_negative())]
+    pub duration_ms: f64,
+    /// Statistics start here, so that the transient at the start does not count.
+    #[reflect(@Unit("ms"), @Range::non_negative())]
+    pub statistics_from_ms: f64,
+    /// The populations.
+    pub regions: Vec<RegionSpec>,
+    /// The synapses.
+    pub projections: Vec<ProjectionSpec>,
+    /// What reaches the network from outside.
+    pub stimuli: Vec<StimulusSpec>,
+    /// What is kept.
+    pub probes: Vec<ProbeSpec>,
+}
+
+impl Default for Scene {
+    fn default() -> Self {
+        Self {
+            title: String::new(),
+            source: String::new(),
+            outcome: String::new(),
+            dt_ms: 0.1,
+            seed: 1,
+            duration_ms: 1000.0,
+            statistics_from_ms: 0.0,
+            regions: Vec::new(),
+            projections: Vec::new(),
+            stimuli: Vec::new(),
+            probes: Vec::new(),
+        }
+    }
+}
+
+/// A value of any registered neuron model.
+#[derive(Reflect, Debug)]
+#[reflect(opaque)]
+#[reflect(Clone)]
+pub struct ModelValue(pub Box<dyn PartialReflect>);
+
+impl ModelValue {
+    /// Wraps a model.
+    pub fn new(model: impl Reflect) -> Self {
+        Self(Box::new(model))
+    }
+}
+
+impl Default for ModelValue {
+    fn default() -> Self {
+        Self(Box::new(DynamicStruct::default()))
+    }
+}
+
+impl Clone for ModelValue {
+    fn clone(&self) -> Self {
+        Self(
+            self.0
+                .reflect_clone()
+                .map_or_else(|_| self.0.to_dynamic(), PartialReflect::into_partial_reflect),
+        )
+    }
+}
+
+/// A population of neurons.
+#[derive(Reflect, Clone, Debug)]
+pub struct RegionSpec {
+    /// Its name.
+    pub name: String,
+    /// The number of neurons.
+    #[reflect(@Range::between(1.0, 1e9))]
+    pub neurons: u32,
+    /// The neuron model with its parameters.
+    pub model: ModelValue,
+    /// Where its neurons are.
+    pub layout: Option<Layout>,
+    /// Initial values by column name.
+    #[reflect(@Range::finite())]
+    pub initial: Vec<(String, Distribution)>,
+    /// Dale's principle: the sign that all weights of the region's neurons must have.
+    pub sign: Dale,
+}
+
+impl RegionSpec {
+    /// A region called `name` of `neurons` neurons of a model.
+    pub fn new(name: impl Into<String>, neurons: u32, model: impl Reflect) -> Self {
+        Self {
+            name: name.into(),
+            neurons,
+            model: ModelValue::new(model),
+            layout: None,
+            initial: Vec::new(),
+            sign: Dale::Mixed,
+        }
+    }
+
+    /// Sets the initial value of a column.
+    pub fn starting(mut self, column: &str, value: impl Into<Distribution>) -> Self {
+        self.initial.push((column.into(), value.into()));
+        self
+    }
+}
+
+/// The sign of a neuron's outgoing weights.
+#[derive(Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[reflect(Default)]
+pub enum Dale {
+    /// No restriction.
+    #[default]
+    Mixed,
+    /// No negative weight.
+    Excitatory,
+    /// No positive weight.
+    Inhibitory,
+}
+
+/// The synapses from one region to another.
+#[derive(Reflect, Clone, Debug)]
+pub struct ProjectionSpec {
+    /// Its name; without one it is "from → to", numbered if there are several.
+    pub name: Option<String>,
+    /// The source region.
+    pub from: String,
+    /// The target region.
+    pub to: String,
+    /// Who is joined to whom.
+    pub rule: Rule,
+    /// Weights, in the receptor's unit.
+    #[reflect(@Range::finite())]
+    pub weight: Distribution,
+    /// Delays.
+    #[reflect(@Unit("ms"), @Range::positive())]
+    pub delay_ms: Distribution,
+    /// The receptor of the target; without it, the model's first for positive weights and its second for negative ones.
+    pub receptor: Option<String>,
+    /// Whether a neuron may be joined to itself.
+    pub autapses: bool,
+    /// Whether two neurons may be joined more than once.
+    pub multapses: bool,
+}
+
+impl Default for ProjectionSpec {
+    fn default() -> Self {
+        Self {
+            name: None,
+            from: String::new(),
+            to: String::new(),
+            rule: Rule::AllToAll,
+            weight: 1.0.into(),
+            delay_ms: 1.0.into(),
+            receptor: None,
+            autapses: true,
+            multapses: true,
+        }
+    }
+}
+
+impl ProjectionSpec {
+    /// A projection with the default switches (autapses and multapses allowed).
+    pub fn new(
+        from: impl Into<String>,
+        to: impl Into<String>,
+        rule: Rule,
+        weight: impl Into<Distribution>,
+        delay_ms: impl Into<Distribution>,
+    ) -> Self {
+        Self {
+            from: from.into(),
+            to: to.into(),
+            rule,
+            weight: weight.into(),
+            delay_ms: delay_ms.into(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What reaches a region from outside.
+#[derive(Reflect, Clone, Debug)]
+pub struct StimulusSpec {
+    /// Its name; without one it is numbered.
+    pub name: Option<String>,
+    /// The region.
+    pub to: String,
+    /// Which of its neurons.
+    pub neurons: Selection,
+    /// When.
+    pub window: Window,
+    /// What.
+    pub kind: StimulusKind,
+}
+
+impl StimulusSpec {
+    /// A stimulus on all neurons of a region, all the time.
+    pub fn new(to: impl Into<String>, kind: StimulusKind) -> Self {
+        Self {
+            name: None,
+            to: to.into(),
+            neurons: Selection::All,
+            window: Window::default(),
+            kind,
+        }
+    }
+}
+
+/// What is kept of a run.
+#[derive(Reflect, Clone, Debug)]
+pub struct ProbeSpec {
+    /// The region; without it, every region.
+    pub region: Option<String>,
+    /// What.
+    pub kind: ProbeKind,
+}
+
+/// What a probe keeps.
+#[derive(Reflect, Clone, Debug, PartialEq)]
+pub enum ProbeKind {
+    /// Every spike.
+    Spikes,
+    /// A state column of chosen neurons.
+    Column {
+        /// The column's name, for example "v".
+        column: String,
+        /// Which neurons.
+        neurons: Selection,
+        /// The interval between samples.
+        #[reflect(@Unit("ms"), @Range::positive())]
+        every_ms: f64,
+    },
+    /// The population rate.
+    Rate {
+        /// The width of a bin.
+        #[reflect(@Unit("ms"), @Range::positive())]
+        bin_ms: f64,
+    },
+    /// The weights of the projections from one region to another, written at the end.
+    Weights {
+        /// The source region.
+        from: String,
+        /// The target region.
+        to: String,
+    },
+}

@@ -1,0 +1,270 @@
+//! Column tensors: one value per neuron, as a newtype component for each meaning.
+//!
+//! A column is padded to whole chunks of [`LANES`] neurons. The padding is stepped like any neuron, so it must hold
+//! harmless values; its spikes are masked.
+//!
+//! A column type registers with [`RegisterColumn::register_column`]; that one line makes it probeable by name and part of every
+//! snapshot.
+
+use bevy::ecs::component::Mutable;
+use bevy::ecs::world::{EntityRef, EntityWorldMut};
+use bevy::prelude::*;
+
+/// Neurons per chunk: the unit of vectorisation, of addressing and of load balance.
+pub const LANES: usize = 64;
+
+/// Neurons rounded up to whole chunks.
+pub const fn padded(neurons: usize) -> usize {
+    neurons.div_ceil(LANES) * LANES
+}
+
+/// The values of one column, with enough alignment for any vector width.
+#[derive(Clone, Debug, Default)]
+pub struct Column<T> {
+    chunks: Vec<Chunk<T>>,
+}
+
+/// The values of one chunk.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub struct Chunk<T>(pub [T; LANES]);
+
+impl<T: Copy> Column<T> {
+    /// A column of `neurons` values, all `value`, padding included.
+    pub fn filled(neurons: usize, value: T) -> Self {
+        Self {
+            chunks: vec![Chunk([value; LANES]); neurons.div_ceil(LANES)],
+        }
+    }
+
+    /// All values, padding included.
+    pub fn as_slice(&self) -> &[T] {
+        // SAFETY: `Chunk` is `repr(C)` around an array; its alignment divides its size for 4- and 8-byte values.
+        unsafe { core::slice::from_raw_parts(self.chunks.as_ptr().cast(), self.chunks.len() * LANES) }
+    }
+
+    /// All values, padding included, to be written.
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        // SAFETY: as in `as_slice`.
+        unsafe {
+            core::slice::from_raw_parts_mut(self.chunks.as_mut_ptr().cast(), self.chunks.len() * LANES)
+        }
+    }
+
+    /// The chunks.
+    pub fn chunks_mut(&mut self) -> &mut [Chunk<T>] {
+        &mut self.chunks
+    }
+}
+
+/// A component that is one column.
+pub trait ColumnComponent: Component<Mutability = Mutable> {
+    /// `f32` or `i32`.
+    type Value: ColumnValue;
+    /// The name that probes, initial values and snapshots use, for example `"v"`.
+    const NAME: &'static str;
+    /// The unit, for example `"mV"`; empty for a pure number.
+    const UNIT: &'static str;
+    /// Wraps a column.
+    fn wrap(column: Column<Self::Value>) -> Self;
+    /// The column.
+    fn column(&self) -> &Column<Self::Value>;
+    /// The column, to be written.
+    fn column_mut(&mut self) -> &mut Column<Self::Value>;
+}
+
+/// A value that a column can hold.
+pub trait ColumnValue: Copy + Send + Sync + 'static + Default {
+    /// The 32 bits of the value.
+    fn to_bits(self) -> u32;
+    /// The value of 32 bits.
+    fn from_bits(bits: u32) -> Self;
+    /// The value as a number, for probes.
+    fn to_f32(self) -> f32;
+}
+
+impl ColumnValue for f32 {
+    fn to_bits(self) -> u32 {
+        self.to_bits()
+    }
+    fn from_bits(bits: u32) -> Self {
+        Self::from_bits(bits)
+    }
+    fn to_f32(self) -> f32 {
+        self
+    }
+}
+
+impl ColumnValue for i32 {
+    fn to_bits(self) -> u32 {
+        self as u32
+    }
+    fn from_bits(bits: u32) -> Self {
+        bits as Self
+    }
+    fn to_f32(self) -> f32 {
+        self as f32
+    }
+}
+
+/// Declares column components: documentation, type, value type, name, unit.
+#[macro_export]
+macro_rules! columns {
+    ($( $(#[$meta:meta])* $name:ident: $value:ty = $text:literal, $unit:literal; )*) => { $(
+        $(#[$meta])*
+        #[derive(bevy::prelude::Component, Clone, Debug, Default)]
+        pub struct $name(pub $crate::sim::columns::Column<$value>);
+
+        impl $crate::sim::columns::ColumnComponent for $name {
+            type Value = $value;
+            const NAME: &'static str = $text;
+            const UNIT: &'static str = $unit;
+            fn wrap(column: $crate::sim::columns::Column<$value>) -> Self {
+                Self(column)
+            }
+            fn column(&self) -> &$crate::sim::columns::Column<$value> {
+                &self.0
+            }
+            fn column_mut(&mut self) -> &mut $crate::sim::columns::Column<$value> {
+                &mut self.0
+            }
+        }
+    )* };
+}
+
+columns! {
+    /// The membrane potential.
+    Membrane: f32 = "v", "mV";
+    /// The recovery variable of two-variable models (u of Izhikevich).
+    Recovery: f32 = "u", "";
+    /// The adaptation current (w of AdEx).
+    Adaptation: f32 = "w", "pA";
+    /// The excitatory synaptic current.
+    ExcitatoryCurrent: f32 = "i_ex", "pA";
+    /// The inhibitory synaptic current.
+    InhibitoryCurrent: f32 = "i_in", "pA";
+    /// The derivative state of the excitatory alpha current.
+    ExcitatoryCurrentSlope: f32 = "di_ex", "pA/ms";
+    /// The derivative state of the inhibitory alpha current.
+    InhibitoryCurrentSlope: f32 = "di_in", "pA/ms";
+    /// The excitatory conductance.
+    ExcitatoryConductance: f32 = "g_ex", "nS";
+    /// The inhibitory conductance, a positive number.
+    InhibitoryConductance: f32 = "g_in", "nS";
+    /// The derivative state of the excitatory alpha conductance.
+    ExcitatoryConductanceSlope: f32 = "dg_ex", "nS/ms";
+    /// The derivative state of the inhibitory alpha conductance.
+    InhibitoryConductanceSlope: f32 = "dg_in", "nS/ms";
+    /// The fast component of a moving threshold.
+    FastThreshold: f32 = "threshold_1", "mV";
+    /// The slow component of a moving threshold.
+    SlowThreshold: f32 = "threshold_2", "mV";
+    /// Sodium activation of Hodgkin and Huxley.
+    SodiumActivation: f32 = "m", "";
+    /// Sodium inactivation of Hodgkin and Huxley.
+    SodiumInactivation: f32 = "h", "";
+    /// Potassium activation of Hodgkin and Huxley.
+    PotassiumActivation: f32 = "n", "";
+    /// The membrane potential at the start of the newest step.
+    PreviousMembrane: f32 = "v_previous", "mV";
+    /// The step counter at which refractoriness ends (low 32 bits, wrapping).
+    RefractoryUntil: i32 = "refractory_until", "step";
+    /// The input current of stimuli in the step under way.
+    Drive: f32 = "drive", "pA";
+}
+
+/// What the simulator knows of a registered column type.
+#[derive(Clone, Copy)]
+pub struct ColumnDescriptor {
+    /// The name that probes, initial values and snapshots use.
+    pub name: &'static str,
+    /// The unit.
+    pub unit: &'static str,
+    /// Whether an entity has the column.
+    pub present: fn(EntityRef<'_>) -> bool,
+    /// The values of an entity's column as numbers, padding included, appended.
+    pub read: fn(EntityRef<'_>, &mut dyn FnMut(usize) -> Option<usize>, &mut Vec<f32>),
+    /// The bits of an entity's column, padding included.
+    pub save: fn(EntityRef<'_>) -> Vec<u32>,
+    /// Sets an entity's column from bits; false if the length is not the column's.
+    pub load: fn(&mut EntityWorldMut<'_>, &[u32]) -> bool,
+    /// Whether every value of an entity's column is finite.
+    pub finite: fn(EntityRef<'_>) -> bool,
+}
+
+/// Every registered column type, in the order of registration.
+#[derive(Resource, Default, Clone)]
+pub struct ColumnRegistry {
+    columns: Vec<ColumnDescriptor>,
+}
+
+impl ColumnRegistry {
+    /// The column called `name`.
+    pub fn get(&self, name: &str) -> Option<&ColumnDescriptor> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// Every column.
+    pub fn iter(&self) -> impl Iterator<Item = &ColumnDescriptor> {
+        self.columns.iter()
+    }
+}
+
+fn descriptor<C: ColumnComponent>() -> ColumnDescriptor {
+    ColumnDescriptor {
+        name: C::NAME,
+        unit: C::UNIT,
+        present: |entity| entity.contains::<C>(),
+        read: |entity, next, out| {
+            if let Some(column) = entity.get::<C>() {
+                let values = column.column().as_slice();
+                let mut sample = 0;
+                while let Some(index) = next(sample) {
+                    out.push(values[index].to_f32());
+                    sample += 1;
+                }
+            }
+        },
+        save: |entity| {
+            entity
+                .get::<C>()
+                .map(|c| c.column().as_slice().iter().map(|v| v.to_bits()).collect())
+                .unwrap_or_default()
+        },
+        load: |entity, bits| {
+            entity.get_mut::<C>().is_some_and(|mut column| {
+                let values = column.column_mut().as_mut_slice();
+                let fits = values.len() == bits.len();
+                if fits {
+                    for (value, &bits) in values.iter_mut().zip(bits) {
+                        *value = C::Value::from_bits(bits);
+                    }
+                }
+                fits
+            })
+        },
+        finite: |entity| {
+            entity
+                .get::<C>()
+                .is_none_or(|c| c.column().as_slice().iter().all(|v| v.to_f32().is_finite()))
+        },
+    }
+}
+
+/// Registers column types on an app.
+pub trait RegisterColumn {
+    /// Makes the column probeable by name and part of every snapshot. Registering twice does nothing.
+    fn register_column<C: ColumnComponent>(&mut self) -> &mut Self;
+}
+
+impl RegisterColumn for App {
+    fn register_column<C: ColumnComponent>(&mut self) -> &mut Self {
+        let mut registry = self
+            .world_mut()
+            .get_resource_or_insert_with(ColumnRegistry::default);
+        if registry.get(C::NAME).is_none() {
+            registry.columns.push(descriptor::<C>());
+        }
+        self
+    }
+}

@@ -1,0 +1,448 @@
+//! One equation, written once: `kernel!` emits a neuron's update as Rust and as WGSL.
+//!
+//! The body of a kernel is written in the intersection of the two languages: `let` bindings (no name twice), calls,
+//! `select(when_false, when_true, condition)`, comparisons, `&&`, `||`, `!`, the functions of [`math`](super::math), and at the end
+//! `Next(…)`: the new value of every state variable in order, then whether the neuron spiked. There is no mutation. A model that
+//! needs sub-steps writes a `repeat` function, which the executor calls so many times before `step`, and a spike in
+//! any of them counts.
+//!
+//! From that the macro makes a module with
+//!
+//! * `Params`, `State`, `Input`, `Next`: plain structs, and the functions as written, to test against closed forms;
+//! * [`Kernel::wgsl`]: the same tokens as text, which a test parses and validates with naga;
+//! * a type that implements [`Kernel`]: the loop over one chunk of 64 neurons, compiled once per SIMD level and per kind of
+//!   parameters (one set for the region, or one per neuron).
+//!
+//! Parameters, state, derived values and buffers are kept apart: `Params` are derived once on the host (`exp(−dt/τ)` never
+//! stands in a loop), state lives in column components, input in the fixed-point slots of
+//! [`propagate`](crate::network::propagate).
+
+use super::columns::LANES;
+use super::simd::SimdLevel;
+use bevy::ecs::query::{IterQueryData, QueryData};
+use bevy::ecs::world::EntityWorldMut;
+
+/// An integer in which synaptic input is summed.
+pub trait Slot: Copy + Send + Sync + 'static + PartialEq {
+    /// Nothing.
+    const ZERO: Self;
+    /// The sum as a number of quanta.
+    fn quanta(self) -> f32;
+}
+
+impl Slot for i32 {
+    const ZERO: Self = 0;
+    #[inline(always)]
+    fn quanta(self) -> f32 {
+        self as f32
+    }
+}
+
+impl Slot for i64 {
+    const ZERO: Self = 0;
+    #[inline(always)]
+    fn quanta(self) -> f32 {
+        self as f32
+    }
+}
+
+/// Parameters of one region: the same for every neuron, or one chunk of arrays per 64 neurons.
+pub enum Parameters<K: Kernel + ?Sized> {
+    /// Every neuron has these.
+    Uniform(K::Params),
+    /// Chunk by chunk.
+    PerNeuron(Vec<K::ParamChunk>),
+}
+
+/// Where one chunk's input is.
+pub struct ChunkInput<'a, T> {
+    /// The stimulus current of the chunk, in the model's unit.
+    pub drive: &'a [f32; LANES],
+    /// One pointer per receptor to the chunk's [`LANES`] slots; null for a receptor that nothing reaches. Slots that
+    /// were read are zeroed.
+    pub slots: &'a [*mut T],
+    /// The quantum of each receptor.
+    pub quanta: &'a [f32],
+}
+
+/// What `kernel!` implements: see the [module](self).
+pub trait Kernel: Send + Sync + 'static {
+    /// The constants of one neuron, derived from its parameters and the step.
+    type Params: Copy + Send + Sync + 'static;
+    /// The constants of [`LANES`] neurons.
+    type ParamChunk: Send + Sync + 'static;
+    /// One neuron's state.
+    type State: Copy;
+    /// The column components, to be written.
+    type Columns: QueryData + IterQueryData;
+    /// Pointers to the columns.
+    type Pointers: Copy + Send + Sync;
+
+    /// The module's name.
+    const NAME: &'static str;
+    /// The receptors, in the order of their slots.
+    const RECEPTORS: &'static [&'static str];
+    /// The names of the state columns, in order.
+    const COLUMNS: &'static [&'static str];
+    /// The kernel as WGSL text, without the [prelude](super::math::WGSL_PRELUDE).
+    fn wgsl() -> String;
+
+    /// Inserts the columns of `states` (one per neuron, at least one); the padding repeats the last.
+    fn insert(entity: &mut EntityWorldMut<'_>, states: &[Self::State]);
+    /// Pointers to the columns of a query item.
+    fn pointers(item: &mut <Self::Columns as QueryData>::Item<'_, '_>) -> Self::Pointers;
+    /// Constants of single neurons as chunks; the padding repeats the last.
+    fn pack(params: &[Self::Params]) -> Vec<Self::ParamChunk>;
+    /// Registers the column components.
+    fn register(app: &mut bevy::prelude::App);
+
+    /// Moves one chunk by one step and returns a bit for each neuron that spiked.
+    ///
+    /// # Safety
+    /// `chunk` lies within the columns and no other thread uses it; the slots are [`LANES`] long, aligned, distinct and not
+    /// used by another thread; this processor has `simd`.
+    unsafe fn step_chunk<T: Slot>(
+        simd: SimdLevel,
+        parameters: &Parameters<Self>,
+        substeps: u32,
+        now: i32,
+        columns: Self::Pointers,
+        chunk: usize,
+        input: ChunkInput<'_, T>,
+    ) -> u64;
+}
+
+/// A bit for each non-zero flag.
+#[inline(always)]
+pub fn spike_mask(flags: &[u32; LANES]) -> u64 {
+    let mut any = 0;
+    for &flag in flags {
+        any |= flag;
+    }
+    if any == 0 {
+        return 0;
+    }
+    let mut mask = 0;
+    for (i, &flag) in flags.iter().enumerate() {
+        mask |= u64::from(flag != 0) << i;
+    }
+    mask
+}
+
+/// Writes a neuron equation once, as Rust and as WGSL. See the [module](self) for the language.
+#[macro_export]
+macro_rules! kernel {
+    (
+        $(#[$meta:meta])*
+        $vis:vis mod $name:ident;
+        params { $($params:tt)* }
+        state { $($states:tt)* }
+        input { $($inputs:tt)* }
+        $( fn $helper:ident( $( $arg:ident: $atype:ident ),* ) -> $rtype:ident { $($hbody:tt)* } )*
+        step($sp:ident, $ss:ident, $sx:ident, $snow:ident) { $($sbody:tt)* }
+    ) => {
+        $crate::kernel! {
+            @emit false
+            $(#[$meta])*
+            $vis mod $name;
+            params { $($params)* }
+            state { $($states)* }
+            input { $($inputs)* }
+            $( fn $helper( $( $arg: $atype ),* ) -> $rtype { $($hbody)* } )*
+            repeat($sp, $ss, $sx, $snow) { $($sbody)* }
+            step($sp, $ss, $sx, $snow) { $($sbody)* }
+        }
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis mod $name:ident;
+        params { $($params:tt)* }
+        state { $($states:tt)* }
+        input { $($inputs:tt)* }
+        $( fn $helper:ident( $( $arg:ident: $atype:ident ),* ) -> $rtype:ident { $($hbody:tt)* } )*
+        repeat($rp:ident, $rs:ident, $rx:ident, $rnow:ident) { $($rbody:tt)* }
+        step($sp:ident, $ss:ident, $sx:ident, $snow:ident) { $($sbody:tt)* }
+    ) => {
+        $crate::kernel! {
+            @emit true
+            $(#[$meta])*
+            $vis mod $name;
+            params { $($params)* }
+            state { $($states)* }
+            input { $($inputs)* }
+            $( fn $helper( $( $arg: $atype ),* ) -> $rtype { $($hbody)* } )*
+            repeat($rp, $rs, $rx, $rnow) { $($rbody)* }
+            step($sp, $ss, $sx, $snow) { $($sbody)* }
+        }
+    };
+    (
+        @emit $repeats:literal
+        $(#[$meta:meta])*
+        $vis:vis mod $name:ident;
+        params { $( $(#[$pmeta:meta])* $param:ident: $ptype:ident ),* $(,)? }
+        state { $( $(#[$smeta:meta])* $state:ident: $stype:ident in $column:ident ),* $(,)? }
+        input { $drive:ident $(, $receptor:ident )* $(,)? }
+        $( fn $helper:ident( $( $arg:ident: $atype:ident ),* ) -> $rtype:ident { $($hbody:tt)* } )*
+        repeat($rp:ident, $rs:ident, $rx:ident, $rnow:ident) { $($rbody:tt)* }
+        step($sp:ident, $ss:ident, $sx:ident, $snow:ident) { $($sbody:tt)* }
+    ) => {
+        $(#[$meta])*
+        #[allow(non_snake_case, unused_imports, unused_variables, clippy::all, missing_docs)]
+        $vis mod $name {
+            use $crate::sim::math::*;
+            use $crate::sim::columns::{ColumnComponent, Column, LANES, $($column),*};
+            use $crate::sim::kernel::{ChunkInput, Kernel, Parameters, Slot, spike_mask, wgsl_function};
+            use $crate::sim::simd::SimdLevel;
+
+            #[derive(Clone, Copy, Debug, PartialEq)]
+            pub struct Params { $( $(#[$pmeta])* pub $param: $ptype ),* }
+
+            #[derive(Clone, Copy, Debug, PartialEq)]
+            pub struct State { $( $(#[$smeta])* pub $state: $stype ),* }
+
+            #[derive(Clone, Copy, Debug, PartialEq)]
+            pub struct Input { pub $drive: f32 $(, pub $receptor: f32 )* }
+
+            #[derive(Clone, Copy, Debug, PartialEq)]
+            pub struct Next { $( pub $state: $stype, )* pub spike: bool }
+
+            #[inline(always)]
+            pub fn Next($( $state: $stype, )* spike: bool) -> Next {
+                Next { $( $state, )* spike }
+            }
+
+            $(
+                #[inline(always)]
+                pub fn $helper($( $arg: $atype ),*) -> $rtype { $($hbody)* }
+            )*
+
+            #[inline(always)]
+            pub fn repeat($rp: Params, $rs: State, $rx: Input, $rnow: i32) -> Next { $($rbody)* }
+
+            #[inline(always)]
+            pub fn step($sp: Params, $ss: State, $sx: Input, $snow: i32) -> Next { $($sbody)* }
+
+            #[derive(Clone, Debug)]
+            #[repr(C, align(64))]
+            pub struct ParamChunk { $( $param: [$ptype; LANES] ),* }
+
+            #[derive(Clone, Copy)]
+            pub struct Pointers { $( $state: *mut $stype ),* }
+            // SAFETY: pointers only; `step_chunk` says who may follow them.
+            unsafe impl Send for Pointers {}
+            // SAFETY: as above.
+            unsafe impl Sync for Pointers {}
+
+            struct Quanta { $( $receptor: f32 ),* }
+
+            #[inline(always)]
+            fn chunk<T: Slot, const UNIFORM: bool>(
+                params: &Params, param_chunk: Option<&ParamChunk>, substeps: u32, now: i32,
+                $( $state: &mut [$stype; LANES], )*
+                drive: &[f32; LANES],
+                $( $receptor: &mut [T; LANES], )*
+                quanta: &Quanta,
+            ) -> u64 {
+                let mut flags = [0u32; LANES];
+                let uniform = *params;
+                macro_rules! at {
+                    ($i:ident) => {
+                        match (UNIFORM, param_chunk) {
+                            (false, Some(c)) => Params { $( $param: c.$param[$i] ),* },
+                            _ => uniform,
+                        }
+                    };
+                }
+                macro_rules! input {
+                    ($i:ident) => {
+                        Input { $drive: drive[$i] $(, $receptor: $receptor[$i].quanta() * quanta.$receptor )* }
+                    };
+                }
+                if $repeats {
+                    for _ in 0..substeps {
+                        for i in 0..LANES {
+                            let next = repeat(at!(i), State { $( $state: $state[i] ),* }, input!(i), now);
+                            $( $state[i] = next.$state; )*
+                            flags[i] |= next.spike as u32;
+                        }
+                    }
+                }
+                for i in 0..LANES {
+                    let next = step(at!(i), State { $( $state: $state[i] ),* }, input!(i), now);
+                    $( $state[i] = next.$state; )*
+                    flags[i] |= next.spike as u32;
+                    $( $receptor[i] = T::ZERO; )*
+                }
+                spike_mask(&flags)
+            }
+
+            fn chunk_portable<T: Slot, const UNIFORM: bool>(
+                params: &Params, param_chunk: Option<&ParamChunk>, substeps: u32, now: i32,
+                $( $state: &mut [$stype; LANES], )* drive: &[f32; LANES],
+                $( $receptor: &mut [T; LANES], )* quanta: &Quanta,
+            ) -> u64 {
+                chunk::<T, UNIFORM>(params, param_chunk, substeps, now, $( $state, )* drive, $( $receptor, )* quanta)
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2")]
+            fn chunk_avx2<T: Slot, const UNIFORM: bool>(
+                params: &Params, param_chunk: Option<&ParamChunk>, substeps: u32, now: i32,
+                $( $state: &mut [$stype; LANES], )* drive: &[f32; LANES],
+                $( $receptor: &mut [T; LANES], )* quanta: &Quanta,
+            ) -> u64 {
+                chunk::<T, UNIFORM>(params, param_chunk, substeps, now, $( $state, )* drive, $( $receptor, )* quanta)
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+            fn chunk_avx512<T: Slot, const UNIFORM: bool>(
+                params: &Params, param_chunk: Option<&ParamChunk>, substeps: u32, now: i32,
+                $( $state: &mut [$stype; LANES], )* drive: &[f32; LANES],
+                $( $receptor: &mut [T; LANES], )* quanta: &Quanta,
+            ) -> u64 {
+                chunk::<T, UNIFORM>(params, param_chunk, substeps, now, $( $state, )* drive, $( $receptor, )* quanta)
+            }
+
+            /// The kernel as a type.
+            pub struct Executor;
+
+            impl Kernel for Executor {
+                type Params = Params;
+                type ParamChunk = ParamChunk;
+                type State = State;
+                type Columns = ( $( &'static mut $column, )* );
+                type Pointers = Pointers;
+
+                const NAME: &'static str = stringify!($name);
+                const RECEPTORS: &'static [&'static str] = &[ $( stringify!($receptor) ),* ];
+                const COLUMNS: &'static [&'static str] = &[ $( <$column as ColumnComponent>::NAME ),* ];
+                fn wgsl() -> String {
+                    let mut text = String::from(concat!(
+                        "struct Params { ", $( stringify!($param), ": ", stringify!($ptype), ", ", )* "}\n",
+                        "struct State { ", $( stringify!($state), ": ", stringify!($stype), ", ", )* "}\n",
+                        "struct Input { ", stringify!($drive), ": f32, ", $( stringify!($receptor), ": f32, ", )* "}\n",
+                        "struct Next { ", $( stringify!($state), ": ", stringify!($stype), ", ", )* "spike: bool }\n",
+                    ));
+                    $( text += &wgsl_function(
+                        concat!(stringify!($helper), "(", $( stringify!($arg), ": ", stringify!($atype), ", ", )* ")"),
+                        stringify!($rtype),
+                        stringify!($($hbody)*),
+                    ); )*
+                    if $repeats { text += &wgsl_function(
+                        concat!("substep(", stringify!($rp), ": Params, ", stringify!($rs), ": State, ", stringify!($rx),
+                            ": Input, ", stringify!($rnow), ": i32)"),
+                        "Next",
+                        stringify!($($rbody)*),
+                    ); }
+                    text += &wgsl_function(
+                        concat!("step(", stringify!($sp), ": Params, ", stringify!($ss), ": State, ", stringify!($sx),
+                            ": Input, ", stringify!($snow), ": i32)"),
+                        "Next",
+                        stringify!($($sbody)*),
+                    );
+                    text
+                }
+
+                fn insert(entity: &mut bevy::ecs::world::EntityWorldMut<'_>, states: &[State]) {
+                    $(
+                        let mut column = Column::filled(states.len(), states[states.len() - 1].$state);
+                        for (value, state) in column.as_mut_slice().iter_mut().zip(states) {
+                            *value = state.$state;
+                        }
+                        entity.insert($column::wrap(column));
+                    )*
+                }
+
+                fn pointers(
+                    item: &mut <Self::Columns as bevy::ecs::query::QueryData>::Item<'_, '_>,
+                ) -> Pointers {
+                    let ( $( $state, )* ) = item;
+                    Pointers { $( $state: $state.column_mut().as_mut_slice().as_mut_ptr() ),* }
+                }
+
+                fn pack(params: &[Params]) -> Vec<ParamChunk> {
+                    params
+                        .chunks(LANES)
+                        .map(|chunk| {
+                            let at = |i: usize| chunk[i.min(chunk.len() - 1)];
+                            ParamChunk { $( $param: core::array::from_fn(|i| at(i).$param) ),* }
+                        })
+                        .collect()
+                }
+
+                fn register(app: &mut bevy::prelude::App) {
+                    use $crate::sim::columns::RegisterColumn;
+                    $( app.register_column::<$column>(); )*
+                }
+
+                #[inline]
+                unsafe fn step_chunk<T: Slot>(
+                    simd: SimdLevel, parameters: &Parameters<Self>, substeps: u32, now: i32,
+                    columns: Pointers, chunk: usize, input: ChunkInput<'_, T>,
+                ) -> u64 {
+                    let at = chunk * LANES;
+                    let mut slots = input.slots.iter();
+                    let mut quanta = input.quanta.iter();
+                    $(
+                        // SAFETY: the caller's promise.
+                        let $state: &mut [$stype; LANES] = unsafe { &mut *columns.$state.add(at).cast() };
+                    )*
+                    let quanta = Quanta { $( $receptor: *quanta.next().unwrap_or(&0.0) ),* };
+                    $(
+                        let mut nothing = [T::ZERO; LANES];
+                        let slot = slots.next().copied().unwrap_or(core::ptr::null_mut());
+                        let $receptor: &mut [T; LANES] = if slot.is_null() {
+                            &mut nothing
+                        } else {
+                            // SAFETY: the caller's promise.
+                            unsafe { &mut *slot.cast() }
+                        };
+                    )*
+                    macro_rules! call {
+                        ($f:ident, $uniform:literal, $p:expr, $c:expr) => {
+                            $f::<T, $uniform>($p, $c, substeps, now, $( $state, )* input.drive, $( $receptor, )* &quanta)
+                        };
+                    }
+                    match parameters {
+                        // SAFETY: the caller promises that the processor has `simd`.
+                        Parameters::Uniform(p) => match simd {
+                            SimdLevel::Portable => call!(chunk_portable, true, p, None),
+                            #[cfg(target_arch = "x86_64")]
+                            SimdLevel::Avx2 => unsafe { call!(chunk_avx2, true, p, None) },
+                            #[cfg(target_arch = "x86_64")]
+                            SimdLevel::Avx512 => unsafe { call!(chunk_avx512, true, p, None) },
+                            #[cfg(not(target_arch = "x86_64"))]
+                            _ => call!(chunk_portable, true, p, None),
+                        },
+                        Parameters::PerNeuron(chunks) => {
+                            let c = &chunks[chunk];
+                            let first = Params { $( $param: c.$param[0] ),* };
+                            match simd {
+                                SimdLevel::Portable => call!(chunk_portable, false, &first, Some(c)),
+                                // SAFETY: the caller promises that the processor has `simd`.
+                                #[cfg(target_arch = "x86_64")]
+                                SimdLevel::Avx2 => unsafe { call!(chunk_avx2, false, &first, Some(c)) },
+                                // SAFETY: as above.
+                                #[cfg(target_arch = "x86_64")]
+                                SimdLevel::Avx512 => unsafe { call!(chunk_avx512, false, &first, Some(c)) },
+                                #[cfg(not(target_arch = "x86_64"))]
+                                _ => call!(chunk_portable, false, &first, Some(c)),
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    };
+}
+
+/// A kernel function as WGSL text: the last expression of the body is what WGSL has to `return`.
+#[doc(hidden)]
+pub fn wgsl_function(signature: &str, result: &str, body: &str) -> String {
+    let (statements, value) = match body.rfind(';') {
+        Some(end) => body.split_at(end + 1),
+        None => ("", body),
+    };
+    format!("fn {signature} -> {result} {{ {statements} return {value}; }}\n")
+}
