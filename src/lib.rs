@@ -7,6 +7,7 @@ pub mod results;
 pub mod scene;
 pub mod sim;
 pub mod simulation;
+pub mod snapshot;
 
 /// What most programs need.
 pub mod prelude {

@@ -1,17 +1,19 @@
 //! A simulation: a world of its own, its step schedule, its threads.
 
 use crate::files::{Files, NoFiles};
-use crate::network::probe::{self, ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
+use crate::network::probe::{self, SpikeProbe};
 use crate::network::propagate::{self, SpikeCount};
-use crate::network::region::Region;
+use crate::network::region::{InputMap, Region};
 use crate::network::stimulus;
+use crate::network::synapses::SynapseStore;
 use crate::scene::build::{self, BuildError, BuildOptions, Needs, Prepared};
 use crate::scene::schema::Scene;
 use crate::sim::clock::{Clock, Pacing, advance_clock, to_steps};
-use crate::sim::columns::ColumnRegistry;
+use crate::sim::columns::{ColumnRegistry, LANES, padded};
 use crate::sim::{SimSystems, step_schedule};
 use bevy::ecs::reflect::AppTypeRegistry;
 use bevy::prelude::*;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// The order of the systems that step different neuron models.
@@ -208,6 +210,99 @@ impl Simulation {
         (values.len() == neurons).then_some(values)
     }
 
+    /// The number of synapses.
+    pub fn synapse_count(&mut self) -> u64 {
+        let mut stores = self.world.query::<&SynapseStore>();
+        stores.iter(&self.world).map(|s| s.len() as u64).sum()
+    }
+
+    /// Bytes that the synapses take.
+    pub fn synapse_bytes(&mut self) -> u64 {
+        let mut stores = self.world.query::<&SynapseStore>();
+        stores.iter(&self.world).map(|s| s.bytes() as u64).sum()
+    }
+
+    /// Bytes that synapses and state columns take.
+    pub fn network_bytes(&mut self) -> u64 {
+        let columns = self.world.resource::<ColumnRegistry>().clone();
+        let mut regions = self.world.query_filtered::<EntityRef, With<Region>>();
+        let state: usize = regions
+            .iter(&self.world)
+            .map(|entity| {
+                let neurons = entity.get::<Region>().map_or(0, |r| r.neurons as usize);
+                columns.iter().filter(|c| (c.present)(entity)).count() * padded(neurons) * 4
+            })
+            .sum();
+        self.synapse_bytes() + state as u64
+    }
+
+    /// Every synapse from one region to another, by source, in the order of storage.
+    pub fn synapses(&mut self, from: &str, to: &str) -> Vec<SynapseView> {
+        let (Some(from), Some(to)) = (self.region(from), self.region(to)) else {
+            return Vec::new();
+        };
+        let dt = self.clock().dt_ms();
+        let target = self.world.entity(to);
+        let (Some(map), Some(region)) = (target.get::<InputMap>(), target.get::<Region>()) else {
+            return Vec::new();
+        };
+        // Slot of each block → (neuron, receptor) of the target region.
+        let mut owner: HashMap<(usize, usize), (u32, usize)> = HashMap::new();
+        for (chunk, (&block, &base)) in map.block.iter().zip(&map.base).enumerate() {
+            for (receptor, offset) in map.offset.iter().enumerate() {
+                if let Some(offset) = offset {
+                    owner.insert((block.into(), (base + offset) as usize / LANES), ((chunk * LANES) as u32, receptor));
+                }
+            }
+        }
+        let (quanta, neurons) = (map.quantum.clone(), region.neurons);
+        let mut list = Vec::new();
+        let mut stores = self.world.query::<&SynapseStore>();
+        let rows = self.world.get::<Region>(from).map_or(0, |r| r.neurons);
+        for store in stores.iter(&self.world).filter(|s| s.source() == from) {
+            for source in 0..rows {
+                store.visit_row(source as usize, &mut |block, slot, weight, delay| {
+                    if let Some(&(first, receptor)) = owner.get(&(block, slot / LANES)) {
+                        let target = first + (slot % LANES) as u32;
+                        debug_assert!(target < neurons);
+                        list.push(SynapseView {
+                            source,
+                            target,
+                            receptor: receptor as u32,
+                            weight: (weight as f64 * f64::from(quanta[receptor])) as f32,
+                            delay_ms: (f64::from(delay) * dt) as f32,
+                        });
+                    }
+                });
+            }
+        }
+        list
+    }
+
+    /// The stages of a step with the systems that are in them, as a table.
+    pub fn schedule_table(&self) -> String {
+        let mut table = format!("{:<10} {:<62} systems\n", "stage", "reads → writes");
+        let names: HashMap<_, _> = self
+            .schedule
+            .systems()
+            .into_iter()
+            .flatten()
+            .map(|(key, system)| (key, short_name(&system.name().to_string())))
+            .collect();
+        for stage in SimSystems::ALL {
+            let members = self.schedule.graph().systems_in_set(stage.intern());
+            let mut list: Vec<&str> = members
+                .iter()
+                .flat_map(|keys| keys.iter())
+                .filter_map(|key| names.get(key).map(String::as_str))
+                .collect();
+            list.sort_unstable();
+            let list = if list.is_empty() { "–".into() } else { list.join(", ") };
+            table += &format!("{:<10} {:<62} {list}\n", format!("{stage:?}"), stage.contract());
+        }
+        table
+    }
+
     /// The recorded spikes of a region as (step, neuron), if it has a spike probe.
     pub fn recorded_spikes(&mut self, region: &str) -> Vec<(u64, u32)> {
         let Some(entity) = self.region(region) else {
@@ -220,6 +315,28 @@ impl Simulation {
             .map(|p| p.steps.iter().copied().zip(p.neurons.iter().copied()).collect())
             .unwrap_or_default()
     }
+}
+
+/// One synapse, as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SynapseView {
+    /// The source neuron.
+    pub source: u32,
+    /// The target neuron.
+    pub target: u32,
+    /// The index of the target's receptor.
+    pub receptor: u32,
+    /// The weight as it acts, in the receptor's unit; the magnitude where the receptor takes that.
+    pub weight: f32,
+    /// The delay in ms.
+    pub delay_ms: f32,
+}
+
+/// A system's name without the paths of its modules.
+fn short_name(name: &str) -> String {
+    name.split_inclusive(['<', '>', ',', ' '])
+        .map(|part| part.rsplit("::").next().unwrap_or(part))
+        .collect()
 }
 
 /// Adds the systems that a network needs, each to its set.

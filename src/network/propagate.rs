@@ -31,8 +31,6 @@ use bevy::prelude::*;
 pub trait Accumulator: Slot {
     /// Adds a weight in quanta.
     fn add(&mut self, quanta: i32, shift: u32);
-    /// The bits, for snapshots.
-    fn to_i64(self) -> i64;
     /// From the bits of a snapshot.
     fn from_i64(value: i64) -> Self;
 }
@@ -41,9 +39,6 @@ impl Accumulator for i32 {
     #[inline(always)]
     fn add(&mut self, quanta: i32, shift: u32) {
         *self = self.wrapping_add(quanta << shift);
-    }
-    fn to_i64(self) -> i64 {
-        self.into()
     }
     fn from_i64(value: i64) -> Self {
         value as i32
@@ -54,9 +49,6 @@ impl Accumulator for i64 {
     #[inline(always)]
     fn add(&mut self, quanta: i32, shift: u32) {
         *self += i64::from(quanta) << shift;
-    }
-    fn to_i64(self) -> i64 {
-        self
     }
     fn from_i64(value: i64) -> Self {
         value
@@ -72,7 +64,10 @@ pub struct Slots<T> {
     lanes: usize,
     ring: usize,
     blocks: Vec<Block<T>>,
+    /// The first slot of each block.
     pointers: Vec<Shares<T>>,
+    /// The first slot of each block in the step under way.
+    current: Vec<Shares<T>>,
 }
 
 struct Block<T> {
@@ -94,11 +89,12 @@ impl<T: Accumulator> Slots<T> {
                 }
             })
             .collect();
-        let pointers = blocks.iter_mut().map(Block::share).collect();
+        let pointers: Vec<_> = blocks.iter_mut().map(Block::share).collect();
         Self {
             lanes,
             ring,
             blocks,
+            current: pointers.clone(),
             pointers,
         }
     }
@@ -106,23 +102,27 @@ impl<T: Accumulator> Slots<T> {
     /// The slots of step `step` for the lanes.
     #[inline]
     pub fn share(&mut self, step: u64) -> SharedSlots<'_, T> {
+        let mut position = 0;
+        if self.ring > 1 {
+            position = (step % self.ring as u64) as usize;
+            for ((current, first), block) in self.current.iter_mut().zip(&self.pointers).zip(&self.blocks) {
+                *current = first.offset(position * block.stride);
+            }
+        }
         SharedSlots {
             lanes: self.lanes,
-            position: if self.ring == 1 { 0 } else { (step % self.ring as u64) as usize },
+            position,
             ring: self.ring,
             blocks: &self.blocks,
             pointers: &self.pointers,
+            current: &self.current,
         }
     }
 
-    /// Every slot that is not zero, as (block, index in the ring, value).
-    pub fn filled(&self) -> impl Iterator<Item = (usize, usize, i64)> {
-        self.blocks.iter().enumerate().flat_map(|(b, block)| {
-            block.values().iter().enumerate().filter_map(move |(i, v)| {
-                let value = v.to_i64();
-                (value != 0).then_some((b, i, value))
-            })
-        })
+    /// One slot of a ring position.
+    pub fn get(&self, block: usize, position: usize, slot: usize) -> T {
+        let block = &self.blocks[block];
+        block.values()[position * block.stride + slot]
     }
 
     /// The slots of one block, all ring positions one after another.
@@ -169,6 +169,7 @@ pub struct SharedSlots<'a, T> {
     ring: usize,
     blocks: &'a [Block<T>],
     pointers: &'a [Shares<T>],
+    current: &'a [Shares<T>],
 }
 
 impl<T> SharedSlots<'_, T> {
@@ -181,7 +182,13 @@ impl<T> SharedSlots<'_, T> {
     /// The first slot of `block` for the step under way.
     #[inline(always)]
     pub fn block(&self, block: usize) -> *mut T {
-        self.block_after(block, 0)
+        self.current[block].pointer()
+    }
+
+    /// The first slot of every block for the step under way.
+    #[inline(always)]
+    pub fn blocks(&self) -> &[Shares<T>] {
+        self.current
     }
 
     /// The first slot of `block` for the step `delay` steps later, less than the ring is long.

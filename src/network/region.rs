@@ -4,7 +4,7 @@ use super::propagate::InputSlots;
 use crate::neurons::{Derived, NeuronModel};
 use crate::sim::clock::Clock;
 use crate::sim::columns::{ColumnComponent, Drive, LANES};
-use crate::sim::kernel::{ChunkInput, Kernel, Parameters, Slot};
+use crate::sim::kernel::{Kernel, LaneChunks, Parameters, Slot};
 use crate::sim::simd::SimdLevel;
 use crate::sim::workers::Workers;
 use bevy::prelude::*;
@@ -52,8 +52,6 @@ pub struct InputMap {
     /// Per receptor: the weight that one unit of a slot stands for, in the receptor's unit.
     pub quantum: Vec<f32>,
 }
-
-static NO_DRIVE: crate::sim::columns::Chunk<f32> = crate::sim::columns::Chunk([0.0; LANES]);
 
 struct Job<K: Kernel> {
     pointers: K::Pointers,
@@ -134,38 +132,29 @@ fn step_lane<M: NeuronModel, T: Slot>(
         // and a block to one lane, so lanes touch disjoint chunks, masks and slots.
         unsafe {
             let map = &*job.map;
-            let parameters = &*job.parameters;
-            let chunks = map.block.len();
-            let mut receptors = [core::ptr::null_mut::<T>(); MAX_RECEPTORS];
-            let count = map.offset.len().min(MAX_RECEPTORS);
-            for chunk in 0..chunks {
-                let block = usize::from(map.block[chunk]);
-                if block % slots.lanes() != lane {
-                    continue;
-                }
-                let base = slots.block(block).add(map.base[chunk] as usize);
-                for (pointer, offset) in receptors.iter_mut().zip(&map.offset) {
-                    *pointer = offset.map_or(core::ptr::null_mut(), |o| base.add(o as usize));
-                }
-                let drive = if job.drive.is_null() {
-                    &NO_DRIVE.0
-                } else {
-                    &*job.drive.add(chunk * LANES).cast::<[f32; LANES]>()
-                };
-                let spiked = M::Kernel::step_chunk::<T>(
-                    simd,
-                    parameters,
-                    job.substeps,
-                    now,
-                    job.pointers,
-                    chunk,
-                    ChunkInput {
-                        drive,
-                        slots: &receptors[..count],
-                        quanta: &map.quantum,
-                    },
-                );
-                *job.mask.add(chunk) = spiked & valid_bits(job.neurons, chunk);
+            let (lanes, chunks) = (slots.lanes(), map.block.len());
+            // Chunks are dealt to blocks and blocks to lanes in turn.
+            let first = (lane + lanes - usize::from(map.block[0]) % lanes) % lanes;
+            M::Kernel::step_chunks::<T>(
+                simd,
+                &*job.parameters,
+                job.substeps,
+                now,
+                job.pointers,
+                &LaneChunks {
+                    first,
+                    stride: lanes,
+                    block: &map.block,
+                    base: &map.base,
+                    blocks: slots.blocks(),
+                    offset: &map.offset,
+                    quanta: &map.quantum,
+                    drive: job.drive,
+                    mask: job.mask,
+                },
+            );
+            if (chunks - 1) % lanes == first {
+                *job.mask.add(chunks - 1) &= valid_bits(job.neurons, chunks - 1);
             }
         }
     }

@@ -11,6 +11,7 @@
 //! | [`npy`] | NumPy arrays, out and in |
 //! | [`report`] | `run.json` and the table that a terminal shows at the end of a run |
 //! | [`raster`] | `raster.png`: every region's spikes and rates in one figure |
+//! | [`quantities`] | numbers as people read them |
 //! | [`canvas`] | the drawing beneath it: boxes, lines, text, PNG |
 //!
 //! # Time
@@ -20,16 +21,18 @@
 //! of an edge through rounding. A [`Window`] holds the spikes with start ≤ time < end, which is what the
 //! reference numbers of other simulators were computed with.
 
-//pub mod canvas;
-//pub mod csv;
-//pub mod files;
-//pub mod npy;
+pub mod canvas;
+pub mod csv;
+pub mod files;
+pub mod npy;
 pub mod online;
-//pub mod raster;
-//pub mod report;
+pub mod quantities;
+pub mod raster;
+pub mod report;
+mod rows;
 pub mod spectrum;
 pub mod statistics;
-//pub mod table;
+pub mod table;
 
 use std::ops::Range;
 
@@ -219,18 +222,25 @@ impl<'a> Recording<'a> {
     }
 
     /// Population rate of one train in bins of `bin_ms`: the mean rate of a neuron, in Hz.
+    ///
+    /// Where dt does not divide the bin, some bins hold a step more than others; the rate allows for that.
     pub fn rate_trace(&self, train: usize, window: Window, bin_ms: f64) -> RateTrace {
-        let neurons = self.trains[train].neurons;
-        let neuron_seconds = f64::from(neurons.max(1)) * bin_ms * 1e-3;
+        let neurons = f64::from(self.trains[train].neurons.max(1));
+        let bins = Bins::new(bin_ms, self.dt_ms);
+        let values = (self.counts(train, window, bin_ms).into_iter().zip(0..))
+            .map(|(count, bin)| {
+                let width_ms = match bins.edge(bin + 1) - bins.edge(bin) {
+                    steps if self.dt_ms <= bin_ms => steps as f64 * self.dt_ms,
+                    _ => bin_ms,
+                };
+                (f64::from(count) / (neurons * width_ms * 1e-3)) as f32
+            })
+            .collect();
         RateTrace {
             region: self.trains[train].region.to_owned(),
             start_ms: self.clip(window).start_ms(self.dt_ms),
             bin_ms,
-            values: self
-                .counts(train, window, bin_ms)
-                .into_iter()
-                .map(|count| (f64::from(count) / neuron_seconds) as f32)
-                .collect(),
+            values,
         }
     }
 
@@ -466,5 +476,20 @@ mod tests {
                 (3, 1, vec![4])
             ]
         );
+    }
+
+    #[test]
+    fn steady_firing_has_a_steady_rate_for_any_dt() {
+        let steps: Vec<u64> = (0..1000).collect();
+        let ids = vec![0; 1000];
+        for (dt_ms, hz) in [(0.1, 1000.0), (0.3125, 320.0), (0.7, 1000.0 / 7.0)] {
+            let recording = recording(dt_ms, 1000, vec![train("E", &steps, &ids)]);
+            let rate = recording.rate_trace(0, recording.window(), 1.0);
+            assert!(rate.values.len() > 90);
+            assert!(
+                rate.values.iter().all(|value| (value - hz).abs() < 0.01),
+                "{dt_ms}"
+            );
+        }
     }
 }

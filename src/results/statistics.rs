@@ -14,7 +14,7 @@
 //! windows only.
 //!
 //! All sums are sums of integers, counted in steps, and each number is made from them by one formula, so it
-//! does not depend on any order. [`OnlineStatistics`](super::online::OnlineStatistics) keeps these sums
+//! does not depend on any order. [`OnlineStatistics`] keeps these sums
 //! while a run goes on; here the same sums are taken from a recording, so the two agree to the last bit.
 
 use super::online::OnlineStatistics;

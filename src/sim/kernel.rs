@@ -17,8 +17,9 @@
 //! stands in a loop), state lives in column components, input in the fixed-point slots of
 //! [`propagate`](crate::network::propagate).
 
-use super::columns::LANES;
+use super::columns::{Chunk, LANES};
 use super::simd::SimdLevel;
+use super::workers::Shares;
 use bevy::ecs::query::{IterQueryData, QueryData};
 use bevy::ecs::world::EntityWorldMut;
 
@@ -54,16 +55,30 @@ pub enum Parameters<K: Kernel + ?Sized> {
     PerNeuron(Vec<K::ParamChunk>),
 }
 
-/// Where one chunk's input is.
-pub struct ChunkInput<'a, T> {
-    /// The stimulus current of the chunk, in the model's unit.
-    pub drive: &'a [f32; LANES],
-    /// One pointer per receptor to the chunk's [`LANES`] slots; null for a receptor that nothing reaches. Slots that
-    /// were read are zeroed.
-    pub slots: &'a [*mut T],
-    /// The quantum of each receptor.
+/// The part of a region that one lane steps, and where its input and output are.
+pub struct LaneChunks<'a, T> {
+    /// The lane's first chunk.
+    pub first: usize,
+    /// The distance between its chunks.
+    pub stride: usize,
+    /// The block of each chunk of the region.
+    pub block: &'a [u16],
+    /// The first slot of each chunk within its block.
+    pub base: &'a [u32],
+    /// The first slot of each block in the step under way.
+    pub blocks: &'a [Shares<T>],
+    /// Per receptor, the offset of its slots from the chunk's first; `None` if nothing reaches it.
+    pub offset: &'a [Option<u32>],
+    /// Per receptor, the weight that one unit of a slot stands for.
     pub quanta: &'a [f32],
+    /// The stimulus current of the region, or null.
+    pub drive: *const f32,
+    /// One word per chunk: a bit for each neuron that spiked. Bits of the padding are arbitrary.
+    pub mask: *mut u64,
 }
+
+/// The current of a region that no stimulus drives.
+pub static NO_DRIVE: Chunk<f32> = Chunk([0.0; LANES]);
 
 /// What `kernel!` implements: see the [module](self).
 pub trait Kernel: Send + Sync + 'static {
@@ -96,20 +111,19 @@ pub trait Kernel: Send + Sync + 'static {
     /// Registers the column components.
     fn register(app: &mut bevy::prelude::App);
 
-    /// Moves one chunk by one step and returns a bit for each neuron that spiked.
+    /// Moves the lane's chunks by one step and zeroes the slots that were read.
     ///
     /// # Safety
-    /// `chunk` lies within the columns and no other thread uses it; the slots are [`LANES`] long, aligned, distinct and not
-    /// used by another thread; this processor has `simd`.
-    unsafe fn step_chunk<T: Slot>(
+    /// The chunks lie within the columns, the slots and the mask, and no other thread uses them; slots are aligned; this
+    /// processor has `simd`.
+    unsafe fn step_chunks<T: Slot>(
         simd: SimdLevel,
         parameters: &Parameters<Self>,
         substeps: u32,
         now: i32,
         columns: Self::Pointers,
-        chunk: usize,
-        input: ChunkInput<'_, T>,
-    ) -> u64;
+        lane: &LaneChunks<'_, T>,
+    );
 }
 
 /// A bit for each non-zero flag.
@@ -191,7 +205,7 @@ macro_rules! kernel {
         $vis mod $name {
             use $crate::sim::math::*;
             use $crate::sim::columns::{ColumnComponent, Column, LANES, $($column),*};
-            use $crate::sim::kernel::{ChunkInput, Kernel, Parameters, Slot, spike_mask, wgsl_function};
+            use $crate::sim::kernel::{Kernel, LaneChunks, NO_DRIVE, Parameters, Slot, spike_mask, wgsl_function};
             use $crate::sim::simd::SimdLevel;
 
             #[derive(Clone, Copy, Debug, PartialEq)]
@@ -276,32 +290,72 @@ macro_rules! kernel {
                 spike_mask(&flags)
             }
 
-            fn chunk_portable<T: Slot, const UNIFORM: bool>(
-                params: &Params, param_chunk: Option<&ParamChunk>, substeps: u32, now: i32,
-                $( $state: &mut [$stype; LANES], )* drive: &[f32; LANES],
-                $( $receptor: &mut [T; LANES], )* quanta: &Quanta,
-            ) -> u64 {
-                chunk::<T, UNIFORM>(params, param_chunk, substeps, now, $( $state, )* drive, $( $receptor, )* quanta)
+            /// # Safety
+            /// As [`Kernel::step_chunks`].
+            #[inline(always)]
+            unsafe fn chunks<T: Slot, const UNIFORM: bool>(
+                params: &Params, param_chunks: &[ParamChunk], substeps: u32, now: i32,
+                columns: Pointers, lane: &LaneChunks<'_, T>,
+            ) {
+                let mut quanta = lane.quanta.iter();
+                let quanta = Quanta { $( $receptor: *quanta.next().unwrap_or(&0.0) ),* };
+                let mut offsets = lane.offset.iter();
+                $( let mut $receptor = ([T::ZERO; LANES], offsets.next().copied().flatten()); )*
+                let mut index = lane.first;
+                while index < lane.block.len() {
+                    let at = index * LANES;
+                    // SAFETY: the caller's promise; the columns, the slots of different receptors and the spare arrays are distinct.
+                    unsafe {
+                        let base = lane.blocks[usize::from(lane.block[index])].pointer().add(lane.base[index] as usize);
+                        let drive = if lane.drive.is_null() { &NO_DRIVE.0 } else { &*lane.drive.add(at).cast::<[f32; LANES]>() };
+                        let mask = chunk::<T, UNIFORM>(
+                            params, if UNIFORM { None } else { Some(&param_chunks[index]) }, substeps, now,
+                            $( &mut *columns.$state.add(at).cast::<[$stype; LANES]>(), )*
+                            drive,
+                            $( match $receptor.1 {
+                                Some(offset) => &mut *base.add(offset as usize).cast::<[T; LANES]>(),
+                                None => &mut $receptor.0,
+                            }, )*
+                            &quanta,
+                        );
+                        *lane.mask.add(index) = mask;
+                    }
+                    index += lane.stride;
+                }
             }
 
+            /// # Safety
+            /// As [`Kernel::step_chunks`].
+            unsafe fn chunks_portable<T: Slot, const UNIFORM: bool>(
+                params: &Params, param_chunks: &[ParamChunk], substeps: u32, now: i32,
+                columns: Pointers, lane: &LaneChunks<'_, T>,
+            ) {
+                // SAFETY: the caller's promise.
+                unsafe { chunks::<T, UNIFORM>(params, param_chunks, substeps, now, columns, lane) }
+            }
+
+            /// # Safety
+            /// As [`Kernel::step_chunks`].
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2")]
-            fn chunk_avx2<T: Slot, const UNIFORM: bool>(
-                params: &Params, param_chunk: Option<&ParamChunk>, substeps: u32, now: i32,
-                $( $state: &mut [$stype; LANES], )* drive: &[f32; LANES],
-                $( $receptor: &mut [T; LANES], )* quanta: &Quanta,
-            ) -> u64 {
-                chunk::<T, UNIFORM>(params, param_chunk, substeps, now, $( $state, )* drive, $( $receptor, )* quanta)
+            unsafe fn chunks_avx2<T: Slot, const UNIFORM: bool>(
+                params: &Params, param_chunks: &[ParamChunk], substeps: u32, now: i32,
+                columns: Pointers, lane: &LaneChunks<'_, T>,
+            ) {
+                // SAFETY: the caller's promise.
+                unsafe { chunks::<T, UNIFORM>(params, param_chunks, substeps, now, columns, lane) }
             }
 
+            /// # Safety
+            /// As [`Kernel::step_chunks`].
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-            fn chunk_avx512<T: Slot, const UNIFORM: bool>(
-                params: &Params, param_chunk: Option<&ParamChunk>, substeps: u32, now: i32,
-                $( $state: &mut [$stype; LANES], )* drive: &[f32; LANES],
-                $( $receptor: &mut [T; LANES], )* quanta: &Quanta,
-            ) -> u64 {
-                chunk::<T, UNIFORM>(params, param_chunk, substeps, now, $( $state, )* drive, $( $receptor, )* quanta)
+            unsafe fn chunks_avx512<T: Slot, const UNIFORM: bool>(
+                params: &Params, param_chunks: &[ParamChunk], substeps: u32, now: i32,
+                columns: Pointers, lane: &LaneChunks<'_, T>,
+            ) {
+                // SAFETY: the caller's promise.
+                unsafe { chunks::<T, UNIFORM>(params, param_chunks, substeps, now, columns, lane) }
             }
 
             /// The kernel as a type.
@@ -376,60 +430,30 @@ macro_rules! kernel {
                     $( app.register_column::<$column>(); )*
                 }
 
-                #[inline]
-                unsafe fn step_chunk<T: Slot>(
+                unsafe fn step_chunks<T: Slot>(
                     simd: SimdLevel, parameters: &Parameters<Self>, substeps: u32, now: i32,
-                    columns: Pointers, chunk: usize, input: ChunkInput<'_, T>,
-                ) -> u64 {
-                    let at = chunk * LANES;
-                    let mut slots = input.slots.iter();
-                    let mut quanta = input.quanta.iter();
-                    $(
-                        // SAFETY: the caller's promise.
-                        let $state: &mut [$stype; LANES] = unsafe { &mut *columns.$state.add(at).cast() };
-                    )*
-                    let quanta = Quanta { $( $receptor: *quanta.next().unwrap_or(&0.0) ),* };
-                    $(
-                        let mut nothing = [T::ZERO; LANES];
-                        let slot = slots.next().copied().unwrap_or(core::ptr::null_mut());
-                        let $receptor: &mut [T; LANES] = if slot.is_null() {
-                            &mut nothing
-                        } else {
+                    columns: Pointers, lane: &LaneChunks<'_, T>,
+                ) {
+                    macro_rules! run {
+                        ($f:ident) => {
                             // SAFETY: the caller's promise.
-                            unsafe { &mut *slot.cast() }
-                        };
-                    )*
-                    macro_rules! call {
-                        ($f:ident, $uniform:literal, $p:expr, $c:expr) => {
-                            $f::<T, $uniform>($p, $c, substeps, now, $( $state, )* input.drive, $( $receptor, )* &quanta)
+                            unsafe {
+                                match parameters {
+                                    Parameters::Uniform(p) => $f::<T, true>(p, &[], substeps, now, columns, lane),
+                                    Parameters::PerNeuron(chunks) => {
+                                        let first = Params { $( $param: chunks[0].$param[0] ),* };
+                                        $f::<T, false>(&first, chunks, substeps, now, columns, lane);
+                                    }
+                                }
+                            }
                         };
                     }
-                    match parameters {
-                        // SAFETY: the caller promises that the processor has `simd`.
-                        Parameters::Uniform(p) => match simd {
-                            SimdLevel::Portable => call!(chunk_portable, true, p, None),
-                            #[cfg(target_arch = "x86_64")]
-                            SimdLevel::Avx2 => unsafe { call!(chunk_avx2, true, p, None) },
-                            #[cfg(target_arch = "x86_64")]
-                            SimdLevel::Avx512 => unsafe { call!(chunk_avx512, true, p, None) },
-                            #[cfg(not(target_arch = "x86_64"))]
-                            _ => call!(chunk_portable, true, p, None),
-                        },
-                        Parameters::PerNeuron(chunks) => {
-                            let c = &chunks[chunk];
-                            let first = Params { $( $param: c.$param[0] ),* };
-                            match simd {
-                                SimdLevel::Portable => call!(chunk_portable, false, &first, Some(c)),
-                                // SAFETY: the caller promises that the processor has `simd`.
-                                #[cfg(target_arch = "x86_64")]
-                                SimdLevel::Avx2 => unsafe { call!(chunk_avx2, false, &first, Some(c)) },
-                                // SAFETY: as above.
-                                #[cfg(target_arch = "x86_64")]
-                                SimdLevel::Avx512 => unsafe { call!(chunk_avx512, false, &first, Some(c)) },
-                                #[cfg(not(target_arch = "x86_64"))]
-                                _ => call!(chunk_portable, false, &first, Some(c)),
-                            }
-                        }
+                    match simd {
+                        #[cfg(target_arch = "x86_64")]
+                        SimdLevel::Avx2 => run!(chunks_avx2),
+                        #[cfg(target_arch = "x86_64")]
+                        SimdLevel::Avx512 => run!(chunks_avx512),
+                        _ => run!(chunks_portable),
                     }
                 }
             }

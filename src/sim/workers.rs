@@ -217,6 +217,11 @@ impl<T> Shares<T> {
         unsafe { &mut *self.0.add(index) }
     }
 
+    /// The part of the slice from `index` on, which must lie within it.
+    pub fn offset(self, index: usize) -> Self {
+        Self(self.0.wrapping_add(index))
+    }
+
     /// The pointer to the first element.
     #[inline(always)]
     pub fn pointer(&self) -> *mut T {

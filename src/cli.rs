@@ -1,0 +1,337 @@
+//! The command line: every subcommand and flag, and what becomes of them.
+
+use crate::bench;
+use crate::headless::{self, Finish, RunPlan};
+use crate::scene::build::BuildOptions;
+use crate::scene::error::{SceneError, quoted};
+use crate::scene::load::{LoadedScene, SceneFiles, SceneSource, load};
+use crate::scene::shipped;
+use crate::sim::simd::SimdLevel;
+use crate::simulation::{Registry, Simulation};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The user's input was wrong.
+const WRONG_INPUT: u8 = 2;
+/// The run failed.
+const FAILED: u8 = 1;
+
+/// A spiking-neural-network simulator: scenes in, spikes out, the same on every machine.
+#[derive(Parser)]
+#[command(name = "neuropil", version, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a scene and print a summary; with --out, write spikes, statistics and pictures
+    Run(RunArgs),
+    /// Check a scene without running it; print its size, predicted memory and cost
+    Check(CheckArgs),
+    /// List the scenes that ship with the program
+    Scenes,
+    /// Print the stages of a step and the systems in them
+    Schedule {
+        /// Show the systems of this scene
+        #[arg(default_value = "cuba")]
+        scene: String,
+    },
+    /// Measure speed and memory on the benchmark networks
+    Bench(bench::BenchArgs),
+    /// Go on from a checkpoint
+    Resume(ResumeArgs),
+}
+
+#[derive(Args)]
+struct SceneArgs {
+    /// A scene file, or the name of a shipped scene (see `neuropil scenes`)
+    scene: String,
+    /// Set a named parameter of the scene; may be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_setting)]
+    set: Vec<(String, String)>,
+    /// Use this seed instead of the scene's
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+#[derive(Args)]
+struct MachineArgs {
+    /// Threads to build and run on; small networks use fewer [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Vector instructions: auto, portable, avx2 or avx512. Results are the same
+    #[arg(long, value_name = "LEVEL", default_value = "auto", value_parser = SimdLevel::named)]
+    simd: SimdLevel,
+    /// Use as many lanes as threads even for small networks
+    #[arg(long, hide = true)]
+    force_lanes: bool,
+}
+
+impl MachineArgs {
+    fn options(&self) -> BuildOptions {
+        let mut options = BuildOptions {
+            simd: self.simd,
+            force_lanes: self.force_lanes,
+            statistics: true,
+            memory_limit: headless::free_memory(),
+            ..BuildOptions::default()
+        };
+        if let Some(threads) = self.threads {
+            options.threads = threads.into();
+        }
+        options
+    }
+}
+
+#[derive(Args)]
+struct OutputArgs {
+    /// Write results to this folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print nothing but errors
+    #[arg(long)]
+    quiet: bool,
+    /// Save a checkpoint every so much simulated time, for example 10s
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    checkpoint_every: Option<f64>,
+    /// Where checkpoints go [default: checkpoint.neuropil in the --out folder, or SCENE.neuropil here]
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct RunArgs {
+    #[command(flatten)]
+    scene: SceneArgs,
+    /// How long to run, in simulated time: 500ms, 2s, 1min [default: the scene's duration]
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
+    duration: Option<f64>,
+    #[command(flatten)]
+    machine: MachineArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Args)]
+struct CheckArgs {
+    #[command(flatten)]
+    scene: SceneArgs,
+}
+
+#[derive(Args)]
+struct ResumeArgs {
+    /// The checkpoint
+    file: PathBuf,
+    /// How long to go on [default: to the end that the run was given]
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
+    duration: Option<f64>,
+    #[command(flatten)]
+    machine: MachineArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => {
+            Ok((name.trim().into(), value.trim().into()))
+        }
+        _ => Err("write NAME=VALUE, for example --set scale=0.1".into()),
+    }
+}
+
+/// A time in ms from text such as `500ms`, `2s`, `1.5min`, `1h`.
+fn parse_time(text: &str) -> Result<f64, String> {
+    let text = text.trim();
+    let split = text.find(|c: char| c.is_alphabetic() && c != 'e' && c != 'E').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let value: f64 = number
+        .trim()
+        .parse()
+        .map_err(|_| format!("{} is not a time; write for example 500ms, 2s or 1min", quoted(text)))?;
+    let ms = match unit.trim() {
+        "us" | "µs" => value * 1e-3,
+        "ms" => value,
+        "s" => value * 1e3,
+        "min" => value * 60e3,
+        "h" => value * 3600e3,
+        "" => return Err(format!("{} needs a unit: us, ms, s, min or h", quoted(text))),
+        other => return Err(format!("unknown unit {}; known: us, ms, s, min, h", quoted(other))),
+    };
+    if ms.is_finite() && ms >= 0.0 {
+        Ok(ms)
+    } else {
+        Err(format!("a time is 0 or more, not {}", quoted(text)))
+    }
+}
+
+/// Runs the program and returns its exit code: 0 done, 1 the run failed, 2 the input was wrong.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Printing can only fail if nobody listens.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { WRONG_INPUT } else { 0 });
+        }
+    };
+    match dispatch(cli.command) {
+        Ok(code) => code,
+        Err((code, message)) => {
+            eprintln!("error: {message}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+type Failure = (u8, String);
+
+fn wrong(error: impl core::fmt::Display) -> Failure {
+    (WRONG_INPUT, error.to_string())
+}
+
+fn dispatch(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Run(args) => run(args),
+        Command::Check(args) => check(&args.scene),
+        Command::Scenes => {
+            list_scenes();
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Schedule { scene } => schedule(&scene),
+        Command::Bench(args) => bench::main(&args).map_err(wrong),
+        Command::Resume(args) => resume(&args),
+    }
+}
+
+fn read(args: &SceneArgs, registry: &Registry) -> Result<LoadedScene, SceneError> {
+    let mut loaded = load(SceneSource::find(&args.scene)?, &args.set, registry)?;
+    if let Some(seed) = args.seed {
+        loaded.scene.seed = seed;
+    }
+    Ok(loaded)
+}
+
+fn run(args: RunArgs) -> Result<ExitCode, Failure> {
+    let registry = Registry::new();
+    let loaded = read(&args.scene, &registry).map_err(wrong)?;
+    let files = SceneFiles::beside(&loaded.source);
+    let duration_ms = args.duration.unwrap_or(loaded.scene.duration_ms);
+    let plan = RunPlan {
+        loaded,
+        files,
+        registry,
+        options: args.machine.options(),
+        end: Finish::At(duration_ms),
+        out: args.output.out,
+        quiet: args.output.quiet,
+        checkpoint_every_ms: args.output.checkpoint_every,
+        checkpoint: args.output.checkpoint,
+        resume: None,
+    };
+    finish(headless::run(plan))
+}
+
+fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
+    let registry = Registry::new();
+    let saved = headless::read_checkpoint(&args.file, &registry).map_err(wrong)?;
+    let plan = RunPlan {
+        end: args.duration.map_or(Finish::At(saved.end_ms), Finish::After),
+        loaded: saved.loaded,
+        files: saved.files,
+        registry,
+        options: args.machine.options(),
+        out: args.output.out.clone(),
+        quiet: args.output.quiet,
+        checkpoint_every_ms: args.output.checkpoint_every,
+        checkpoint: args.output.checkpoint.clone().or_else(|| Some(args.file.clone())),
+        resume: Some(saved.snapshot),
+    };
+    finish(headless::run(plan))
+}
+
+fn finish(outcome: Result<(), headless::RunError>) -> Result<ExitCode, Failure> {
+    use headless::RunError;
+    match outcome {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error @ (RunError::Scene(_) | RunError::Restore(_) | RunError::Probe(_))) => Err(wrong(error)),
+        Err(error) => Err((FAILED, error.to_string())),
+    }
+}
+
+fn check(args: &SceneArgs) -> Result<ExitCode, Failure> {
+    let registry = Registry::new();
+    let loaded = read(args, &registry).map_err(wrong)?;
+    let files = SceneFiles::beside(&loaded.source);
+    let prepared = loaded.prepare(&registry, &files).map_err(wrong)?;
+    print!("{}", headless::describe(&loaded, &prepared));
+    for warning in &prepared.warnings {
+        eprintln!("warning: {}", loaded.locate(warning));
+    }
+    if let Some(limit) = headless::free_memory()
+        && prepared.peak_bytes > limit
+    {
+        return Err(wrong(format!(
+            "this network needs about {:.2} GiB, but {:.2} GiB of memory are free",
+            prepared.peak_bytes as f64 / f64::from(1u32 << 30),
+            limit as f64 / f64::from(1u32 << 30)
+        )));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list_scenes() {
+    let registry = Registry::new();
+    let width = shipped::SCENES.iter().map(|s| s.0.len()).max().unwrap_or(0);
+    for (name, text) in shipped::SCENES {
+        let title = load(SceneSource::from_text(*name, *text), &[], &registry)
+            .map_or_else(|e| e.to_string(), |loaded| loaded.scene.title);
+        println!("{name:width$}  {title}");
+    }
+}
+
+fn schedule(scene: &str) -> Result<ExitCode, Failure> {
+    let registry = Registry::new();
+    let args = SceneArgs {
+        scene: scene.into(),
+        set: Vec::new(),
+        seed: None,
+    };
+    let loaded = read(&args, &registry).map_err(wrong)?;
+    let files = SceneFiles::beside(&loaded.source);
+    let prepared = loaded.prepare(&registry, &files).map_err(wrong)?;
+    let options = BuildOptions {
+        statistics: true,
+        memory_limit: headless::free_memory(),
+        ..BuildOptions::default()
+    };
+    let simulation = Simulation::build(&loaded.scene, &prepared, &registry, &files, &options, &|_| {})
+        .map_err(|e| wrong(loaded.locate(&e)))?;
+    print!("{}", simulation.schedule_table());
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_need_a_unit_and_are_in_ms() {
+        assert_eq!(parse_time("2s"), Ok(2000.0));
+        assert_eq!(parse_time("500 ms"), Ok(500.0));
+        assert_eq!(parse_time("1.5min"), Ok(90_000.0));
+        assert_eq!(parse_time("1e3ms"), Ok(1000.0));
+        for bad in ["2", "s", "-1s", "2 parsec", "", "nans", "infs"] {
+            assert!(parse_time(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

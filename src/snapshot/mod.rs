@@ -1,0 +1,312 @@
+//! The state of a simulation, kept and resumed bit for bit.
+//!
+//! A snapshot holds what a step changes: every registered column of every region, the spikes in flight (histories that stores pull
+//! from, and sums already pushed into future steps), the step counter, the sums of the run, and what the probes have kept. Random
+//! numbers need nothing: they are functions of the step. What follows from the scene (synapses, derived
+//! parameters, positions) is built again from the scene and its seed, which the snapshot also carries.
+//!
+//! A snapshot does not depend on the number of threads: pushed sums are kept by (region, receptor, neuron, step).
+
+pub mod file;
+
+use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
+use crate::network::propagate::{Accumulator, InputSlots, Slots, SpikeCount, SpikeHistory};
+use crate::network::region::{InputMap, Region};
+use crate::results::online::OnlineStatistics;
+use crate::sim::clock::Clock;
+use crate::sim::columns::{ColumnRegistry, LANES};
+use crate::simulation::Simulation;
+use bevy::prelude::*;
+use file::{Snapshot, SnapshotError};
+
+/// Why a snapshot cannot be resumed.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The container is damaged or lacks something.
+    #[error(transparent)]
+    Container(#[from] SnapshotError),
+    /// A value does not fit the network.
+    #[error("the snapshot does not fit its scene: {0}; it was changed or comes from another network")]
+    Misfit(String),
+}
+
+impl Simulation {
+    /// Everything that a step changes.
+    ///
+    /// # Errors
+    /// Only if a section cannot be stored (names are bounded, so in practice never).
+    pub fn snapshot(&mut self) -> Result<Snapshot, SnapshotError> {
+        let world = self.world_mut();
+        let mut out = Snapshot::new();
+        let clock = *world.resource::<Clock>();
+        let count = *world.resource::<SpikeCount>();
+        out.put("clock.steps", clock.steps_done())?;
+        out.put("clock.dt_ms", clock.dt_ms())?;
+        out.put("count", vec![count.spikes, count.hash, count.events])?;
+        let registry = world.resource::<ColumnRegistry>().clone();
+        let steps = clock.steps_done();
+        for (index, entity) in region_entities(world) {
+            let entity = world.entity(entity);
+            for column in registry.iter().filter(|c| (c.present)(entity)) {
+                out.put(format!("region.{index}.column.{}", column.name), (column.save)(entity))?;
+            }
+            if let Some(history) = entity.get::<SpikeHistory>() {
+                let depth = history.depth() as u64;
+                let (mut lens, mut ids) = (Vec::new(), Vec::new());
+                for step in steps.saturating_sub(depth)..steps {
+                    let spikes = history.at(step);
+                    lens.push(spikes.len() as u32);
+                    ids.extend_from_slice(spikes);
+                }
+                out.put(format!("region.{index}.history.lens"), lens)?;
+                out.put(format!("region.{index}.history.neurons"), ids)?;
+            }
+        }
+        let pending = pending_input(world, steps);
+        out.put("pending.where", pending.0)?;
+        out.put("pending.sums", pending.1)?;
+        for (index, entity) in probe_entities(world) {
+            let name = format!("probe.{index}");
+            let entity = world.entity(entity);
+            if let Some(probe) = entity.get::<SpikeProbe>() {
+                out.put(format!("{name}.steps"), probe.steps.clone())?;
+                out.put(format!("{name}.neurons"), probe.neurons.clone())?;
+            } else if let Some(probe) = entity.get::<RateProbe>() {
+                out.put(format!("{name}.counts"), probe.counts.clone())?;
+                out.put(format!("{name}.current"), probe.current)?;
+            } else if let Some(probe) = entity.get::<ColumnProbe>() {
+                out.put(format!("{name}.values"), probe.values.clone())?;
+            } else if let Some(probe) = entity.get::<StatisticsProbe>() {
+                out.put(format!("{name}.statistics"), probe.statistics.state())?;
+            }
+        }
+        Ok(out)
+    }
+
+    /// Puts a freshly built simulation of the same scene into the state of a snapshot.
+    ///
+    /// # Errors
+    /// Says what is missing or does not fit; the simulation must then be discarded.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
+        let world = self.world_mut();
+        let misfit = |what: String| RestoreError::Misfit(what);
+        let steps = snapshot.u64("clock.steps")?;
+        let dt = snapshot.f64("clock.dt_ms")?;
+        let built = *world.resource::<Clock>();
+        if dt.to_bits() != built.dt_ms().to_bits() {
+            return Err(misfit(format!("its step is {dt} ms, that of the scene {} ms", built.dt_ms())));
+        }
+        if steps > 1 << 53 {
+            return Err(misfit(format!("its step counter {steps} is beyond any run")));
+        }
+        let count = snapshot.values_of_len::<u64>("count", 3)?;
+        world.insert_resource(SpikeCount {
+            spikes: count[0],
+            hash: count[1],
+            events: count[2],
+        });
+        world.insert_resource(Clock::resumed(dt, steps));
+        let registry = world.resource::<ColumnRegistry>().clone();
+        for (index, id) in region_entities(world) {
+            for column in registry.iter() {
+                if !(column.present)(world.entity(id)) {
+                    continue;
+                }
+                let name = format!("region.{index}.column.{}", column.name);
+                let bits = snapshot.u32s(&name)?;
+                if !(column.load)(&mut world.entity_mut(id), bits) {
+                    return Err(misfit(format!("section {name} has {} values", bits.len())));
+                }
+            }
+            let neurons = world.entity(id).get::<Region>().map_or(0, |r| r.neurons);
+            let depth = world.entity(id).get::<SpikeHistory>().map_or(0, SpikeHistory::depth);
+            let lens = snapshot.u32s(&format!("region.{index}.history.lens"))?;
+            let ids = snapshot.u32s(&format!("region.{index}.history.neurons"))?;
+            let kept = (depth as u64).min(steps);
+            if lens.len() as u64 != kept {
+                return Err(misfit(format!("region {index} has {} steps of history, not {kept}", lens.len())));
+            }
+            if lens.iter().map(|l| u64::from(*l)).sum::<u64>() != ids.len() as u64 {
+                return Err(misfit(format!("the history of region {index} is inconsistent")));
+            }
+            if let Some(bad) = ids.iter().find(|n| **n >= neurons) {
+                return Err(misfit(format!("neuron {bad} of region {index} does not exist")));
+            }
+            let mut history = SpikeHistory::new(depth, neurons as usize);
+            let mut rest = ids;
+            for (step, len) in (steps - kept..steps).zip(lens) {
+                let (now, later) = rest.split_at(*len as usize);
+                history.push(step, now);
+                rest = later;
+            }
+            world.entity_mut(id).insert(history);
+        }
+        restore_pending(world, snapshot, steps)?;
+        for (index, id) in probe_entities(world) {
+            restore_probe(world, snapshot, index, id, steps)?;
+        }
+        Ok(())
+    }
+}
+
+/// Regions by their index.
+fn region_entities(world: &mut World) -> Vec<(u32, Entity)> {
+    let mut query = world.query::<(Entity, &Region)>();
+    let mut list: Vec<_> = query.iter(world).map(|(entity, r)| (r.index, entity)).collect();
+    list.sort_unstable();
+    list
+}
+
+/// Probes in the order in which they were made.
+fn probe_entities(world: &mut World) -> Vec<(usize, Entity)> {
+    let mut query = world.query_filtered::<Entity, Or<(
+        With<SpikeProbe>,
+        With<RateProbe>,
+        With<ColumnProbe>,
+        With<StatisticsProbe>,
+    )>>();
+    let mut list: Vec<_> = query.iter(world).collect();
+    list.sort_unstable();
+    list.into_iter().enumerate().collect()
+}
+
+/// Sums pushed into steps to come: (region, receptor, neuron, steps ahead) four by four, and the sums.
+fn pending_input(world: &mut World, steps: u64) -> (Vec<u32>, Vec<i64>) {
+    let (mut places, mut sums) = (Vec::new(), Vec::new());
+    let regions = region_entities(world);
+    let slots = world.resource::<InputSlots>();
+    let ring = match slots {
+        InputSlots::Narrow(s) => s.ring(),
+        InputSlots::Wide(s) => s.ring(),
+    };
+    for (region, entity) in regions {
+        let Some(map) = world.entity(entity).get::<InputMap>() else {
+            continue;
+        };
+        for ahead in 0..ring as u64 {
+            let position = ((steps + ahead) % ring as u64) as usize;
+            for (receptor, offset) in map.offset.iter().enumerate() {
+                let Some(offset) = offset else {
+                    continue;
+                };
+                for (chunk, (&block, &base)) in map.block.iter().zip(&map.base).enumerate() {
+                    for lane in 0..LANES {
+                        let slot = (base + offset) as usize + lane;
+                        let sum = match slots {
+                            InputSlots::Narrow(s) => s.get(block.into(), position, slot).into(),
+                            InputSlots::Wide(s) => s.get(block.into(), position, slot),
+                        };
+                        if sum != 0 {
+                            places.extend([region, receptor as u32, (chunk * LANES + lane) as u32, ahead as u32]);
+                            sums.push(sum);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    (places, sums)
+}
+
+fn restore_pending(world: &mut World, snapshot: &Snapshot, steps: u64) -> Result<(), RestoreError> {
+    let places = snapshot.u32s("pending.where")?.to_vec();
+    let sums = snapshot.values_of_len::<i64>("pending.sums", places.len() / 4)?.to_vec();
+    let maps: Vec<_> = region_entities(world)
+        .into_iter()
+        .map(|(_, entity)| {
+            let entity = world.entity(entity);
+            (entity.get::<InputMap>().cloned(), entity.get::<Region>().map_or(0, |r| r.neurons))
+        })
+        .collect();
+    let mut slots = world.resource_mut::<InputSlots>();
+    for (place, sum) in places.chunks(4).zip(sums) {
+        let misfit = || RestoreError::Misfit(format!("pending input at {place:?} has no place"));
+        let [region, receptor, neuron, ahead] = *place else {
+            return Err(misfit());
+        };
+        let (Some(map), neurons) = maps.get(region as usize).ok_or_else(misfit)? else {
+            return Err(misfit());
+        };
+        let offset = map.offset.get(receptor as usize).copied().flatten().ok_or_else(misfit)?;
+        if neuron >= *neurons {
+            return Err(misfit());
+        }
+        let chunk = neuron as usize / LANES;
+        let slot = (map.base[chunk] + offset) as usize + neuron as usize % LANES;
+        let block = usize::from(map.block[chunk]);
+        let placed = match &mut *slots {
+            InputSlots::Narrow(s) => i32::try_from(sum).is_ok() && place_sum(s, block, slot, ahead, steps, sum),
+            InputSlots::Wide(s) => place_sum(s, block, slot, ahead, steps, sum),
+        };
+        if !placed {
+            return Err(misfit());
+        }
+    }
+    Ok(())
+}
+
+fn place_sum<T: Accumulator>(slots: &mut Slots<T>, block: usize, slot: usize, ahead: u32, steps: u64, sum: i64) -> bool {
+    let ring = slots.ring() as u64;
+    if u64::from(ahead) >= ring {
+        return false;
+    }
+    let index = ((steps + u64::from(ahead)) % ring) as usize * slots.stride(block) + slot;
+    slots.block_mut(block)[index] = T::from_i64(sum);
+    true
+}
+
+fn restore_probe(
+    world: &mut World,
+    snapshot: &Snapshot,
+    index: usize,
+    id: Entity,
+    steps: u64,
+) -> Result<(), RestoreError> {
+    let name = format!("probe.{index}");
+    let region_of = |world: &World, region: Entity| world.get::<Region>(region).map_or(0, |r| r.neurons);
+    if let Some(region) = world.get::<SpikeProbe>(id).map(|p| p.region) {
+        let neurons = region_of(world, region);
+        let at = snapshot.u64s(&format!("{name}.steps"))?;
+        let who = snapshot.values_of_len::<u32>(&format!("{name}.neurons"), at.len())?;
+        if at.windows(2).any(|w| w[0] > w[1]) || at.last().is_some_and(|s| *s >= steps) || who.iter().any(|n| *n >= neurons) {
+            return Err(RestoreError::Misfit(format!("the spikes of {name} are inconsistent")));
+        }
+        if let Some(mut probe) = world.get_mut::<SpikeProbe>(id) {
+            probe.steps = at.to_vec();
+            probe.neurons = who.to_vec();
+        }
+    } else if let Some(bin) = world.get::<RateProbe>(id).map(|p| p.bin) {
+        let counts = snapshot.u32s(&format!("{name}.counts"))?;
+        let current = snapshot.u32(&format!("{name}.current"))?;
+        if counts.len() as u64 != steps / bin {
+            return Err(RestoreError::Misfit(format!("{name} has {} bins, not {}", counts.len(), steps / bin)));
+        }
+        if let Some(mut probe) = world.get_mut::<RateProbe>(id) {
+            probe.counts = counts.to_vec();
+            probe.current = current;
+        }
+    } else if let Some((every, width)) = world.get::<ColumnProbe>(id).map(|p| (p.every, p.neurons.len())) {
+        let values = snapshot.f32s(&format!("{name}.values"))?;
+        if values.len() as u64 != steps / every * width as u64 {
+            return Err(RestoreError::Misfit(format!("{name} has {} values", values.len())));
+        }
+        if let Some(mut probe) = world.get_mut::<ColumnProbe>(id) {
+            probe.values = values.to_vec();
+        }
+    } else if world.get::<StatisticsProbe>(id).is_some() {
+        let state = snapshot.u64s(&format!("{name}.statistics"))?;
+        let statistics = OnlineStatistics::from_state(state).map_err(|e| RestoreError::Misfit(e.to_string()))?;
+        let mut regions = world.query::<&Region>();
+        let mut sizes: Vec<_> = regions.iter(world).map(|r| (r.index, r.neurons as usize)).collect();
+        sizes.sort_unstable();
+        let fits = statistics.regions() == sizes.len()
+            && sizes.iter().all(|(i, n)| statistics.neuron_rates(*i as usize).len() == *n);
+        if !fits {
+            return Err(RestoreError::Misfit(format!("the statistics of {name} are of another network")));
+        }
+        if let Some(mut probe) = world.get_mut::<StatisticsProbe>(id) {
+            probe.statistics = statistics;
+        }
+    }
+    Ok(())
+}
