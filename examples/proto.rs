@@ -45,7 +45,7 @@ fn main() {
     let a: Vec<String> = std::env::args().collect();
     let threads: usize = a[2].parse().unwrap();
     let seconds: f64 = a[3].parse().unwrap();
-    let scene = match a[1].as_str() { "cuba" => cuba(), "pd14" => pd14(1.0), _ => pd14(0.1) };
+    let scene = match a[1].as_str() { "cuba" => cuba(), "pdfull" => pd14(1.0), _ => pd14(0.1) };
     let simd = SimdLevel::named(a.get(4).map_or("auto", |s| s)).unwrap();
     let t = Instant::now();
     let mut sim = Simulation::new(&scene, &BuildOptions { threads, simd, ..default() }).unwrap();

@@ -1,5 +1,8 @@
 //! Neuropil
+pub mod bench;
+pub mod cli;
 pub mod files;
+pub mod headless;
 pub mod network;
 pub mod neurons;
 pub mod plugins;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `neuropil` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    neuropil::cli::main()
+}

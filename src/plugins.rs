@@ -6,4 +6,5 @@ use bevy::prelude::*;
 pub fn plugin(app: &mut App) {
     app.init_resource::<crate::sim::columns::ColumnRegistry>();
     crate::neurons::plugin(app);
+    crate::scene::plugin(app);
 }

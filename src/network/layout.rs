@@ -176,7 +176,9 @@ impl Layout {
             values
                 .iter()
                 .zip(["x", "y", "z"])
-                .try_for_each(|(&value, axis)| self.length(format!("{field} ({axis})"), value, least))
+                .try_for_each(|(&value, axis)| {
+                    self.length(format!("{field} ({axis})"), value, least)
+                })
         };
         axes("centre_mm", &self.centre(), Least::Any)?;
         match self {
@@ -184,9 +186,14 @@ impl Layout {
                 shape, spacing_mm, ..
             } => {
                 axes("spacing_mm", spacing_mm, Least::Zero)?;
-                for ((&points, &spacing), axis) in shape.iter().zip(spacing_mm).zip(["x", "y", "z"]) {
+                for ((&points, &spacing), axis) in shape.iter().zip(spacing_mm).zip(["x", "y", "z"])
+                {
                     let extent = f64::from(points) * spacing;
-                    self.length(format!("shape times spacing_mm ({axis})"), extent, Least::Zero)?;
+                    self.length(
+                        format!("shape times spacing_mm ({axis})"),
+                        extent,
+                        Least::Zero,
+                    )?;
                 }
                 if shape.contains(&0) {
                     return Err(LayoutError::EmptyGrid { shape: *shape });
@@ -249,7 +256,8 @@ impl Layout {
                 spacing_mm,
                 ..
             } => {
-                let along = |index: u32, points: u32| f64::from(index) - 0.5 * f64::from(points - 1);
+                let along =
+                    |index: u32, points: u32| f64::from(index) - 0.5 * f64::from(points - 1);
                 // The product may exceed 32 bits only beyond the last neuron.
                 let layer = u64::from(*nx) * u64::from(*ny);
                 let (z, rest) = (u64::from(neuron) / layer, u64::from(neuron) % layer);
@@ -407,7 +415,11 @@ mod tests {
             },
             n,
         );
-        assert!(sheet.iter().all(|p| p[0].abs() <= 1.000_01 && p[1].abs() <= 2.000_01 && p[2] == 0.0));
+        assert!(
+            sheet
+                .iter()
+                .all(|p| p[0].abs() <= 1.000_01 && p[1].abs() <= 2.000_01 && p[2] == 0.0)
+        );
         assert!((mean(sheet.iter().map(|p| p[1] * p[1])) - 16.0 / 12.0).abs() < 0.025);
     }
 
@@ -455,9 +467,20 @@ mod tests {
             far.check(1).unwrap_err().to_string(),
             "layout Box: centre_mm (y) is NaN mm; allowed is from -1000000 to 1000000"
         );
-        assert!(Layout::List(vec![[0.0; 3]; 3]).check(4).unwrap_err().to_string().contains("3 positions for 4"));
+        assert!(
+            Layout::List(vec![[0.0; 3]; 3])
+                .check(4)
+                .unwrap_err()
+                .to_string()
+                .contains("3 positions for 4")
+        );
         let listed = Layout::List(vec![[0.0, 0.0, f64::INFINITY]]).check(1);
-        assert!(listed.unwrap_err().to_string().contains("position 0 (z) is inf"));
+        assert!(
+            listed
+                .unwrap_err()
+                .to_string()
+                .contains("position 0 (z) is inf")
+        );
         let huge = Layout::Grid {
             shape: [u32::MAX; 3],
             spacing_mm: [0.0; 3],

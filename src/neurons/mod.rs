@@ -7,26 +7,44 @@
 //! [`kernel!`](crate::kernel) ([`NeuronModel::derive`]) and its state before the first step ([`NeuronModel::initial`]);
 //! sizing, stepping on all cores, scene loading, probing, snapshots and the test of its WGSL follow from registering it
 //! with [`RegisterNeuron::register_neuron`] in the list below.
+//!
+//! A *source* takes no input: its spikes are a function of the seed and the step alone. It implements [`SourceModel`]
+//! instead and registers with [`RegisterNeuron::register_source`].
 
 use crate::files::Files;
 use crate::network::distribution::{Distribution, shared_unit};
-use crate::network::region::integrate;
+use crate::network::region::{Region, Spikes, integrate, valid_bits};
 use crate::sim::SimSystems;
+use crate::sim::clock::Clock;
 use crate::sim::columns::{Drive, RegisterColumn};
 use crate::sim::kernel::{Kernel, Parameters};
-use crate::sim::rng::{Purpose, Random, entity_key};
+use crate::sim::rng::{Purpose, Random, Seed, entity_key};
+use crate::sim::simd::SimdLevel;
+use crate::sim::workers::Workers;
 use bevy::ecs::system::ScheduleSystem;
 use bevy::ecs::schedule::ScheduleConfigs;
 use bevy::ecs::world::EntityWorldMut;
 use bevy::prelude::*;
 use bevy::reflect::{FromType, GetTypeRegistration, TypePath};
 
+pub mod lif_adaptive;
+pub mod lif_alpha;
+pub mod lif_cond_alpha;
+pub mod lif_cond_exp;
+pub mod lif_delta;
 pub mod lif_exp;
+pub mod mat2;
 
 /// Registers every model of this folder.
 pub fn plugin(app: &mut App) {
     app.register_column::<Drive>();
+    lif_adaptive::plugin(app);
+    lif_alpha::plugin(app);
+    lif_cond_alpha::plugin(app);
+    lif_cond_exp::plugin(app);
+    lif_delta::plugin(app);
     lif_exp::plugin(app);
+    mat2::plugin(app);
 }
 
 /// What a model's synaptic input may be.
@@ -206,7 +224,7 @@ impl<M: NeuronModel> FromType<M> for ReflectNeuronModel {
     }
 }
 
-fn concrete<M: NeuronModel>(model: &dyn PartialReflect) -> Result<M, String> {
+fn concrete<M: FromReflect + TypePath>(model: &dyn PartialReflect) -> Result<M, String> {
     M::from_reflect(model).ok_or_else(|| format!("this is not a {}", M::short_type_path()))
 }
 
@@ -246,10 +264,95 @@ fn build_region<M: NeuronModel>(entity: &mut EntityWorldMut<'_>, build: &BuildRe
     Ok(())
 }
 
+/// A neuron model that takes no input and keeps no state: its spikes follow from the seed and the step. See the
+/// [module](self).
+pub trait SourceModel: Component + Reflect + FromReflect + TypePath + GetTypeRegistration + Default + Clone {
+    /// What the steps need, worked out when the region is built. Not kept in snapshots: it follows from the scene.
+    type Plan: Component;
+
+    /// Works out the plan of a region.
+    ///
+    /// # Errors
+    /// What is wrong with the parameters or with a file that they name.
+    fn plan(&self, region: &BuildRegion<'_>) -> Result<Self::Plan, String>;
+
+    /// Sets the bits of the neurons that spike in a step. `mask` is clear, one bit per neuron, 64 to a word; bits beyond the
+    /// last neuron do not matter.
+    fn fire(plan: &Self::Plan, at: &SourceStep<'_>, mask: &mut [u64]);
+
+    /// What parameters forbid together; each alone is checked against its range.
+    ///
+    /// # Errors
+    /// The message names the fields, their values and what is allowed.
+    fn check(&self, _dt: f64) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// The step that a source is in.
+pub struct SourceStep<'a> {
+    /// The index of the step.
+    pub step: u64,
+    /// The step in ms.
+    pub dt_ms: f64,
+    /// The seed of the simulation.
+    pub seed: u64,
+    /// The region's key.
+    pub key: u64,
+    /// The threads.
+    pub workers: &'a Workers,
+    /// The vector instructions.
+    pub simd: SimdLevel,
+}
+
+/// Fires every region with source `M`.
+fn fire_sources<M: SourceModel>(
+    clock: Res<Clock>,
+    workers: Res<Workers>,
+    simd: Res<SimdLevel>,
+    seed: Res<Seed>,
+    mut regions: Query<(&Region, &M::Plan, &mut Spikes)>,
+) {
+    for (region, plan, mut spikes) in &mut regions {
+        let at = SourceStep {
+            step: clock.step(),
+            dt_ms: clock.dt_ms(),
+            seed: seed.0,
+            key: region.key,
+            workers: &workers,
+            simd: *simd,
+        };
+        spikes.mask.fill(0);
+        M::fire(plan, &at, &mut spikes.mask);
+        let last = spikes.mask.len() - 1;
+        spikes.mask[last] &= valid_bits(region.neurons, last);
+    }
+}
+
+fn reflect_source<M: SourceModel>() -> ReflectNeuronModel {
+    ReflectNeuronModel {
+        receptors: &[],
+        columns: &[],
+        check: |model, dt| concrete::<M>(model)?.check(dt),
+        build: |entity, build| {
+            let model = concrete::<M>(build.model)?;
+            entity.insert((model.plan(build)?, model));
+            Ok(())
+        },
+        system: || fire_sources::<M>.in_set(SimSystems::Integrate),
+        wgsl: None,
+        bytes_per_neuron: 0,
+        source: true,
+        self_driven: |_| true,
+    }
+}
+
 /// Registers neuron models on an app.
 pub trait RegisterNeuron {
     /// Makes the model known to scenes, `neuropil check`, probes, snapshots and the kernel tests.
     fn register_neuron<M: NeuronModel>(&mut self) -> &mut Self;
+    /// Makes a source known to scenes and `neuropil check`.
+    fn register_source<M: SourceModel>(&mut self) -> &mut Self;
 }
 
 impl RegisterNeuron for App {
@@ -259,9 +362,36 @@ impl RegisterNeuron for App {
         <M::Kernel as Kernel>::register(self);
         self
     }
+
+    fn register_source<M: SourceModel>(&mut self) -> &mut Self {
+        self.register_type::<M>();
+        let types = self.world().resource::<AppTypeRegistry>().clone();
+        if let Some(registration) = types.write().get_mut(core::any::TypeId::of::<M>()) {
+            registration.insert(reflect_source::<M>());
+        }
+        self
+    }
 }
 
 /// The refractory period in whole steps, as NEST counts it.
 pub(crate) fn refractory_steps(t_ref: f64, dt: f64) -> i32 {
     (t_ref / dt).round().clamp(0.0, 1e9) as i32
+}
+
+/// How many sub-steps of at most `longest` ms a step of `dt` ms takes.
+pub(crate) fn substeps_within(dt: f64, longest: f64) -> u32 {
+    (dt / longest - 1e-9).ceil().clamp(1.0, 1e6) as u32
+}
+
+/// Checks that no value of the parameter `low` reaches one of the parameter `high`, as far as their bounds tell.
+///
+/// # Errors
+/// Names both and their values.
+pub(crate) fn check_below(low: (&str, &Distribution), high: (&str, &Distribution)) -> Result<(), String> {
+    let ((low_name, low), (high_name, high)) = (low, high);
+    let (top, bottom) = (low.bounds().1, high.bounds().0);
+    if top.is_finite() && bottom.is_finite() && top >= bottom {
+        return Err(format!("{low_name} reaches {top}; it must be less than {high_name}, which goes down to {bottom}"));
+    }
+    Ok(())
 }

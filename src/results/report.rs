@@ -36,6 +36,8 @@ pub struct RunReport {
     pub spike_hash: String,
     /// The statistics of every region.
     pub statistics: RunStatistics,
+    /// The strongest frequency of each region's population rate, where it has one.
+    pub spectrum_peaks: Vec<SpectrumPeak>,
     /// What was built.
     pub network: NetworkReport,
     /// How long it took.
@@ -61,6 +63,19 @@ pub struct NetworkReport {
     pub regions: Vec<RegionReport>,
     /// Every projection, in the order of the scene.
     pub projections: Vec<ProjectionReport>,
+}
+
+/// The strongest frequency of a region's population rate.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct SpectrumPeak {
+    /// Name of the region.
+    pub region: String,
+    /// The frequency in Hz.
+    pub frequency_hz: f64,
+    /// Power at the peak over the mean power.
+    pub prominence: f64,
+    /// Distance between two frequencies that can be told apart, in Hz.
+    pub resolution_hz: f64,
 }
 
 /// One region.
@@ -375,6 +390,7 @@ mod tests {
             interrupted: false,
             spikes: 58_321,
             spike_hash: hash_text(0x00ab_cdef),
+            spectrum_peaks: Vec::new(),
             statistics: RunStatistics {
                 window_ms: [200.0, 1000.0],
                 regions: vec![

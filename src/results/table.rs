@@ -142,6 +142,18 @@ pub fn read_present_columns(
         .collect())
 }
 
+/// As [`read_present_columns`], from the bytes of a file that was read before; errors call it `path`.
+pub fn parse_present_columns(
+    bytes: &[u8],
+    path: impl AsRef<Path>,
+    required: &[&str],
+    optional: &[&str],
+) -> Result<Vec<Option<Vec<f64>>>, CsvError> {
+    let (table, places) = Table::parse(bytes, path.as_ref(), required, optional)?;
+    let columns = table.columns.into_iter().zip(places);
+    Ok(columns.map(|(column, place)| place.map(|_| column)).collect())
+}
+
 impl Table {
     /// As [`read_columns`], and remembers the lines for later errors.
     pub fn read(
@@ -174,13 +186,23 @@ impl Table {
         if file.metadata().is_ok_and(|m| m.is_dir()) {
             return Err(failed(ErrorKind::IsADirectory.into()));
         }
+        Self::parse(file, path, required, optional)
+    }
+
+    /// Reads from any source; `path` is what errors call it.
+    fn parse(
+        source: impl Read,
+        path: &Path,
+        required: &[&str],
+        optional: &[&str],
+    ) -> Result<(Self, Vec<Option<usize>>), CsvError> {
         let mut reader = ::csv::ReaderBuilder::new()
             .flexible(true)
             .trim(::csv::Trim::All)
             .comment(Some(b'#'))
             .terminator(::csv::Terminator::Any(b'\n'))
             .from_reader(Lines {
-                inner: file,
+                inner: source,
                 length: 0,
             });
         let header: Vec<String> = match reader.byte_headers() {

@@ -6,7 +6,8 @@
 
 use super::schema::{Dale, ProbeKind, ProjectionSpec, RegionSpec, Scene, StimulusSpec};
 use crate::files::Files;
-use crate::network::connect::{self, Plan, Request, Rule};
+use crate::network::connect::words::Words;
+use crate::network::connect::{self, ListEntry, Plan, Request, Rule};
 use crate::network::distribution::{Distribution, Sampler};
 use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
 use crate::network::projection::{Connect, ProjectsFrom, ProjectsTo, Synapses};
@@ -106,6 +107,8 @@ pub struct PreparedProjection {
     delays: Delays,
     /// Bytes that making the connectivity takes for a while.
     temporary_bytes: u64,
+    /// The rule, with the files that it names read.
+    rule: Rule,
 }
 
 #[derive(Debug, Clone)]
@@ -411,10 +414,17 @@ fn prepare_projection(
 ) -> Result<(PreparedProjection, Option<ListRows>), BuildError> {
     let at = |field: &str, message: String| BuildError::new(format!("{path}.{field}"), message);
     let dt = scene.dt_ms;
-    projection.weight.check().map_err(|e| at("weight", e))?;
-    projection.delay_ms.check().map_err(|e| at("delay_ms", e))?;
     let (source, target) = (&scene.regions[from], &scene.regions[to]);
     let list = list_rows(projection, source.neurons, target.neurons, files).map_err(|e| at("rule", e))?;
+    let given = |distribution: &Distribution, listed: bool, field: &str| match distribution {
+        Distribution::Constant(value) if value.is_nan() && listed => Ok(()),
+        Distribution::Constant(value) if value.is_nan() => {
+            Err(at(field, format!("this projection has no `{field}`: give it here, or in every entry of a list")))
+        }
+        drawn => drawn.check().map_err(|e| at(field, e)),
+    };
+    given(&projection.weight, list.as_ref().is_some_and(|l| l.weights.is_some()), "weight")?;
+    given(&projection.delay_ms, list.as_ref().is_some_and(|l| l.delays.is_some()), "delay_ms")?;
     let extremes = |values: &[f64]| {
         values
             .iter()
@@ -503,10 +513,29 @@ fn prepare_projection(
             format!("a delay of {shortest} ms is shorter than a step; it acts after one step of {dt} ms"),
         ));
     }
+    let rule = match &list {
+        Some(_) => projection.rule.clone(),
+        None => read_rule(&projection.rule, files).map_err(|e| at("rule", e))?,
+    };
     let (synapses, temporary_bytes) = match &list {
         Some(list) => (list.order.len() as f64, 0),
         None => {
-            let estimate = connect::estimate(&projection.rule, source.neurons, target.neurons).map_err(|e| at("rule", e.to_string()))?;
+            if rule.needs_positions() {
+                for region in [source, target] {
+                    if region.layout.is_none() {
+                        return Err(at("rule", format!("this rule depends on distance, but region \"{}\" has no layout", region.name)));
+                    }
+                }
+            } else {
+                let request = Request {
+                    same_region: from == to,
+                    autapses: projection.autapses,
+                    multapses: projection.multapses,
+                    ..Request::new(&rule, source.neurons, target.neurons, Random::new(scene.seed, 0, Purpose::Connect))
+                };
+                connect::check(&request).map_err(|e| at("rule", e.to_string()))?;
+            }
+            let estimate = connect::estimate(&rule, source.neurons, target.neurons).map_err(|e| at("rule", e.to_string()))?;
             (estimate.synapses, estimate.temporary_bytes as u64)
         }
     };
@@ -518,9 +547,38 @@ fn prepare_projection(
     };
     let name = projection.name.clone().unwrap_or_else(|| format!("{} → {}", projection.from, projection.to));
     Ok((
-        PreparedProjection { name, from, to, receptor, factor, synapses, format, delays, temporary_bytes },
+        PreparedProjection { name, from, to, receptor, factor, synapses, format, delays, temporary_bytes, rule },
         list,
     ))
+}
+
+/// A rule with the files that it names read.
+fn read_rule(rule: &Rule, files: &dyn Files) -> Result<Rule, String> {
+    let mut read = |path: &str| -> Result<Vec<ListEntry>, String> {
+        let mut columns = files.columns(path, &["source", "target"], &[])?.into_iter();
+        let mut next = || columns.next().flatten().unwrap_or_default();
+        let (sources, targets) = (whole_numbers(next(), "source")?, whole_numbers(next(), "target")?);
+        Ok(sources
+            .into_iter()
+            .zip(targets)
+            .map(|(source, target)| ListEntry { source, target, ..ListEntry::default() })
+            .collect())
+    };
+    rule.read_files(&mut read).map_err(|e| e.to_string())
+}
+
+fn whole_numbers(values: Vec<f64>, what: &str) -> Result<Vec<u32>, String> {
+    values
+        .into_iter()
+        .enumerate()
+        .map(|(i, v)| {
+            if v >= 0.0 && v.fract() == 0.0 && v < 4e9 {
+                Ok(v as u32)
+            } else {
+                Err(format!("entry {i}: {what} {v} is not a neuron's number"))
+            }
+        })
+        .collect()
 }
 
 /// The rows of a list rule, read from its file if it has one.
@@ -530,26 +588,13 @@ fn list_rows(
     targets: u32,
     files: &dyn Files,
 ) -> Result<Option<ListRows>, String> {
-    let whole = |values: Vec<f64>, what: &str| -> Result<Vec<u32>, String> {
-        values
-            .into_iter()
-            .enumerate()
-            .map(|(i, v)| {
-                if v >= 0.0 && v.fract() == 0.0 && v < 4e9 {
-                    Ok(v as u32)
-                } else {
-                    Err(format!("entry {i}: {what} {v} is not a neuron's number"))
-                }
-            })
-            .collect()
-    };
     let (from, to, weights, delays) = match &projection.rule {
         Rule::ListFile(path) => {
             let mut columns = files.columns(path, &["source", "target"], &["weight", "delay_ms"])?.into_iter();
             let mut next = || columns.next().flatten();
             let (from, to) = (next().unwrap_or_default(), next().unwrap_or_default());
             let (weights, delays) = (next(), next());
-            (whole(from, "source")?, whole(to, "target")?, weights, delays)
+            (whole_numbers(from, "source")?, whole_numbers(to, "target")?, weights, delays)
         }
         Rule::List(entries) => {
             let mut weights = Vec::new();
@@ -737,7 +782,7 @@ fn choose_quanta(
             None => {
                 let source = &scene.regions[projection.from];
                 let target = &scene.regions[projection.to];
-                let bound = connect::indegree_bound(&spec.rule, source.neurons, target.neurons);
+                let bound = connect::indegree_bound(&projection.rule, source.neurons, target.neurons);
                 (f64::from(bound), spec.weight.mean(), spec.weight.largest_magnitude())
             }
         };
@@ -1102,13 +1147,13 @@ enum RowSource<'a> {
 enum WeightMaker<'a> {
     /// All in the store's format.
     Shared,
-    Drawn { sampler: Sampler, random: Random, per_unit: f64 },
+    Drawn { sampler: Sampler, words: Words, per_unit: f64 },
     Listed { weights: &'a [f64], per_unit: f64, shift: u32 },
 }
 
 enum DelayMaker<'a> {
     Index(u16),
-    Drawn { sampler: Sampler, random: Random, per_ms: f64, index_of: Vec<u16> },
+    Drawn { delays: DelayTable, words: Words },
     Listed { delays: &'a [f64], per_ms: f64, index_of: Vec<u16> },
 }
 
@@ -1222,7 +1267,7 @@ fn projection_rows<'a>(
                     .map_or(&[][..], |p| p.0.as_slice())
             };
             let plan = connect::plan(&Request {
-                rule: &spec.rule,
+                rule: &p.rule,
                 sources: scene.regions[p.from].neurons,
                 targets: scene.regions[p.to].neurons,
                 same_region: p.from == p.to,
@@ -1248,7 +1293,7 @@ fn projection_rows<'a>(
         (Some(weights), _) => WeightMaker::Listed { weights, per_unit, shift },
         (None, WeightFormat::Narrow { .. }) => WeightMaker::Drawn {
             sampler: Sampler::new(&spec.weight),
-            random: random(Purpose::Weight),
+            words: Words::new(&random(Purpose::Weight), 0),
             per_unit,
         },
         (None, _) => WeightMaker::Shared,
@@ -1258,10 +1303,8 @@ fn projection_rows<'a>(
         (Some(delays), _) => DelayMaker::Listed { delays, per_ms, index_of: index_of.to_vec() },
         (None, Delays::Fixed(d)) => DelayMaker::Index(index_of[*d as usize]),
         (None, _) => DelayMaker::Drawn {
-            sampler: Sampler::new(&spec.delay_ms),
-            random: random(Purpose::Delay),
-            per_ms,
-            index_of: index_of.to_vec(),
+            delays: DelayTable::new(Sampler::new(&spec.delay_ms), per_ms, index_of),
+            words: Words::new(&random(Purpose::Delay), 0),
         },
     };
     let map = &maps.regions[p.to];
@@ -1316,19 +1359,15 @@ impl Rows<'_> {
     fn weigh(&self, source: u32, entries: &[u32], row: &mut [BuildSynapse]) {
         match &self.weight {
             WeightMaker::Shared => {}
-            WeightMaker::Drawn { sampler, random, per_unit } => {
-                for (j, pair) in row.chunks_mut(2).enumerate() {
-                    let w = random.block(u64::from(source), j as u64);
-                    for (synapse, (a, b)) in pair.iter_mut().zip([(w[0], w[1]), (w[2], w[3])]) {
-                        let units = (sampler.at(a, b) * per_unit).round_ties_even();
-                        synapse.weight = units.clamp(-32_767.0, 32_767.0) as i32;
-                    }
+            WeightMaker::Drawn { sampler, words, per_unit } => with_words(words, source, row.len(), |words| {
+                for (synapse, &word) in row.iter_mut().zip(words) {
+                    synapse.weight = rounded(sampler.at(word, 1 << 31) * per_unit).clamp(-32_767, 32_767);
                 }
-            }
+            }),
             WeightMaker::Listed { weights, per_unit, shift } => {
                 let most = if *shift > 0 { 32_767.0 } else { 2_147_483_647.0 };
                 for (synapse, &entry) in row.iter_mut().zip(entries) {
-                    let units = (weights[entry as usize] * per_unit).round_ties_even();
+                    let units = libm::rint(weights[entry as usize] * per_unit);
                     synapse.weight = units.clamp(-most, most) as i32;
                 }
             }
@@ -1336,25 +1375,77 @@ impl Rows<'_> {
     }
 
     fn delay(&self, source: u32, entries: &[u32], row: &mut [BuildSynapse]) {
-        let index = |ms: f64, per_ms: f64, index_of: &[u16]| {
-            let steps = ((ms * per_ms).round_ties_even().max(1.0) as usize).min(index_of.len() - 1);
-            index_of[steps]
-        };
         match &self.delay {
             DelayMaker::Index(i) => row.iter_mut().for_each(|s| s.delay_index = *i),
-            DelayMaker::Drawn { sampler, random, per_ms, index_of } => {
-                for (j, four) in row.chunks_mut(4).enumerate() {
-                    let words = random.block(u64::from(source), j as u64);
-                    for (synapse, word) in four.iter_mut().zip(words) {
-                        synapse.delay_index = index(sampler.at(word, 1 << 31), *per_ms, index_of);
-                    }
+            DelayMaker::Drawn { delays, words } => with_words(words, source, row.len(), |words| {
+                for (synapse, &word) in row.iter_mut().zip(words) {
+                    synapse.delay_index = delays.index(word);
                 }
-            }
+            }),
             DelayMaker::Listed { delays, per_ms, index_of } => {
                 for (synapse, &entry) in row.iter_mut().zip(entries) {
-                    synapse.delay_index = index(delays[entry as usize], *per_ms, index_of);
+                    synapse.delay_index = delay_index(delays[entry as usize], *per_ms, index_of);
                 }
             }
+        }
+    }
+}
+
+/// The random words of a row of `len` synapses.
+fn with_words(words: &Words, source: u32, len: usize, act: impl FnOnce(&[u32])) {
+    thread_local! {
+        static WORDS: core::cell::RefCell<Vec<u32>> = const { core::cell::RefCell::new(Vec::new()) };
+    }
+    WORDS.with_borrow_mut(|buffer| {
+        buffer.resize(len, 0);
+        words.fill(source.into(), 0, buffer);
+        act(buffer);
+    });
+}
+
+/// The nearest integer, ties to even, of a number below 2³¹ in magnitude.
+#[inline(always)]
+fn rounded(x: f64) -> i32 {
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    (x + ROUND).to_bits() as i32
+}
+
+fn delay_index(ms: f64, per_ms: f64, index_of: &[u16]) -> u16 {
+    let steps = (libm::rint(ms * per_ms).max(1.0) as usize).min(index_of.len() - 1);
+    index_of[steps]
+}
+
+/// Drawn delays by random word: a table over the leading bits where all words that share them give the same delay, which is nearly
+/// everywhere; the distribution itself elsewhere.
+struct DelayTable {
+    table: Vec<u16>,
+    sampler: Sampler,
+    per_ms: f64,
+    index_of: Vec<u16>,
+}
+
+impl DelayTable {
+    const BITS: u32 = 12;
+    const MIXED: u16 = u16::MAX;
+
+    fn new(sampler: Sampler, per_ms: f64, index_of: &[u16]) -> Self {
+        let at = |word: u32| delay_index(sampler.at(word, 1 << 31), per_ms, index_of);
+        let width = 32 - Self::BITS;
+        let table = (0..1u32 << Self::BITS)
+            .map(|i| {
+                // Quantiles ascend, so equal ends mean equal everywhere between.
+                let (first, last) = (at(i << width), at((i << width) | ((1 << width) - 1)));
+                if first == last { first } else { Self::MIXED }
+            })
+            .collect();
+        Self { table, sampler, per_ms, index_of: index_of.to_vec() }
+    }
+
+    #[inline(always)]
+    fn index(&self, word: u32) -> u16 {
+        match self.table[(word >> (32 - Self::BITS)) as usize] {
+            Self::MIXED => delay_index(self.sampler.at(word, 1 << 31), self.per_ms, &self.index_of),
+            index => index,
         }
     }
 }

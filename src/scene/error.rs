@@ -132,6 +132,14 @@ pub fn quoted(text: &str) -> String {
     shown
 }
 
+/// The first sixty characters of a text.
+pub fn shortened(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_string(),
+    }
+}
+
 /// The letters that count when names are compared, or none for a name too long to compare.
 fn folded(name: &str) -> Option<Vec<char>> {
     (name.len() <= LONGEST_NAME).then(|| {

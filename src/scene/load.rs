@@ -5,6 +5,7 @@
 
 use super::build::{BuildError, Prepared, prepare};
 use super::decode::{Decode, Decoder};
+use super::encode::Encode;
 use super::error::{SceneError, unknown};
 use super::expression::Context;
 use super::context::named_nodes;
@@ -14,8 +15,9 @@ use super::shipped;
 use crate::files::Files;
 use crate::network::distribution::Distribution;
 use crate::neurons::ReflectNeuronModel;
-use crate::results::table::Table;
+use crate::results::table::parse_present_columns;
 use crate::simulation::Registry;
+use bevy::reflect::PartialReflect;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -171,8 +173,12 @@ fn find<'a>(root: &'a Node, path: &str) -> &'a Node {
     let mut node = root;
     for part in path.split(['.', '[']) {
         let next = match part.strip_suffix(']') {
-            Some(index) => match &node.value {
-                Value::List(items) => index.parse::<usize>().ok().and_then(|i| items.get(i)),
+            Some(key) => match &inner(node).value {
+                Value::List(items) => key.parse::<usize>().ok().and_then(|i| items.get(i)),
+                Value::Map(entries) => entries
+                    .iter()
+                    .find(|(name, _)| matches!(&name.value, Value::Str(text) if *text == key.trim_matches('"')))
+                    .map(|(_, value)| value),
                 _ => None,
             },
             None => inner(node).field(part).map(|f| &f.value),
@@ -228,6 +234,21 @@ impl Decode for Distribution {
     }
 }
 
+impl Encode for ModelValue {
+    fn written_as(&self) -> Option<&dyn PartialReflect> {
+        Some(self.0.as_ref())
+    }
+}
+
+impl Encode for Distribution {
+    fn written_as(&self) -> Option<&dyn PartialReflect> {
+        match self {
+            Self::Constant(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
 /// Files next to a scene, each read once and kept, so that a snapshot can carry them.
 #[derive(Default)]
 pub struct SceneFiles {
@@ -278,7 +299,6 @@ impl Files for SceneFiles {
         }
         let contents = self.contents.borrow();
         let bytes: &[u8] = contents.get(path).map_or(&[], Vec::as_slice);
-        let table = Table::read(bytes, path, needed, optional).map_err(|e| e.to_string())?;
-        Ok(table.into_columns())
+        parse_present_columns(bytes, path, needed, optional).map_err(|e| e.to_string())
     }
 }

@@ -100,11 +100,13 @@ pub struct RegionSpec {
     /// The neuron model with its parameters.
     pub model: ModelValue,
     /// Where its neurons are.
+    #[reflect(default)]
     pub layout: Option<Layout>,
     /// Initial values by column name.
-    #[reflect(@Range::finite())]
+    #[reflect(default, @Range::finite())]
     pub initial: Vec<(String, Distribution)>,
     /// Dale's principle: the sign that all weights of the region's neurons must have.
+    #[reflect(default)]
     pub sign: Dale,
 }
 
@@ -141,10 +143,20 @@ pub enum Dale {
     Inhibitory,
 }
 
+fn allowed() -> bool {
+    true
+}
+
+/// The value of a weight or delay that a scene leaves to the entries of a list.
+fn not_given() -> Distribution {
+    Distribution::Constant(f64::NAN)
+}
+
 /// The synapses from one region to another.
 #[derive(Reflect, Clone, Debug)]
 pub struct ProjectionSpec {
     /// Its name; without one it is "from → to", numbered if there are several.
+    #[reflect(default)]
     pub name: Option<String>,
     /// The source region.
     pub from: String,
@@ -152,17 +164,20 @@ pub struct ProjectionSpec {
     pub to: String,
     /// Who is joined to whom.
     pub rule: Rule,
-    /// Weights, in the receptor's unit.
-    #[reflect(@Range::finite())]
+    /// Weights, in the receptor's unit. A list may give its own instead.
+    #[reflect(default = "not_given", @Range::finite())]
     pub weight: Distribution,
-    /// Delays.
-    #[reflect(@Unit("ms"), @Range::positive())]
+    /// Delays. A list may give its own instead.
+    #[reflect(default = "not_given", @Unit("ms"), @Range::positive())]
     pub delay_ms: Distribution,
     /// The receptor of the target; without it, the model's first for positive weights and its second for negative ones.
+    #[reflect(default)]
     pub receptor: Option<String>,
     /// Whether a neuron may be joined to itself.
+    #[reflect(default = "allowed")]
     pub autapses: bool,
     /// Whether two neurons may be joined more than once.
+    #[reflect(default = "allowed")]
     pub multapses: bool,
 }
 
@@ -173,8 +188,8 @@ impl Default for ProjectionSpec {
             from: String::new(),
             to: String::new(),
             rule: Rule::AllToAll,
-            weight: 1.0.into(),
-            delay_ms: 1.0.into(),
+            weight: not_given(),
+            delay_ms: not_given(),
             receptor: None,
             autapses: true,
             multapses: true,
@@ -206,12 +221,15 @@ impl ProjectionSpec {
 #[derive(Reflect, Clone, Debug)]
 pub struct StimulusSpec {
     /// Its name; without one it is numbered.
+    #[reflect(default)]
     pub name: Option<String>,
     /// The region.
     pub to: String,
     /// Which of its neurons.
+    #[reflect(default)]
     pub neurons: Selection,
     /// When.
+    #[reflect(default)]
     pub window: Window,
     /// What.
     pub kind: StimulusKind,
@@ -234,6 +252,7 @@ impl StimulusSpec {
 #[derive(Reflect, Clone, Debug)]
 pub struct ProbeSpec {
     /// The region; without it, every region.
+    #[reflect(default)]
     pub region: Option<String>,
     /// What.
     pub kind: ProbeKind,

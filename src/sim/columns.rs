@@ -159,6 +159,12 @@ columns! {
     FastThreshold: f32 = "threshold_1", "mV";
     /// The slow component of a moving threshold.
     SlowThreshold: f32 = "threshold_2", "mV";
+    /// What a neuron's spikes have added to its threshold.
+    AdaptiveThreshold: f32 = "theta", "mV";
+    /// The same as it was `theta_age` steps ago, at the last spike.
+    AdaptiveThresholdEvent: f32 = "theta_event", "mV";
+    /// Steps since `theta_event` was the present value.
+    AdaptiveThresholdAge: f32 = "theta_age", "step";
     /// Sodium activation of Hodgkin and Huxley.
     SodiumActivation: f32 = "m", "";
     /// Sodium inactivation of Hodgkin and Huxley.

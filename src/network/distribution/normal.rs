@@ -66,7 +66,10 @@ mod tests {
                 continue;
             }
             let z = quantile(1.0 - q, q);
-            assert!((upper_tail(z) / q - 1.0).abs() < 2e-14 * (1.0 + z * z), "{q} {z}");
+            assert!(
+                (upper_tail(z) / q - 1.0).abs() < 2e-14 * (1.0 + z * z),
+                "{q} {z}"
+            );
             assert_eq!(quantile(q, 1.0 - q), -z);
         }
         assert!(quantile(0.5, 0.5).abs() < 1e-16);

@@ -7,7 +7,10 @@ fn normal(mean: f64, sd: f64, min: Option<f64>, max: Option<f64>) -> Distributio
 
 fn families() -> Vec<Distribution> {
     vec![
-        Distribution::Uniform { min: -1.0, max: 4.0 },
+        Distribution::Uniform {
+            min: -1.0,
+            max: 4.0,
+        },
         normal(1.0, 2.0, None, None),
         normal(1.0, 2.0, Some(0.5), Some(2.0)),
         normal(0.0, 1.0, Some(4.0), None),
@@ -54,7 +57,10 @@ fn mean_agrees_with_the_samples() {
         let sd = libm::sqrt(values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / f64::from(n));
         let expected = distribution.mean();
         let tolerance = 4.0 * sd / libm::sqrt(f64::from(n));
-        assert!((mean - expected).abs() < tolerance, "{distribution:?}: {mean} for {expected}");
+        assert!(
+            (mean - expected).abs() < tolerance,
+            "{distribution:?}: {mean} for {expected}"
+        );
         let (low, high) = distribution.bounds();
         assert!(values.iter().all(|v| (low..=high).contains(v)));
     }
@@ -91,7 +97,11 @@ fn truncation_equals_redrawing() {
                 min: Some(1.0),
                 max: None,
             },
-            redraw(Box::new(|d| libm::exp(0.2 + 0.8 * d.normal())), 1.0, f64::INFINITY),
+            redraw(
+                Box::new(|d| libm::exp(0.2 + 0.8 * d.normal())),
+                1.0,
+                f64::INFINITY,
+            ),
         ),
         (
             Distribution::Exponential {
@@ -116,7 +126,10 @@ fn truncation_equals_redrawing() {
             distance = distance.max((i as f64 - j as f64).abs() / n as f64);
         }
         // 1.95·√(2/n) is exceeded once in a thousand.
-        assert!(distance < 1.95 * libm::sqrt(2.0 / n as f64), "{distribution:?}: {distance}");
+        assert!(
+            distance < 1.95 * libm::sqrt(2.0 / n as f64),
+            "{distribution:?}: {distance}"
+        );
     }
 }
 
@@ -151,12 +164,19 @@ fn fields_of_one_group_share_a_number_and_others_do_not() {
 fn largest_magnitude_covers_every_draw() {
     assert_eq!(normal(-2.0, 0.0, None, None).largest_magnitude(), 2.0);
     assert_eq!(
-        Distribution::Uniform { min: -5.0, max: 1.0 }.largest_magnitude(),
+        Distribution::Uniform {
+            min: -5.0,
+            max: 1.0
+        }
+        .largest_magnitude(),
         5.0
     );
     let seven = normal(0.0, 1.0, None, None).largest_magnitude();
     assert!((8.0..8.2).contains(&seven), "{seven}");
-    assert_eq!(normal(0.0, 1.0, Some(-1.0), Some(0.5)).largest_magnitude(), 1.0);
+    assert_eq!(
+        normal(0.0, 1.0, Some(-1.0), Some(0.5)).largest_magnitude(),
+        1.0
+    );
     let exponential = Distribution::Exponential {
         mean: 1.0,
         min: None,
@@ -166,7 +186,10 @@ fn largest_magnitude_covers_every_draw() {
     for distribution in families() {
         let (low, high) = Sampler::new(&distribution).bounds();
         let limit = distribution.largest_magnitude();
-        assert!(low.abs() <= limit && high.abs() <= limit, "{distribution:?}");
+        assert!(
+            low.abs() <= limit && high.abs() <= limit,
+            "{distribution:?}"
+        );
     }
 }
 
@@ -174,7 +197,10 @@ fn largest_magnitude_covers_every_draw() {
 fn check_names_what_is_wrong() {
     let wrong = [
         (Distribution::Constant(f64::NAN), "finite"),
-        (Distribution::Uniform { min: 1.0, max: 1.0 }, "less than max"),
+        (
+            Distribution::Uniform { min: 1.0, max: 1.0 },
+            "less than max",
+        ),
         (normal(0.0, -1.0, None, None), "sd is -1"),
         (normal(f64::INFINITY, 1.0, None, None), "mean is inf"),
         (normal(0.0, 1.0, Some(f64::NAN), None), "min is NaN"),
