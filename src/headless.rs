@@ -11,7 +11,8 @@ use crate::results::report::{
 use crate::results::spectrum::spectrum;
 use crate::results::statistics::RunStatistics;
 use crate::results::{RateTrace, Recording, SpikeTrain, Trace, csv, npy};
-use crate::scene::build::{BuildError, BuildOptions, Prepared};
+use crate::scene::build::{BuildError, BuildOptions};
+use crate::scene::prepare::Prepared;
 use crate::scene::error::SceneError;
 use crate::scene::load::{LoadedScene, SceneFiles, SceneSource, load};
 use crate::scene::schema::{ProbeKind, ProbeSpec};

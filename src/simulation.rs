@@ -6,7 +6,8 @@ use crate::network::propagate::{self, SpikeCount};
 use crate::network::region::{InputMap, Region};
 use crate::network::stimulus;
 use crate::network::synapses::SynapseStore;
-use crate::scene::build::{self, BuildError, BuildOptions, Needs, Prepared};
+use crate::scene::build::{self, BuildError, BuildOptions, Needs};
+use crate::scene::prepare::{Prepared, prepare};
 use crate::scene::schema::Scene;
 use crate::sim::clock::{Clock, Pacing, advance_clock, to_steps};
 use crate::sim::columns::{ColumnRegistry, LANES, padded};
@@ -77,7 +78,7 @@ impl Simulation {
     /// What is wrong with the scene, and where.
     pub fn new(scene: &Scene, options: &BuildOptions) -> Result<Self, BuildError> {
         let registry = Registry::new();
-        let prepared = build::prepare(scene, &registry.types.read(), &NoFiles)?;
+        let prepared = prepare(scene, &registry.types.read(), &NoFiles)?;
         Self::build(scene, &prepared, &registry, &NoFiles, options, &|_| {})
     }
 

@@ -27,6 +27,13 @@ use bevy::ecs::world::EntityWorldMut;
 use bevy::prelude::*;
 use bevy::reflect::{FromType, GetTypeRegistration, TypePath};
 
+pub mod adex;
+pub mod adex_alpha;
+pub mod eif;
+pub mod hh_squid;
+pub mod hh_traub;
+pub mod izhikevich;
+pub mod izhikevich2007;
 pub mod lif_adaptive;
 pub mod lif_alpha;
 pub mod lif_cond_alpha;
@@ -34,10 +41,20 @@ pub mod lif_cond_exp;
 pub mod lif_delta;
 pub mod lif_exp;
 pub mod mat2;
+pub mod poisson_source;
+pub mod relay;
+pub mod spike_source;
 
 /// Registers every model of this folder.
 pub fn plugin(app: &mut App) {
     app.register_column::<Drive>();
+    adex::plugin(app);
+    adex_alpha::plugin(app);
+    eif::plugin(app);
+    hh_squid::plugin(app);
+    hh_traub::plugin(app);
+    izhikevich::plugin(app);
+    izhikevich2007::plugin(app);
     lif_adaptive::plugin(app);
     lif_alpha::plugin(app);
     lif_cond_alpha::plugin(app);
@@ -45,6 +62,9 @@ pub fn plugin(app: &mut App) {
     lif_delta::plugin(app);
     lif_exp::plugin(app);
     mat2::plugin(app);
+    poisson_source::plugin(app);
+    relay::plugin(app);
+    spike_source::plugin(app);
 }
 
 /// What a model's synaptic input may be.

@@ -7,7 +7,7 @@
 //! | `if(c, a, b)` | `a` if `c` is not 0, else `b`; only the chosen one is worked out |
 //! | `pi e inf true false` | constants; `true` is 1 and `false` 0 |
 //! | `sqrt exp ln log10 abs sin cos tanh` | functions of one number |
-//! | `round floor ceil` | to whole numbers; `round` takes halves away from zero |
+//! | `round floor ceil rint` | to whole numbers; `round` takes halves away from zero, `rint` to the even neighbour |
 //! | `pow(a, b) min(a, b, …) max(a, b, …)` | functions of several |
 //!
 //! Numbers are 64-bit floating point, and functions come from one portable library, so that a scene gives the
@@ -58,7 +58,7 @@ const fn builtin(
     }
 }
 
-const BUILTINS: [Builtin; 15] = [
+const BUILTINS: [Builtin; 16] = [
     builtin("sqrt", 1, 1, |a| libm::sqrt(a[0])),
     builtin("exp", 1, 1, |a| libm::exp(a[0])),
     builtin("ln", 1, 1, |a| libm::log(a[0])),
@@ -70,6 +70,7 @@ const BUILTINS: [Builtin; 15] = [
     builtin("round", 1, 1, |a| libm::round(a[0])),
     builtin("floor", 1, 1, |a| libm::floor(a[0])),
     builtin("ceil", 1, 1, |a| libm::ceil(a[0])),
+    builtin("rint", 1, 1, |a| libm::rint(a[0])),
     builtin("pow", 2, 2, |a| libm::pow(a[0], a[1])),
     builtin("min", 2, usize::MAX, |a| {
         a.iter().copied().fold(f64::INFINITY, f64::min)
@@ -427,7 +428,7 @@ mod tests {
         for (text, reason) in [
             (
                 "sqr(2)",
-                "unknown function \"sqr\"; did you mean \"sqrt\"? known: sqrt, exp, ln, log10, abs, sin, cos, tanh, round, floor, ceil, pow, min, max, if",
+                "unknown function \"sqr\"; did you mean \"sqrt\"? known: sqrt, exp, ln, log10, abs, sin, cos, tanh, round, floor, ceil, rint, pow, min, max, if",
             ),
             (
                 "scale",

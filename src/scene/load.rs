@@ -3,7 +3,7 @@
 //! A scene is found by path or, for one that ships with the program, by name. Its text is parsed with positions, so that whatever is wrong,
 //! in the text or in what it says, is reported with file, line and column.
 
-use super::build::{BuildError, Prepared, prepare};
+use super::prepare::{BuildError, Prepared, prepare};
 use super::decode::{Decode, Decoder};
 use super::encode::Encode;
 use super::error::{SceneError, unknown};

@@ -27,11 +27,16 @@ mod hooks;
 #[cfg(test)]
 mod hostile;
 mod lexer;
+mod lists;
 pub mod load;
 mod missing;
 pub mod node;
 mod number;
+mod outside;
 pub mod parse;
+pub mod prepare;
+mod quanta;
+mod rows;
 pub mod schema;
 pub mod shipped;
 mod variant;

@@ -175,6 +175,8 @@ columns! {
     PreviousMembrane: f32 = "v_previous", "mV";
     /// The step counter at which refractoriness ends (low 32 bits, wrapping).
     RefractoryUntil: i32 = "refractory_until", "step";
+    /// The sum of the weights that reached a relay in the newest step.
+    Received: f32 = "received", "";
     /// The input current of stimuli in the step under way.
     Drive: f32 = "drive", "pA";
 }

@@ -1,0 +1,163 @@
+//! The units in which synaptic input is summed.
+
+use super::lists::ListRows;
+use super::prepare::{BuildError, PreparedProjection, PreparedRegion, factor_of};
+use super::schema::Scene;
+use crate::network::connect;
+use crate::network::stimulus::StimulusKind;
+use crate::network::synapses::WeightFormat;
+
+/// The unit of one receptor's sums.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Quantum {
+    /// The binary exponent of the quantum; `None` if nothing reaches the receptor.
+    pub(super) exponent: Option<i32>,
+    /// Whether the largest sum needs 64 bits.
+    pub(super) wide: bool,
+}
+
+/// Chooses the quantum of every receptor and the shift of every projection.
+///
+/// A quantum must let the largest possible sum of one step fit its integer, and be fine: 2⁻²⁰ of the largest weight or finer where weights
+/// are constant or listed, and as fine as the 16-bit weights where they are drawn. If 32 bits cannot do both, the sums take 64.
+pub(super) fn choose_quanta(
+    scene: &Scene,
+    regions: &[PreparedRegion],
+    projections: &mut [PreparedProjection],
+    lists: &[Option<ListRows>],
+    stimulus_receptors: &[usize],
+    names: &[&str],
+) -> Result<Vec<Vec<Quantum>>, BuildError> {
+    #[derive(Clone, Default)]
+    struct Need {
+        positive: f64,
+        negative: f64,
+        largest: f64,
+        narrow: Vec<f64>,
+        exact: bool,
+    }
+    let mut needs: Vec<Vec<Need>> = regions
+        .iter()
+        .map(|r| vec![Need::default(); r.model.receptors.len()])
+        .collect();
+    let mut add = |region: usize, receptor: usize, number: f64, mean: f64, largest: f64, narrow: bool| {
+        let need = &mut needs[region][receptor];
+        need.largest = need.largest.max(largest);
+        // The sum of so many weights, with a margin of twelve of its standard deviations.
+        let sum = number * mean.abs() + 12.0 * number.sqrt() * (largest - mean.abs()).max(0.0);
+        let sum = sum.min(number * largest);
+        if mean >= 0.0 { need.positive += sum } else { need.negative += sum }
+        if narrow { need.narrow.push(largest) } else { need.exact = true }
+    };
+    for (i, projection) in projections.iter().enumerate() {
+        let spec = &scene.projections[i];
+        let (number, mean, largest) = match &lists[i] {
+            Some(list) => {
+                let mut indegree = vec![0u32; scene.regions[projection.to].neurons as usize];
+                for &t in &list.targets {
+                    indegree[t as usize] += 1;
+                }
+                let most = f64::from(indegree.iter().copied().max().unwrap_or(0));
+                match &list.weights {
+                    Some(weights) => {
+                        let largest = weights.iter().fold(0.0f64, |a, w| a.max(w.abs()));
+                        // Listed weights may have both signs: both sums are bounded by all of them.
+                        add(projection.to, projection.receptor, most, -largest, largest, false);
+                        (most, largest, largest)
+                    }
+                    None => (most, spec.weight.mean(), spec.weight.largest_magnitude()),
+                }
+            }
+            None => {
+                let source = &scene.regions[projection.from];
+                let target = &scene.regions[projection.to];
+                let bound = connect::indegree_bound(&projection.rule, source.neurons, target.neurons);
+                (f64::from(bound), spec.weight.mean(), spec.weight.largest_magnitude())
+            }
+        };
+        let narrow = matches!(projection.format, WeightFormat::Narrow { .. });
+        add(projection.to, projection.receptor, number, mean * projection.factor, largest, narrow);
+    }
+    for (stimulus, &receptor) in scene.stimuli.iter().zip(stimulus_receptors) {
+        let to = names.iter().position(|n| *n == stimulus.to).unwrap_or(0);
+        let factor = factor_of(&regions[to], receptor);
+        match &stimulus.kind {
+            StimulusKind::Poisson { rate_hz, weight, .. } => {
+                let mean = rate_hz.largest_magnitude() * scene.dt_ms * 1e-3;
+                let most = mean + 12.0 * mean.sqrt() + 40.0;
+                add(to, receptor, most, weight.mean() * factor, weight.largest_magnitude(), false);
+            }
+            StimulusKind::InputSpikes { times_ms, weight, .. } => {
+                add(to, receptor, times_ms.len() as f64, weight * factor, weight.abs(), false);
+            }
+            _ => {}
+        }
+    }
+    let mut quanta = Vec::new();
+    for (region, needs) in needs.iter().enumerate() {
+        let mut of_region = Vec::new();
+        for need in needs {
+            let used = need.exact || !need.narrow.is_empty();
+            if !used {
+                of_region.push(Quantum::default());
+                continue;
+            }
+            let largest = if need.largest > 0.0 { need.largest } else { 1.0 };
+            let sum = need.positive.max(need.negative).max(largest);
+            let floor_log2 = |x: f64| libm::log2(x).floor() as i32;
+            let ceil_log2 = |x: f64| libm::log2(x).ceil() as i32;
+            // Below this the largest sum leaves 31 bits.
+            let fits = ceil_log2(sum / 2_147_483_000.0);
+            let wanted = if need.exact {
+                floor_log2(largest) - 20
+            } else {
+                need.narrow.iter().map(|w| narrow_exponent(*w)).min().unwrap_or(0)
+            };
+            let quantum = if fits <= wanted {
+                // As fine as fits, but not finer than single precision can show.
+                let finest = floor_log2(largest) - 24;
+                let exponent = if need.exact { fits.max(finest).min(wanted) } else { wanted };
+                Quantum { exponent: Some(exponent), wide: false }
+            } else {
+                if libm::log2(sum) - f64::from(wanted) > 62.0 {
+                    return Err(BuildError::new(
+                        format!("regions[{region}]"),
+                        format!("the synaptic input of one step can reach {sum:.3e}, which is too much; reduce weights or in-degrees"),
+                    ));
+                }
+                Quantum { exponent: Some(wanted), wide: true }
+            };
+            of_region.push(quantum);
+        }
+        quanta.push(of_region);
+    }
+    for (i, projection) in projections.iter_mut().enumerate() {
+        let Some(exponent) = quanta[projection.to][projection.receptor].exponent else {
+            continue;
+        };
+        match &mut projection.format {
+            WeightFormat::Shared(weight) => {
+                let value = scene.projections[i].weight.mean() * projection.factor;
+                *weight = (value / libm::exp2(f64::from(exponent))).round() as i32;
+            }
+            WeightFormat::Narrow { shift } => {
+                let largest = match &lists[i] {
+                    Some(ListRows { weights: Some(weights), .. }) => weights.iter().fold(0.0f64, |a, w| a.max(w.abs())),
+                    _ => scene.projections[i].weight.largest_magnitude(),
+                };
+                *shift = (narrow_exponent(largest) - exponent).max(0) as u32;
+            }
+            WeightFormat::Wide => {}
+        }
+    }
+    Ok(quanta)
+}
+
+/// The binary exponent of the unit in which weights up to `largest` fit 16 bits.
+pub(super) fn narrow_exponent(largest: f64) -> i32 {
+    if largest > 0.0 {
+        libm::log2(largest / 32_767.0).ceil() as i32
+    } else {
+        0
+    }
+}
