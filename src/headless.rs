@@ -1,7 +1,7 @@
 //! Running without a window: to an end condition, with progress, to files.
 
 use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
-use crate::network::projection::{ProjectsFrom, ProjectsTo, Synapses};
+use crate::network::projection::{Connect, ProjectsFrom, ProjectsTo, Synapses};
 use crate::network::region::Region;
 use crate::results::files::{FileError, create_folder};
 use crate::results::raster::{RasterOptions, write_raster};
@@ -142,6 +142,10 @@ pub fn run(mut plan: RunPlan) -> Result<(), RunError> {
     let mut simulation = build(&plan, &prepared)?;
     if let Some(snapshot) = plan.resume.take() {
         simulation.restore(&snapshot)?;
+        if plan.out.is_some() && !plan.quiet && snapshot.u8("scene.keeps_spikes").is_ok_and(|keeps| keeps == 0) {
+            let time = simulation.clock().time_ms();
+            eprintln!("warning: the run was started without --out and kept no spikes, so those before {time:.1} ms are missing in the results");
+        }
     }
     let build_s = before.elapsed().as_secs_f64();
 
@@ -184,20 +188,16 @@ pub fn run(mut plan: RunPlan) -> Result<(), RunError> {
 
 /// Results need spikes: adds a spike probe to every region that has none.
 fn keep_spikes(loaded: &mut LoadedScene) {
-    let kept: Vec<_> = loaded
-        .scene
-        .probes
-        .iter()
-        .filter(|p| p.kind == ProbeKind::Spikes)
-        .map(|p| p.region.clone())
-        .collect();
-    if kept.contains(&None) {
-        return;
+    for region in regions_without_spikes(loaded) {
+        loaded.scene.probes.push(ProbeSpec { region: Some(region), kind: ProbeKind::Spikes });
     }
-    let names: Vec<_> = loaded.scene.regions.iter().map(|r| Some(r.name.clone())).collect();
-    for region in names.into_iter().filter(|r| !kept.contains(r)) {
-        loaded.scene.probes.push(ProbeSpec { region, kind: ProbeKind::Spikes });
-    }
+}
+
+/// The regions whose spikes no probe keeps.
+fn regions_without_spikes(loaded: &LoadedScene) -> Vec<String> {
+    let kept: Vec<_> = loaded.scene.probes.iter().filter(|p| p.kind == ProbeKind::Spikes).map(|p| p.region.as_deref()).collect();
+    let names = loaded.scene.regions.iter().map(|r| r.name.clone());
+    names.filter(|name| !kept.contains(&None) && !kept.contains(&Some(name))).collect()
 }
 
 /// The spectrum needs population rates in 1 ms bins.
@@ -302,7 +302,7 @@ fn save(simulation: &mut Simulation, plan: &RunPlan, end: u64, path: &Path) -> R
     let settings: Vec<_> = loaded.overrides.iter().map(|(n, v)| format!("{n}={v}")).collect();
     snapshot.put("scene.settings", settings.join("\n"))?;
     snapshot.put("scene.seed", loaded.scene.seed)?;
-    snapshot.put("scene.keeps_spikes", u8::from(plan.out.is_some()))?;
+    snapshot.put("scene.keeps_spikes", u8::from(regions_without_spikes(loaded).is_empty()))?;
     snapshot.put("run.end_step", end)?;
     let contents = plan.files.contents();
     let names: Vec<_> = contents.keys().cloned().collect();
@@ -473,12 +473,12 @@ fn network_report(simulation: &mut Simulation, plan: &RunPlan) -> NetworkReport 
         .collect();
     let bytes = simulation.network_bytes();
     let world = simulation.world_mut();
-    let mut query = world.query::<(Entity, &ProjectsFrom, &ProjectsTo, &Synapses)>();
+    let mut query = world.query::<(&Connect, &ProjectsFrom, &ProjectsTo, &Synapses)>();
     let mut projections: Vec<_> = query
         .iter(world)
-        .map(|(entity, from, to, synapses)| {
+        .map(|(connect, from, to, synapses)| {
             (
-                entity,
+                connect.index,
                 ProjectionReport {
                     from: region_name(world, from.0),
                     to: region_name(world, to.0),

@@ -30,6 +30,8 @@ pub struct Incoming(Vec<Entity>);
 /// The recipe of a projection, kept for saving.
 #[derive(Component, Clone, Debug)]
 pub struct Connect {
+    /// Its place in the scene, from 0.
+    pub index: u32,
     /// The hash of the projection's name; part of every random number of the projection.
     pub key: u64,
     /// Who is joined to whom.

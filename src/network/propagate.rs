@@ -24,6 +24,7 @@ use crate::sim::clock::Clock;
 use crate::sim::columns::LANES;
 use crate::sim::kernel::Slot;
 use crate::sim::rng::avalanche;
+use crate::sim::simd::SimdLevel;
 use crate::sim::workers::{Shares, Workers};
 use bevy::prelude::*;
 
@@ -31,7 +32,7 @@ use bevy::prelude::*;
 pub trait Accumulator: Slot {
     /// Adds a weight in quanta.
     fn add(&mut self, quanta: i32, shift: u32);
-    /// From the bits of a snapshot.
+    /// The low bits of a sum.
     fn from_i64(value: i64) -> Self;
 }
 
@@ -125,6 +126,16 @@ impl<T: Accumulator> Slots<T> {
         block.values()[position * block.stride + slot]
     }
 
+    /// Adds to one slot of a ring position.
+    pub fn add(&mut self, block: usize, position: usize, slot: usize, quanta: i64)
+    where
+        T: Into<i64>,
+    {
+        let index = position * self.blocks[block].stride + slot;
+        let value = &mut self.block_mut(block)[index];
+        *value = T::from_i64((*value).into().wrapping_add(quanta));
+    }
+
     /// The slots of one block, all ring positions one after another.
     pub fn block_mut(&mut self, block: usize) -> &mut [T] {
         let block = &mut self.blocks[block];
@@ -212,17 +223,21 @@ pub enum InputSlots {
     Wide(Slots<i64>),
 }
 
-/// The spikes of the last steps of a region, as far back as its longest pulled delay.
+/// The spikes of the last steps of a region, as far back as its longest delay.
 #[derive(Component, Clone, Debug, Default)]
 pub struct SpikeHistory {
-    /// How many steps are kept; 0 if nothing pulls from the region.
+    /// How many steps are kept; 0 if nothing leaves the region.
     depth: usize,
     /// The spikes of steps ≡ i mod `depth`: a range of `ids`.
     ranges: Vec<(u32, u32)>,
-    /// A ring of neuron indices.
+    /// A ring of neuron indices: the kept steps one after another, each in one piece.
     ids: Vec<u32>,
     /// Where the next spikes go.
     end: usize,
+    /// Spikes of the kept steps.
+    kept: usize,
+    /// The most spikes that a step can have.
+    neurons: usize,
 }
 
 impl SpikeHistory {
@@ -233,6 +248,8 @@ impl SpikeHistory {
             ranges: vec![(0, 0); depth],
             ids: vec![0; if depth == 0 { 0 } else { 2 * neurons + 64 }],
             end: 0,
+            kept: 0,
+            neurons,
         }
     }
 
@@ -241,37 +258,39 @@ impl SpikeHistory {
         self.depth
     }
 
-    /// Keeps the spikes of step `step`, forgetting the oldest.
+    /// Keeps the spikes of step `step`, at most one of each neuron, forgetting the oldest.
     #[inline]
     pub fn push(&mut self, step: u64, spikes: &[u32]) {
         if self.depth == 0 {
             return;
         }
         let slot = (step % self.depth as u64) as usize;
+        self.kept -= self.ranges[slot].1 as usize;
         self.ranges[slot] = (0, 0);
         if spikes.is_empty() {
             return;
         }
-        if self.end + spikes.len() > self.ids.len() || self.overwrites(spikes.len()) {
-            self.compact(spikes.len());
+        // Whoever turns back to the start leaves less than one step's room unused at the end. With room for one more step than is
+        // kept, the new spikes never reach the oldest ones.
+        if self.kept + spikes.len() + self.neurons > self.ids.len() {
+            self.grow(slot, spikes.len());
+        }
+        if self.end + spikes.len() > self.ids.len() {
+            self.end = 0;
         }
         self.ids[self.end..self.end + spikes.len()].copy_from_slice(spikes);
         self.ranges[slot] = (self.end as u32, spikes.len() as u32);
         self.end += spikes.len();
+        self.kept += spikes.len();
     }
 
-    fn overwrites(&self, more: usize) -> bool {
-        let (a, b) = (self.end as u32, (self.end + more) as u32);
-        self.ranges.iter().any(|&(start, len)| len > 0 && start < b && a < start + len)
-    }
-
-    /// Moves what is alive to the front, growing the ring if it is more than half full.
+    /// Makes room for `more` spikes at `slot` and for as many as are kept, which stay in the order of their steps.
     #[cold]
-    fn compact(&mut self, more: usize) {
-        let alive: usize = self.ranges.iter().map(|r| r.1 as usize).sum();
-        let mut ids = vec![0; self.ids.len().max(2 * (alive + more))];
+    fn grow(&mut self, slot: usize, more: usize) {
+        let mut ids = vec![0; 2 * (self.kept + more) + self.neurons];
         let mut end = 0;
-        for range in &mut self.ranges {
+        for place in (slot + 1..self.depth).chain(0..slot) {
+            let range = &mut self.ranges[place];
             let (start, len) = (range.0 as usize, range.1 as usize);
             ids[end..end + len].copy_from_slice(&self.ids[start..start + len]);
             range.0 = end as u32;
@@ -279,6 +298,20 @@ impl SpikeHistory {
         }
         self.ids = ids;
         self.end = end;
+    }
+
+    /// The place of `step` in the ring, for [`before`](Self::before).
+    #[inline]
+    fn slot(&self, step: u64) -> usize {
+        (step % self.depth.max(1) as u64) as usize
+    }
+
+    /// The spikes of the step that was `delay` steps before the one at `slot`; `delay` is less than the depth.
+    #[inline]
+    fn before(&self, slot: usize, delay: usize) -> &[u32] {
+        let place = if slot >= delay { slot - delay } else { slot + self.depth - delay };
+        let (start, len) = self.ranges[place];
+        &self.ids[start as usize..(start + len) as usize]
     }
 
     /// The spikes of `step`, which must be one of the last `depth` steps.
@@ -346,19 +379,22 @@ enum Kind {
     Shared,
     Narrow,
     Wide,
+    /// `start` is the weights, `weights` the runs of slots, `shared` their number.
+    Dense,
 }
 
 /// The system of `Deliver`: adds every pulled segment that is due to the slots of this step.
 pub fn deliver(
     clock: Res<Clock>,
     workers: Res<Workers>,
+    simd: Res<SimdLevel>,
     mut slots: ResMut<InputSlots>,
     mut count: ResMut<SpikeCount>,
     stores: Query<&SynapseStore>,
     histories: Query<&SpikeHistory>,
     mut arrivals: Local<Arrivals>,
 ) {
-    let step = clock.step();
+    let (step, simd) = (clock.step(), *simd);
     let Arrivals { list, lanes: works } = &mut *arrivals;
     list.clear();
     for store in &stores {
@@ -368,11 +404,12 @@ pub fn deliver(
         let Ok(history) = histories.get(store.source()) else {
             continue;
         };
+        let now = history.slot(step);
         for (delay_index, &delay) in store.delays().iter().enumerate() {
             if u64::from(delay) > step {
                 break;
             }
-            let spikes = history.at(step - u64::from(delay));
+            let spikes = history.before(now, delay as usize);
             if !spikes.is_empty() {
                 list.push(Arrival {
                     store,
@@ -394,14 +431,14 @@ pub fn deliver(
             let shares = slots.share(step);
             workers.run(&|lane| {
                 // SAFETY: each lane has its own work list and its own blocks.
-                unsafe { pull(list.get(), shared_works.get(lane), &shares, lane) }
+                unsafe { pull(list.get(), shared_works.get(lane), &shares, lane, simd) }
             });
         }
         InputSlots::Wide(slots) => {
             let shares = slots.share(step);
             workers.run(&|lane| {
                 // SAFETY: as above.
-                unsafe { pull(list.get(), shared_works.get(lane), &shares, lane) }
+                unsafe { pull(list.get(), shared_works.get(lane), &shares, lane, simd) }
             });
         }
     }
@@ -430,6 +467,7 @@ unsafe fn pull<T: Accumulator>(
     work: &mut LaneWork,
     slots: &SharedSlots<'_, T>,
     lane: usize,
+    simd: SimdLevel,
 ) {
     let LaneWork { fragments, events } = work;
     fragments.clear();
@@ -450,7 +488,7 @@ unsafe fn pull<T: Accumulator>(
                 prefetch(next);
             }
             // SAFETY: targets of this block's fragments lie within the block.
-            unsafe { add_fragment(fragment, slot) };
+            unsafe { add_fragment(fragment, slot, simd) };
         }
         block += slots.lanes;
     }
@@ -468,6 +506,18 @@ fn list_fragments(
         Weights::Shared(w) => (Kind::Shared, *w, 0),
         Weights::Narrow { shift, .. } => (Kind::Narrow, 0, *shift as u8),
         Weights::Wide(_) => (Kind::Wide, 0, 0),
+        Weights::Dense { weights, shift, layout } => {
+            let runs = &layout.runs[block];
+            fragments.extend(spikes.iter().map(|&source| Fragment {
+                start: SynapseStore::dense_row(weights, layout, source as usize, block).cast(),
+                weights: runs.as_ptr().cast(),
+                len: layout.neurons[block],
+                shared: runs.len() as i32,
+                kind: Kind::Dense,
+                shift: *shift as u8,
+            }));
+            return;
+        }
     };
     for &source in spikes {
         let (start, len) = store.segment(source as usize, block, delay_index);
@@ -504,10 +554,42 @@ fn prefetch(fragment: &Fragment) {
     let _ = fragment;
 }
 
+#[inline(always)]
+fn add_dense_body<T: Accumulator>(slots: &mut [T], weights: &[i16], shift: u32) {
+    for (slot, &weight) in slots.iter_mut().zip(weights) {
+        slot.add(i32::from(weight), shift);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn add_dense_avx2<T: Accumulator>(slots: &mut [T], weights: &[i16], shift: u32) {
+    add_dense_body(slots, weights, shift);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn add_dense_avx512<T: Accumulator>(slots: &mut [T], weights: &[i16], shift: u32) {
+    add_dense_body(slots, weights, shift);
+}
+
+#[inline(always)]
+fn add_dense<T: Accumulator>(simd: SimdLevel, slots: &mut [T], weights: &[i16], shift: u32) {
+    match simd {
+        // SAFETY: the level was detected on this processor.
+        #[cfg(target_arch = "x86_64")]
+        SimdLevel::Avx2 => unsafe { add_dense_avx2(slots, weights, shift) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        SimdLevel::Avx512 => unsafe { add_dense_avx512(slots, weights, shift) },
+        _ => add_dense_body(slots, weights, shift),
+    }
+}
+
 /// # Safety
 /// The fragment's targets lie within the block that starts at `slot`.
 #[inline(always)]
-unsafe fn add_fragment<T: Accumulator>(fragment: &Fragment, slot: *mut T) {
+unsafe fn add_fragment<T: Accumulator>(fragment: &Fragment, slot: *mut T, simd: SimdLevel) {
     let len = fragment.len as usize;
     // SAFETY: the store made the fragment from its own arrays; the caller vouches for the targets.
     unsafe {
@@ -516,6 +598,16 @@ unsafe fn add_fragment<T: Accumulator>(fragment: &Fragment, slot: *mut T) {
                 let targets = core::slice::from_raw_parts(fragment.start.cast::<u16>(), len);
                 for &target in targets {
                     (*slot.add(usize::from(target))).add(fragment.shared, 0);
+                }
+            }
+            Kind::Dense => {
+                let runs = core::slice::from_raw_parts(fragment.weights.cast::<(u32, u32)>(), fragment.shared as usize);
+                let mut weights = fragment.start.cast::<i16>();
+                for &(first, len) in runs {
+                    let row = core::slice::from_raw_parts(weights, len as usize);
+                    let slots = core::slice::from_raw_parts_mut(slot.add(first as usize), len as usize);
+                    add_dense(simd, slots, row, u32::from(fragment.shift));
+                    weights = weights.add(len as usize);
                 }
             }
             Kind::Narrow => {
@@ -625,13 +717,29 @@ mod tests {
 
     #[test]
     fn history_returns_what_was_pushed_for_as_long_as_it_is_deep() {
-        let mut history = SpikeHistory::new(5, 10);
-        let spikes = |step: u64| -> Vec<u32> { (0..(step * 7 % 13) as u32).collect() };
-        for step in 0..1000 {
-            history.push(step, &spikes(step));
-            for back in 0..5.min(step + 1) {
-                assert_eq!(history.at(step - back), spikes(step - back));
+        for (depth, neurons) in [(1, 1), (2, 13), (5, 13), (16, 100), (200, 7)] {
+            let mut history = SpikeHistory::new(depth, neurons);
+            // Sparse, dense, silent and alternating stretches.
+            let spikes = |step: u64| -> Vec<u32> {
+                let n = match step / 300 % 4 {
+                    0 => step * 7 % 13,
+                    1 => u64::MAX,
+                    2 => 0,
+                    _ => step % 2 * 1000 + step % 3,
+                };
+                (0..n.min(neurons as u64) as u32).map(|i| i ^ (step % 2) as u32).collect()
+            };
+            let mut room = 0;
+            for step in 0..3600 {
+                history.push(step, &spikes(step));
+                for back in 0..(depth as u64).min(step + 1) {
+                    assert_eq!(history.at(step - back), spikes(step - back), "depth {depth}, step {step} - {back}");
+                }
+                if step == 1200 {
+                    room = history.ids.len();
+                }
             }
+            assert_eq!(history.ids.len(), room, "depth {depth}: it grew after all kinds of stretches had come");
         }
     }
 }

@@ -484,86 +484,204 @@ pub fn background_input(
         let Ok((region, map)) = regions.get(stimulus.region) else {
             continue;
         };
-        let act = |lane: usize, slots: &mut dyn FnMut(usize, usize)| {
-            for chunk in 0..map.block.len() {
-                if usize::from(map.block[chunk]) % workers.lanes() == lane {
-                    slots(chunk, usize::from(map.block[chunk]));
-                }
+        match &mut *slots {
+            InputSlots::Narrow(slots) => {
+                let shares = slots.share(step);
+                add_input(stimulus, region, map, &shares, step, *simd, seed.0, &workers);
             }
-        };
-        match &stimulus.action {
-            Action::Poisson(background) => {
-                if step < background.delay + stimulus.start || step - background.delay >= stimulus.stop {
-                    continue;
-                }
-                let emitted = step - background.delay;
-                let random = Random::new(seed.0, stimulus.key, Purpose::Poisson);
-                let Some(offset) = map.offset[background.receptor] else {
-                    continue;
-                };
-                match &mut *slots {
-                    InputSlots::Narrow(slots) => {
-                        let shares = slots.share(step);
-                        workers.run(&|lane| {
-                            act(lane, &mut |chunk, block| {
-                                // SAFETY: the chunk's slots belong to this lane's block.
-                                let out = unsafe { chunk_slots(&shares, map, chunk, block, offset) };
-                                poisson_chunk(*simd, out, background, random, emitted, chunk, region.neurons);
-                            });
-                        });
-                    }
-                    InputSlots::Wide(slots) => {
-                        let shares = slots.share(step);
-                        workers.run(&|lane| {
-                            act(lane, &mut |chunk, block| {
-                                // SAFETY: as above.
-                                let out = unsafe { chunk_slots(&shares, map, chunk, block, offset) };
-                                poisson_chunk(*simd, out, background, random, emitted, chunk, region.neurons);
-                            });
-                        });
-                    }
-                }
+            InputSlots::Wide(slots) => {
+                let shares = slots.share(step);
+                add_input(stimulus, region, map, &shares, step, *simd, seed.0, &workers);
             }
-            Action::InputSpikes(due, receptor, quanta) => {
-                let times = due.partition_point(|&d| d <= step) - due.partition_point(|&d| d < step);
-                let Some(offset) = map.offset[*receptor] else {
-                    continue;
-                };
-                for _ in 0..times {
-                    for chunk in 0..map.block.len() {
-                        let block = usize::from(map.block[chunk]);
-                        let weights = &quanta.as_slice()[chunk * LANES..(chunk + 1) * LANES];
-                        match &mut *slots {
-                            InputSlots::Narrow(slots) => {
-                                // SAFETY: one thread only.
-                                let out = unsafe { chunk_slots(&slots.share(step), map, chunk, block, offset) };
-                                out.iter_mut().zip(weights).for_each(|(slot, &w)| slot.add(w, 0));
-                            }
-                            InputSlots::Wide(slots) => {
-                                // SAFETY: one thread only.
-                                let out = unsafe { chunk_slots(&slots.share(step), map, chunk, block, offset) };
-                                out.iter_mut().zip(weights).for_each(|(slot, &w)| slot.add(w, 0));
-                            }
-                        }
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "everything that one stimulus touches in a step")]
+fn add_input<T: Accumulator>(
+    stimulus: &Stimulus,
+    region: &Region,
+    map: &InputMap,
+    slots: &SharedSlots<'_, T>,
+    step: u64,
+    simd: SimdLevel,
+    seed: u64,
+    workers: &Workers,
+) {
+    match &stimulus.action {
+        Action::Poisson(background) => {
+            if step < background.delay + stimulus.start || step - background.delay >= stimulus.stop {
+                return;
+            }
+            let Some(offset) = map.offset[background.receptor] else {
+                return;
+            };
+            let emission = Emission {
+                background,
+                random: Random::new(seed, stimulus.key, Purpose::Poisson),
+                step: step - background.delay,
+                neurons: region.neurons as usize,
+            };
+            workers.run(&|lane| {
+                let lane = LaneSlots { map, offset, slots, lane };
+                // SAFETY: a lane touches the chunks of its own blocks only; the level was detected on this processor.
+                unsafe {
+                    match simd {
+                        #[cfg(target_arch = "x86_64")]
+                        SimdLevel::Avx2 => poisson_lane_avx2(&emission, &lane),
+                        #[cfg(target_arch = "x86_64")]
+                        SimdLevel::Avx512 => poisson_lane_avx512(&emission, &lane),
+                        _ => poisson_lane(&emission, &lane),
                     }
                 }
+            });
+        }
+        Action::InputSpikes(due, receptor, quanta) => {
+            let times = due.partition_point(|&d| d <= step) - due.partition_point(|&d| d < step);
+            let Some(offset) = map.offset[*receptor] else {
+                return;
+            };
+            for _ in 0..times {
+                for (chunk, weights) in quanta.as_slice().chunks_exact(LANES).enumerate() {
+                    let lane = LaneSlots { map, offset, slots, lane: 0 };
+                    // SAFETY: one thread only.
+                    let out = unsafe { lane.chunk(chunk) };
+                    out.iter_mut().zip(weights).for_each(|(slot, &w)| slot.add(w, 0));
+                }
             }
-            _ => {}
+        }
+        _ => {}
+    }
+}
+
+/// The Poisson input of one region in one step.
+struct Emission<'a> {
+    background: &'a Background,
+    random: Random,
+    /// The step in which the input spikes are emitted.
+    step: u64,
+    neurons: usize,
+}
+
+impl Emission<'_> {
+    /// The number under which the numbers of one draw of this step are kept.
+    fn draw(&self, draw: u32) -> u64 {
+        self.step.wrapping_mul(1 << 10) | u64::from(draw)
+    }
+
+    fn second_draw(&self, draw: u32, neuron: usize) -> Draws {
+        self.random.draws(self.draw(draw).wrapping_mul(1 << 27) ^ neuron as u64)
+    }
+}
+
+/// The slots of one receptor of one region that a lane may write.
+struct LaneSlots<'a, T> {
+    map: &'a InputMap,
+    offset: u32,
+    slots: &'a SharedSlots<'a, T>,
+    lane: usize,
+}
+
+impl<T> LaneSlots<'_, T> {
+    /// The lane's chunks: dealt to blocks, and blocks to lanes, in turn.
+    #[inline(always)]
+    fn chunks(&self) -> impl Iterator<Item = usize> {
+        let lanes = self.slots.lanes();
+        let first = (self.lane + lanes - usize::from(self.map.block[0]) % lanes) % lanes;
+        (first..self.map.block.len()).step_by(lanes)
+    }
+
+    /// # Safety
+    /// No other thread uses the chunk.
+    #[inline(always)]
+    #[expect(clippy::mut_from_ref, reason = "lanes own disjoint chunks")]
+    unsafe fn chunk(&self, chunk: usize) -> &mut [T; LANES] {
+        let block = usize::from(self.map.block[chunk]);
+        // SAFETY: the caller's promise; the chunk has slots at the offset.
+        unsafe { &mut *self.slots.block(block).add((self.map.base[chunk] + self.offset) as usize).cast() }
+    }
+}
+
+/// # Safety
+/// No other thread uses the lane's chunks.
+#[inline(always)]
+unsafe fn poisson_lane<T: Accumulator>(emission: &Emission<'_>, lane: &LaneSlots<'_, T>) {
+    let background = emission.background;
+    if !background.per_neuron.is_empty() {
+        // SAFETY: the caller's promise.
+        unsafe { poisson_per_neuron(emission, lane) };
+        return;
+    }
+    let counts = &background.counts;
+    for draw in 0..background.draws {
+        let key = emission.random.step_key(emission.draw(draw));
+        for chunk in lane.chunks() {
+            let (mut number, rare) = poisson_counts(counts, key, chunk as u32);
+            if rare {
+                for (i, number) in number.iter_mut().enumerate().filter(|(_, n)| **n < 0) {
+                    let more = || emission.second_draw(draw, chunk * LANES + i);
+                    *number = counts.count(u32::MAX, more) as i32;
+                }
+            }
+            // SAFETY: the caller's promise.
+            let out = unsafe { lane.chunk(chunk) };
+            match background.shared {
+                Some(weight) => {
+                    for (slot, number) in out.iter_mut().zip(&number) {
+                        slot.add(number * weight, 0);
+                    }
+                }
+                None => {
+                    let quanta = &background.quanta.as_slice()[chunk * LANES..(chunk + 1) * LANES];
+                    for ((slot, number), quanta) in out.iter_mut().zip(&number).zip(quanta) {
+                        slot.add(number * quanta, 0);
+                    }
+                }
+            }
         }
     }
 }
 
 /// # Safety
-/// No other thread uses the block; the chunk has slots at `offset`.
-unsafe fn chunk_slots<'a, T>(
-    slots: &SharedSlots<'a, T>,
-    map: &InputMap,
-    chunk: usize,
-    block: usize,
-    offset: u32,
-) -> &'a mut [T; LANES] {
+/// As [`poisson_lane`]; the processor has AVX2.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn poisson_lane_avx2<T: Accumulator>(emission: &Emission<'_>, lane: &LaneSlots<'_, T>) {
     // SAFETY: the caller's promise.
-    unsafe { &mut *slots.block(block).add((map.base[chunk] + offset) as usize).cast() }
+    unsafe { poisson_lane(emission, lane) }
+}
+
+/// # Safety
+/// As [`poisson_lane`]; the processor has AVX-512.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+unsafe fn poisson_lane_avx512<T: Accumulator>(emission: &Emission<'_>, lane: &LaneSlots<'_, T>) {
+    // SAFETY: the caller's promise.
+    unsafe { poisson_lane(emission, lane) }
+}
+
+/// Input whose rate differs from neuron to neuron.
+///
+/// # Safety
+/// No other thread uses the lane's chunks.
+#[inline(never)]
+unsafe fn poisson_per_neuron<T: Accumulator>(emission: &Emission<'_>, lane: &LaneSlots<'_, T>) {
+    let background = emission.background;
+    let quanta = background.quanta.as_slice();
+    for chunk in lane.chunks() {
+        let at = chunk * LANES;
+        // SAFETY: the caller's promise.
+        let out = unsafe { lane.chunk(chunk) };
+        for (i, slot) in out.iter_mut().enumerate().take(emission.neurons.saturating_sub(at)) {
+            let (counts, draws) = &background.per_neuron[at + i];
+            for draw in 0..*draws {
+                let key = emission.random.step_key(emission.draw(draw));
+                let bits = mix((at + i) as u32, key) >> 16;
+                let n = counts.count(bits, || emission.second_draw(draw, at + i));
+                slot.add(n as i32 * quanta[at + i], 0);
+            }
+        }
+    }
 }
 
 #[inline(always)]
@@ -581,84 +699,13 @@ fn poisson_counts(counts: &PoissonCounts, key: [u32; 2], chunk: u32) -> ([i32; L
             number[i] += i32::from(bits[i] >= threshold);
         }
     }
-    let mut rare = false;
+    let mut rare = 0;
     for (number, &bits) in number.iter_mut().zip(&bits) {
-        if bits >= counts.end {
-            rare = true;
-            *number = -1;
-        }
+        let left = bits >= counts.end;
+        rare |= i32::from(left);
+        *number = if left { -1 } else { *number };
     }
-    (number, rare)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn poisson_counts_avx2(counts: &PoissonCounts, key: [u32; 2], chunk: u32) -> ([i32; LANES], bool) {
-    poisson_counts(counts, key, chunk)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-fn poisson_counts_avx512(counts: &PoissonCounts, key: [u32; 2], chunk: u32) -> ([i32; LANES], bool) {
-    poisson_counts(counts, key, chunk)
-}
-
-fn poisson_chunk<T: Accumulator>(
-    simd: SimdLevel,
-    out: &mut [T; LANES],
-    background: &Background,
-    random: Random,
-    emitted: u64,
-    chunk: usize,
-    neurons: u32,
-) {
-    let at = chunk * LANES;
-    if !background.per_neuron.is_empty() {
-        let quanta = background.quanta.as_slice();
-        for (i, slot) in out.iter_mut().enumerate().take((neurons as usize - at).min(LANES)) {
-            let (counts, draws) = &background.per_neuron[at + i];
-            for draw in 0..*draws {
-                let key = random.step_key(emitted * 64 + u64::from(draw));
-                let bits = mix((at + i) as u32, key) >> 16;
-                let n = counts.count(bits, || random.draws(second_draw(emitted, draw, at + i)));
-                slot.add(n as i32 * quanta[at + i], 0);
-            }
-        }
-        return;
-    }
-    for draw in 0..background.draws {
-        let key = random.step_key(emitted * 64 + u64::from(draw));
-        let counts = &background.counts;
-        let (mut number, rare) = match simd {
-            // SAFETY: the level was detected on this processor.
-            #[cfg(target_arch = "x86_64")]
-            SimdLevel::Avx2 => unsafe { poisson_counts_avx2(counts, key, chunk as u32) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            SimdLevel::Avx512 => unsafe { poisson_counts_avx512(counts, key, chunk as u32) },
-            _ => poisson_counts(counts, key, chunk as u32),
-        };
-        if rare {
-            for (i, number) in number.iter_mut().enumerate().filter(|(_, n)| **n < 0) {
-                let more = || random.draws(second_draw(emitted, draw, at + i));
-                *number = counts.count(u32::MAX, more) as i32;
-            }
-        }
-        if let Some(weight) = background.shared {
-            for (slot, number) in out.iter_mut().zip(&number) {
-                slot.add(number * weight, 0);
-            }
-        } else {
-            let quanta = &background.quanta.as_slice()[at..at + LANES];
-            for ((slot, number), quanta) in out.iter_mut().zip(&number).zip(quanta) {
-                slot.add(number * quanta, 0);
-            }
-        }
-    }
-}
-
-fn second_draw(emitted: u64, draw: u32, neuron: usize) -> u64 {
-    (emitted * 64 + u64::from(draw)).wrapping_mul(1 << 24) ^ neuron as u64
+    (number, rare != 0)
 }
 
 /// Forces and forbids spikes. Runs at the end of `Integrate`.

@@ -6,6 +6,7 @@
 //!
 //! * nothing else, where all weights are equal ([`Weights::Shared`]): 2 bytes;
 //! * a 16-bit weight, where weights are drawn ([`Weights::Narrow`]): 4 bytes;
+//! * no target but a 16-bit weight, where every source reaches every target ([`Weights::Dense`]): 2 bytes;
 //! * a 32-bit weight, where weights are listed one by one ([`Weights::Wide`]): 6 bytes.
 //!
 //! The delay is implied by the position in the row (a table of offsets), or, where that table would be larger, kept as one byte per
@@ -37,6 +38,63 @@ pub enum Weights {
     },
     /// One 32-bit weight per synapse beside its target.
     Wide(Pages<i32>),
+    /// One 16-bit weight for every slot of the target regions, in the order of the slots; it counts 2^`shift` quanta.
+    Dense {
+        /// The weights, row after row, block after block within a row.
+        weights: Pages<i16>,
+        /// Binary places that a weight is shifted by.
+        shift: u32,
+        /// Which slots of each block the weights are for.
+        layout: DenseLayout,
+    },
+}
+
+/// Which slots a dense row covers: the same for every row.
+#[derive(Clone, Debug, Default)]
+pub struct DenseLayout {
+    /// Per block: runs of slots as (first, length), ascending.
+    pub runs: Vec<Vec<(u32, u32)>>,
+    /// Per block: where its weights start within a row; then the length of a row.
+    start: Vec<usize>,
+    /// Per block: how many of the slots belong to neurons rather than padding.
+    pub neurons: Vec<u32>,
+}
+
+impl DenseLayout {
+    /// The layout of runs of slots, given per block in any order, and of the neurons among them.
+    pub fn new(mut runs: Vec<Vec<(u32, u32)>>, neurons: Vec<u32>) -> Self {
+        let mut start = vec![0];
+        for block in &mut runs {
+            block.sort_unstable();
+            block.dedup_by(|next, run| {
+                let joins = run.0 + run.1 == next.0;
+                if joins {
+                    run.1 += next.1;
+                }
+                joins
+            });
+            let len: u32 = block.iter().map(|r| r.1).sum();
+            start.push(start[start.len() - 1] + len as usize);
+        }
+        Self { runs, start, neurons }
+    }
+
+    /// Weights in a row.
+    pub fn row_len(&self) -> usize {
+        self.start[self.start.len() - 1]
+    }
+
+    /// The place of a slot within a row.
+    fn place(&self, block: usize, slot: u32) -> Option<usize> {
+        let mut at = self.start[block];
+        for &(first, len) in &self.runs[block] {
+            if (first..first + len).contains(&slot) {
+                return Some(at + (slot - first) as usize);
+            }
+            at += len as usize;
+        }
+        None
+    }
 }
 
 enum Table {
@@ -83,13 +141,20 @@ pub enum WeightFormat {
     },
     /// [`Weights::Wide`].
     Wide,
+    /// [`Weights::Dense`], for synapses of one delay.
+    Dense {
+        /// Binary places that a weight is shifted by.
+        shift: u32,
+        /// The delay in steps.
+        delay: u32,
+    },
 }
 
 impl WeightFormat {
     /// Bytes per synapse of target and weight.
     pub fn bytes(self) -> usize {
         match self {
-            Self::Shared(_) => 2,
+            Self::Shared(_) | Self::Dense { .. } => 2,
             Self::Narrow { .. } => 4,
             Self::Wide => 6,
         }
@@ -106,6 +171,8 @@ pub struct StorePlan<'a> {
     pub delays: Vec<u32>,
     /// The weight format.
     pub format: WeightFormat,
+    /// The layout of a dense row; unused by other formats.
+    pub dense: DenseLayout,
     /// The number of synapses of each row.
     pub row_len: Vec<u32>,
     /// Appends the synapses of a row, as many as `row_len` says; the same whenever it is called.
@@ -118,6 +185,9 @@ pub struct StorePlan<'a> {
 
 /// Predicts the transfer and the size in bytes of a store.
 pub fn predict(rows: usize, synapses: f64, blocks: usize, delays: usize, format: WeightFormat) -> (Transfer, f64) {
+    if let WeightFormat::Dense { .. } = format {
+        return (Transfer::Pull, rows as f64 * 10.0 + 2.2 * synapses);
+    }
     let table = (rows * (blocks * delays + 1)) as f64 * 2.0;
     let transfer = if delays <= 1 || table <= 0.9 * synapses || table < 65_536.0 || delays > 256 {
         Transfer::Pull
@@ -149,13 +219,15 @@ impl SynapseStore {
             Transfer::Pull => plan.delays.len(),
             Transfer::Push => 1,
         };
-        let width = plan.blocks * columns + 1;
+        let dense = matches!(plan.format, WeightFormat::Dense { .. });
+        let width = if dense { 1 } else { plan.blocks * columns + 1 };
         let longest = plan.row_len.iter().copied().max().unwrap_or(0);
         let narrow_table = longest <= u32::from(u16::MAX);
         let mut table16 = Pages::<u16>::zeroed(if narrow_table { rows * width } else { 0 });
         let mut table32 = Pages::<u32>::zeroed(if narrow_table { 0 } else { rows * width });
         let paired = matches!(plan.format, WeightFormat::Narrow { .. });
-        let mut targets = Pages::<u16>::zeroed(if paired { 0 } else { synapses });
+        let mut targets = Pages::<u16>::zeroed(if paired || dense { 0 } else { synapses });
+        let mut dense_weights = Pages::<i16>::zeroed(if dense { rows * plan.dense.row_len() } else { 0 });
         let mut pairs = Pages::<u32>::zeroed(if paired { synapses } else { 0 });
         let mut wide = Pages::<i32>::zeroed(if plan.format == WeightFormat::Wide { synapses } else { 0 });
         let mut delay_of = Pages::<u8>::zeroed(if transfer == Transfer::Push { synapses } else { 0 });
@@ -169,6 +241,8 @@ impl SynapseStore {
                 targets: Shares::new(&mut targets),
                 pairs: Shares::new(&mut pairs),
                 wide: Shares::new(&mut wide),
+                dense_weights: Shares::new(&mut dense_weights),
+                dense: &plan.dense,
                 delay_of: Shares::new(&mut delay_of),
                 transfer,
                 format: plan.format,
@@ -217,6 +291,11 @@ impl SynapseStore {
                 WeightFormat::Shared(weight) => Weights::Shared(weight),
                 WeightFormat::Narrow { shift } => Weights::Narrow { pairs, shift },
                 WeightFormat::Wide => Weights::Wide(wide),
+                WeightFormat::Dense { shift, .. } => Weights::Dense {
+                    weights: dense_weights,
+                    shift,
+                    layout: plan.dense.clone(),
+                },
             },
             delay_of,
         }
@@ -268,6 +347,7 @@ impl SynapseStore {
             Weights::Shared(_) => 0,
             Weights::Narrow { pairs, .. } => pairs.len() * 4,
             Weights::Wide(weights) => weights.len() * 4,
+            Weights::Dense { weights, .. } => weights.len() * 2,
         };
         self.row_start.len() * 8 + table + weights + self.targets.len() * 2 + self.delay_of.len()
     }
@@ -299,7 +379,14 @@ impl SynapseStore {
                 self.targets[index..].as_ptr().cast(),
                 weights[index..].as_ptr().cast(),
             ),
+            Weights::Dense { .. } => (core::ptr::null(), core::ptr::null()),
         }
+    }
+
+    /// Pointer to the weights of a dense row in a block.
+    #[inline(always)]
+    pub(super) fn dense_row(weights: &[i16], layout: &DenseLayout, row: usize, block: usize) -> *const i16 {
+        weights[row * layout.row_len() + layout.start[block]..].as_ptr()
     }
 
     /// Target slot, weight, shift and delay in steps of the synapse `index` of a store that pushes.
@@ -319,11 +406,24 @@ impl SynapseStore {
                 ((pair & 0xFFFF) as usize, (pair as i32) >> 16, *shift)
             }
             Weights::Wide(weights) => (usize::from(self.targets[index]), weights[index], 0),
+            Weights::Dense { .. } => (0, 0, 0),
         }
     }
 
     /// Calls `visit(block, target slot, weight in quanta, delay in steps)` for every synapse of a row.
+    ///
+    /// A dense row also has a weight of 0 for each slot of the padding.
     pub fn visit_row(&self, row: usize, visit: &mut dyn FnMut(usize, usize, i64, u32)) {
+        if let Weights::Dense { weights, shift, layout } = &self.weights {
+            let mut at = row * layout.row_len();
+            for (block, runs) in layout.runs.iter().enumerate() {
+                for slot in runs.iter().flat_map(|&(first, len)| first..first + len) {
+                    visit(block, slot as usize, i64::from(weights[at]) << shift, self.delays[0]);
+                    at += 1;
+                }
+            }
+            return;
+        }
         for block in 0..self.blocks {
             match self.transfer {
                 Transfer::Pull => {
@@ -361,7 +461,9 @@ impl RowScratch {
     }
 }
 
-struct Out {
+struct Out<'a> {
+    dense_weights: Shares<i16>,
+    dense: &'a DenseLayout,
     table16: Shares<u16>,
     table32: Shares<u32>,
     narrow_table: bool,
@@ -375,13 +477,22 @@ struct Out {
     format: WeightFormat,
 }
 
-impl Out {
+impl Out<'_> {
     /// Sorts a row by (block, delay) by counting and writes it once.
     ///
     /// # Safety
     /// No other thread writes the row.
     unsafe fn write_row(&self, row: usize, start: usize, scratch: &mut RowScratch) {
         let RowScratch { synapses, counts } = scratch;
+        if let WeightFormat::Dense { .. } = self.format {
+            for synapse in synapses.iter() {
+                if let Some(place) = self.dense.place(synapse.block.into(), synapse.target.into()) {
+                    // SAFETY: the place lies within this row.
+                    unsafe { *self.dense_weights.get(row * self.dense.row_len() + place) = synapse.weight as i16 };
+                }
+            }
+            return;
+        }
         let column = |s: &BuildSynapse| {
             let delay = if self.transfer == Transfer::Pull { usize::from(s.delay_index) } else { 0 };
             usize::from(s.block) * self.columns + delay
@@ -420,6 +531,7 @@ impl Out {
                         *self.targets.get(index) = synapse.target;
                         *self.wide.get(index) = synapse.weight;
                     }
+                    WeightFormat::Dense { .. } => {}
                 }
                 if self.transfer == Transfer::Push {
                     *self.delay_of.get(index) = synapse.delay_index as u8;

@@ -67,7 +67,7 @@
 use super::{NeuronModel, Receptor, RegisterNeuron, Sample, Sign, check_below, substeps_within};
 use crate::kernel;
 use crate::network::distribution::Distribution;
-use crate::sim::kernel::{ChunkInput, Kernel, Parameters, Slot};
+use crate::sim::kernel::{Kernel, LaneChunks, Parameters, Slot};
 use crate::sim::quantity::{Range, Unit};
 use crate::sim::simd::SimdLevel;
 use bevy::ecs::query::QueryData;
@@ -322,7 +322,7 @@ kernel! {
     }
 }
 
-/// Joins kernels with equal columns and inputs to one, which looks once per chunk which of them a region uses.
+/// Joins kernels with equal columns and inputs to one, which looks once per region and step which of them to run.
 macro_rules! schemes {
     ($($scheme:ident: $kernel:ident),*) => {
         /// The constants of one neuron in its scheme.
@@ -385,26 +385,24 @@ macro_rules! schemes {
                 stable::Executor::register(app);
             }
 
-            #[inline]
-            unsafe fn step_chunk<T: Slot>(
+            unsafe fn step_chunks<T: Slot>(
                 simd: SimdLevel,
                 parameters: &Parameters<Self>,
                 substeps: u32,
                 now: i32,
                 columns: Pointers,
-                chunk: usize,
-                input: ChunkInput<'_, T>,
-            ) -> u64 {
+                lane: &LaneChunks<'_, T>,
+            ) {
                 match parameters {
                     $(Parameters::Uniform(Constants::$scheme(own)) => {
                         let own = Parameters::Uniform(*own);
                         // SAFETY: the caller's promise.
-                        unsafe { $kernel::Executor::step_chunk(simd, &own, substeps, now, columns.$kernel, chunk, input) }
+                        unsafe { $kernel::Executor::step_chunks(simd, &own, substeps, now, columns.$kernel, lane) }
                     })*
                     Parameters::PerNeuron(region) => match &region[0] {
                         $(RegionConstants::$scheme(own) => {
                             // SAFETY: the caller's promise.
-                            unsafe { $kernel::Executor::step_chunk(simd, own, substeps, now, columns.$kernel, chunk, input) }
+                            unsafe { $kernel::Executor::step_chunks(simd, own, substeps, now, columns.$kernel, lane) }
                         })*
                     },
                 }

@@ -246,6 +246,17 @@ impl OnlineStatistics {
         words
     }
 
+    /// Whether this can take the place of `other` after `steps` steps: it is of the same network, step and window, and of no later time.
+    pub fn fits(&self, other: &Self, steps: u64) -> bool {
+        let sizes = |one: &Self| one.regions.iter().map(Vec::len).collect::<Vec<_>>();
+        let mut neurons = self.regions.iter().flatten();
+        self.dt_ms.to_bits() == other.dt_ms.to_bits()
+            && self.window == other.window
+            && sizes(self) == sizes(other)
+            && self.elapsed <= (steps + 1).saturating_sub(self.window.first)
+            && neurons.all(|neuron| neuron.last <= steps)
+    }
+
     /// Goes on from a saved state.
     pub fn from_state(state: &[u64]) -> Result<Self, StateError> {
         let wrong = |reason| StateError { reason };

@@ -9,8 +9,8 @@ use super::schema::Scene;
 use crate::files::Files;
 use crate::network::projection::{Connect, ProjectsFrom, ProjectsTo, Synapses};
 use crate::network::propagate::{InputSlots, Slots, SpikeCount, SpikeHistory};
-use crate::network::region::{InputMap, MAX_RECEPTORS, Positions, Region, Spikes};
-use crate::network::synapses::{StorePlan, SynapseStore, Transfer};
+use crate::network::region::{InputMap, MAX_RECEPTORS, Positions, Region, Spikes, valid_bits};
+use crate::network::synapses::{DenseLayout, StorePlan, SynapseStore, Transfer, WeightFormat};
 use crate::neurons::BuildRegion;
 use crate::sim::clock::Clock;
 use crate::sim::columns::{LANES, padded};
@@ -257,8 +257,26 @@ fn deal_chunks(scene: &Scene, prepared: &Prepared, lanes: usize) -> Maps {
     Maps { regions, sizes }
 }
 
+/// The slots that a dense row of these projections covers; empty for other formats.
+fn dense_layout(scene: &Scene, prepared: &Prepared, group: &[usize], maps: &Maps, format: WeightFormat) -> DenseLayout {
+    let blocks = maps.sizes.len();
+    let (mut runs, mut neurons) = (vec![Vec::new(); blocks], vec![0; blocks]);
+    if let WeightFormat::Dense { .. } = format {
+        for &i in group {
+            let p = &prepared.projections[i];
+            let map = &maps.regions[p.to];
+            let offset = map.offset[p.receptor].unwrap_or(0);
+            for (chunk, (&block, &base)) in map.block.iter().zip(&map.base).enumerate() {
+                runs[usize::from(block)].push((base + offset, LANES as u32));
+                neurons[usize::from(block)] += valid_bits(scene.regions[p.to].neurons, chunk).count_ones();
+            }
+        }
+    }
+    DenseLayout::new(runs, neurons)
+}
+
 struct Stores {
-    /// The longest pulled delay from each region, in steps.
+    /// The longest delay from each region, in steps.
     depth: HashMap<Entity, u32>,
     ring: usize,
     pull: bool,
@@ -302,6 +320,7 @@ fn build_stores(
             blocks,
             delays: delays.clone(),
             format,
+            dense: dense_layout(scene, prepared, &group, maps, format),
             row_len,
             fill: &|source, out| {
                 for r in &rows {
@@ -315,12 +334,10 @@ fn build_stores(
             },
         });
         let longest = delays.last().copied().unwrap_or(1);
+        let depth = result.depth.entry(entities[from]).or_insert(0);
+        *depth = (*depth).max(longest);
         match store.transfer() {
-            Transfer::Pull => {
-                result.pull = true;
-                let depth = result.depth.entry(entities[from]).or_insert(0);
-                *depth = (*depth).max(longest);
-            }
+            Transfer::Pull => result.pull = true,
             Transfer::Push => {
                 result.push = true;
                 result.ring = result.ring.max(longest as usize + 1);
@@ -337,6 +354,7 @@ fn build_stores(
                 ProjectsFrom(entities[p.from]),
                 ProjectsTo(entities[p.to]),
                 Connect {
+                    index: i as u32,
                     key: entity_key(&p.name),
                     rule: spec.rule.clone(),
                     weight: spec.weight.clone(),

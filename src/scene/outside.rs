@@ -215,7 +215,11 @@ pub(super) fn build_probes(
     if options.statistics {
         needs.probes[3] = true;
         let neurons: Vec<u32> = scene.regions.iter().map(|r| r.neurons).collect();
-        let window = StatisticsWindow::from_ms(scene.statistics_from_ms, scene.dt_ms);
+        let window = if scene.statistics_from_ms > 0.0 {
+            StatisticsWindow::from_ms(scene.statistics_from_ms, scene.dt_ms)
+        } else {
+            StatisticsWindow::of_steps(0..u64::MAX - 1)
+        };
         world.spawn(StatisticsProbe { statistics: OnlineStatistics::new(&neurons, scene.dt_ms, window) });
     }
     Ok(())

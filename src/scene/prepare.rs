@@ -171,6 +171,12 @@ pub fn prepare(scene: &Scene, registry: &TypeRegistry, files: &dyn Files) -> Res
         let to = find(&projection.to, format!("{path}.to"))?;
         let (prepared, list) = prepare_projection(scene, projection, &path, from, to, &regions, files, &mut warnings)?;
         let mut prepared = prepared;
+        // A dense row has one place for each target, so a second projection of the kind is stored synapse by synapse.
+        if matches!(prepared.format, WeightFormat::Dense { .. })
+            && projections.iter().any(|p| (p.from, p.to, p.receptor) == (from, to, prepared.receptor))
+        {
+            prepared.format = WeightFormat::Narrow { shift: 0 };
+        }
         if projections.iter().any(|p| p.name == prepared.name) {
             if projection.name.is_some() {
                 return Err(BuildError::new(
@@ -469,7 +475,12 @@ fn prepare_projection(
         (Some(weights), _) if weights.len() < 1_000_000 => WeightFormat::Wide,
         (Some(_), _) => WeightFormat::Narrow { shift: 0 },
         (None, w) if w.is_constant() => WeightFormat::Shared(0),
-        (None, _) => WeightFormat::Narrow { shift: 0 },
+        (None, _) => match (&rule, &delays) {
+            (Rule::AllToAll, Delays::Fixed(delay)) if projection.autapses || from != to => {
+                WeightFormat::Dense { shift: 0, delay: *delay }
+            }
+            _ => WeightFormat::Narrow { shift: 0 },
+        },
     };
     let name = projection.name.clone().unwrap_or_else(|| format!("{} → {}", projection.from, projection.to));
     Ok((

@@ -75,7 +75,7 @@ pub(super) fn choose_quanta(
                 (f64::from(bound), spec.weight.mean(), spec.weight.largest_magnitude())
             }
         };
-        let narrow = matches!(projection.format, WeightFormat::Narrow { .. });
+        let narrow = matches!(projection.format, WeightFormat::Narrow { .. } | WeightFormat::Dense { .. });
         add(projection.to, projection.receptor, number, mean * projection.factor, largest, narrow);
     }
     for (stimulus, &receptor) in scene.stimuli.iter().zip(stimulus_receptors) {
@@ -140,7 +140,7 @@ pub(super) fn choose_quanta(
                 let value = scene.projections[i].weight.mean() * projection.factor;
                 *weight = (value / libm::exp2(f64::from(exponent))).round() as i32;
             }
-            WeightFormat::Narrow { shift } => {
+            WeightFormat::Narrow { shift } | WeightFormat::Dense { shift, .. } => {
                 let largest = match &lists[i] {
                     Some(ListRows { weights: Some(weights), .. }) => weights.iter().fold(0.0f64, |a, w| a.max(w.abs())),
                     _ => scene.projections[i].weight.largest_magnitude(),

@@ -83,13 +83,13 @@ pub(super) fn projection_rows<'a>(
     };
     let exponent = prepared.receptors[p.to][p.receptor].exponent.unwrap_or(0);
     let shift = match p.format {
-        WeightFormat::Narrow { shift } => shift,
+        WeightFormat::Narrow { shift } | WeightFormat::Dense { shift, .. } => shift,
         _ => 0,
     };
     let per_unit = p.factor / libm::exp2(f64::from(exponent + shift as i32));
     let weight = match (list.and_then(|l| l.weights.as_deref()), p.format) {
         (Some(weights), _) => WeightMaker::Listed { weights, per_unit, shift },
-        (None, WeightFormat::Narrow { .. }) => WeightMaker::Drawn {
+        (None, WeightFormat::Narrow { .. } | WeightFormat::Dense { .. }) => WeightMaker::Drawn {
             sampler: Sampler::new(&spec.weight),
             words: Words::new(&random(Purpose::Weight), 0),
             per_unit,

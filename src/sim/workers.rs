@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{JoinHandle, Thread};
 
 /// Pauses before a waiting thread starts to yield.
-const SPINS: u32 = 3_000;
+const SPINS: u32 = 400;
 /// Yields before an idle worker goes to sleep.
 const YIELDS: u32 = 500;
 

@@ -1,20 +1,21 @@
 //! The state of a simulation, kept and resumed bit for bit.
 //!
-//! A snapshot holds what a step changes: every registered column of every region, the spikes in flight (histories that stores pull
-//! from, and sums already pushed into future steps), the step counter, the sums of the run, and what the probes have kept. Random
-//! numbers need nothing: they are functions of the step. What follows from the scene (synapses, derived
-//! parameters, positions) is built again from the scene and its seed, which the snapshot also carries.
+//! A snapshot holds what a step changes: every registered column of every region, the spikes in flight, the step counter, the sums
+//! of the run, and what the probes have kept. Random numbers need nothing: they are functions of the step. What follows from the scene
+//! (synapses, derived parameters, positions) is built again from the scene and its seed, which the snapshot also carries.
 //!
-//! A snapshot does not depend on the number of threads: pushed sums are kept by (region, receptor, neuron, step).
+//! A snapshot does not depend on the number of threads. Spikes in flight are kept as spikes, as far back as the longest delay: a store
+//! that pulls finds them in the history, one that pushes sends them again, as far as they have not arrived.
 
 pub mod file;
 
 use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
-use crate::network::propagate::{Accumulator, InputSlots, Slots, SpikeCount, SpikeHistory};
-use crate::network::region::{InputMap, Region};
+use crate::network::propagate::{InputSlots, SpikeCount, SpikeHistory};
+use crate::network::region::Region;
+use crate::network::synapses::{SynapseStore, Transfer};
 use crate::results::online::OnlineStatistics;
 use crate::sim::clock::Clock;
-use crate::sim::columns::{ColumnRegistry, LANES};
+use crate::sim::columns::ColumnRegistry;
 use crate::simulation::Simulation;
 use bevy::prelude::*;
 use file::{Snapshot, SnapshotError};
@@ -62,15 +63,14 @@ impl Simulation {
                 out.put(format!("region.{index}.history.neurons"), ids)?;
             }
         }
-        let pending = pending_input(world, steps);
-        out.put("pending.where", pending.0)?;
-        out.put("pending.sums", pending.1)?;
-        for (index, entity) in probe_entities(world) {
-            let name = format!("probe.{index}");
+        for (name, entity) in probe_entities(world) {
             let entity = world.entity(entity);
             if let Some(probe) = entity.get::<SpikeProbe>() {
-                out.put(format!("{name}.steps"), probe.steps.clone())?;
-                out.put(format!("{name}.neurons"), probe.neurons.clone())?;
+                // All spike probes of a region have kept the same.
+                if !out.contains(&format!("{name}.steps")) {
+                    out.put(format!("{name}.steps"), probe.steps.clone())?;
+                    out.put(format!("{name}.neurons"), probe.neurons.clone())?;
+                }
             } else if let Some(probe) = entity.get::<RateProbe>() {
                 out.put(format!("{name}.counts"), probe.counts.clone())?;
                 out.put(format!("{name}.current"), probe.current)?;
@@ -83,7 +83,7 @@ impl Simulation {
         Ok(out)
     }
 
-    /// Puts a freshly built simulation of the same scene into the state of a snapshot.
+    /// Puts a freshly built simulation of the same scene into the state of a snapshot. A spike probe that the snapshot lacks starts empty.
     ///
     /// # Errors
     /// Says what is missing or does not fit; the simulation must then be discarded.
@@ -100,6 +100,9 @@ impl Simulation {
             return Err(misfit(format!("its step counter {steps} is beyond any run")));
         }
         let count = snapshot.values_of_len::<u64>("count", 3)?;
+        if count[0].max(count[2]) > 1 << 62 {
+            return Err(misfit(format!("{} spikes and {} events are more than any run has", count[0], count[2])));
+        }
         world.insert_resource(SpikeCount {
             spikes: count[0],
             hash: count[1],
@@ -136,14 +139,17 @@ impl Simulation {
             let mut rest = ids;
             for (step, len) in (steps - kept..steps).zip(lens) {
                 let (now, later) = rest.split_at(*len as usize);
+                if !now.is_sorted_by(|a, b| a < b) {
+                    return Err(misfit(format!("a neuron of region {index} spikes twice in step {step}")));
+                }
                 history.push(step, now);
                 rest = later;
             }
             world.entity_mut(id).insert(history);
         }
-        restore_pending(world, snapshot, steps)?;
-        for (index, id) in probe_entities(world) {
-            restore_probe(world, snapshot, index, id, steps)?;
+        send_again(world, steps);
+        for (name, id) in probe_entities(world) {
+            restore_probe(world, snapshot, &name, id, steps)?;
         }
         Ok(())
     }
@@ -157,115 +163,59 @@ fn region_entities(world: &mut World) -> Vec<(u32, Entity)> {
     list
 }
 
-/// Probes in the order in which they were made.
-fn probe_entities(world: &mut World) -> Vec<(usize, Entity)> {
-    let mut query = world.query_filtered::<Entity, Or<(
-        With<SpikeProbe>,
-        With<RateProbe>,
-        With<ColumnProbe>,
-        With<StatisticsProbe>,
-    )>>();
+/// Probes and the names of their sections: spike probes by region, others numbered in the order in which they were made.
+fn probe_entities(world: &mut World) -> Vec<(String, Entity)> {
+    let mut query = world.query_filtered::<Entity, Or<(With<RateProbe>, With<ColumnProbe>, With<StatisticsProbe>)>>();
     let mut list: Vec<_> = query.iter(world).collect();
-    list.sort_unstable();
-    list.into_iter().enumerate().collect()
+    list.sort_unstable_by_key(|entity| entity.index_u32());
+    let mut named: Vec<_> = list.into_iter().enumerate().map(|(i, entity)| (format!("probe.{i}"), entity)).collect();
+    let mut spikes = world.query::<(Entity, &SpikeProbe)>();
+    for (entity, probe) in spikes.iter(world) {
+        let index = world.get::<Region>(probe.region).map_or(0, |r| r.index);
+        named.push((format!("probe.spikes.{index}"), entity));
+    }
+    named
 }
 
-/// Sums pushed into steps to come: (region, receptor, neuron, steps ahead) four by four, and the sums.
-fn pending_input(world: &mut World, steps: u64) -> (Vec<u32>, Vec<i64>) {
-    let (mut places, mut sums) = (Vec::new(), Vec::new());
-    let regions = region_entities(world);
-    let slots = world.resource::<InputSlots>();
-    let ring = match slots {
-        InputSlots::Narrow(s) => s.ring(),
-        InputSlots::Wide(s) => s.ring(),
-    };
-    for (region, entity) in regions {
-        let Some(map) = world.entity(entity).get::<InputMap>() else {
-            continue;
-        };
-        for ahead in 0..ring as u64 {
-            let position = ((steps + ahead) % ring as u64) as usize;
-            for (receptor, offset) in map.offset.iter().enumerate() {
-                let Some(offset) = offset else {
-                    continue;
-                };
-                for (chunk, (&block, &base)) in map.block.iter().zip(&map.base).enumerate() {
-                    for lane in 0..LANES {
-                        let slot = (base + offset) as usize + lane;
-                        let sum = match slots {
-                            InputSlots::Narrow(s) => s.get(block.into(), position, slot).into(),
-                            InputSlots::Wide(s) => s.get(block.into(), position, slot),
-                        };
-                        if sum != 0 {
-                            places.extend([region, receptor as u32, (chunk * LANES + lane) as u32, ahead as u32]);
-                            sums.push(sum);
+/// Spikes that have not arrived everywhere go along the rows of the stores that push, as they did when they were emitted.
+fn send_again(world: &mut World, steps: u64) {
+    let mut stores = world.query::<&SynapseStore>();
+    world.resource_scope(|world, mut slots: Mut<InputSlots>| {
+        for store in stores.iter(world).filter(|s| s.transfer() == Transfer::Push) {
+            let Some(history) = world.get::<SpikeHistory>(store.source()) else {
+                continue;
+            };
+            for emitted in steps.saturating_sub(history.depth() as u64)..steps {
+                for &source in history.at(emitted) {
+                    store.visit_row(source as usize, &mut |block, slot, weight, delay| {
+                        let due = emitted + u64::from(delay);
+                        if due < steps {
+                            return;
                         }
-                    }
+                        match &mut *slots {
+                            InputSlots::Narrow(s) => s.add(block, (due % s.ring() as u64) as usize, slot, weight),
+                            InputSlots::Wide(s) => s.add(block, (due % s.ring() as u64) as usize, slot, weight),
+                        }
+                    });
                 }
             }
         }
-    }
-    (places, sums)
-}
-
-fn restore_pending(world: &mut World, snapshot: &Snapshot, steps: u64) -> Result<(), RestoreError> {
-    let places = snapshot.u32s("pending.where")?.to_vec();
-    let sums = snapshot.values_of_len::<i64>("pending.sums", places.len() / 4)?.to_vec();
-    let maps: Vec<_> = region_entities(world)
-        .into_iter()
-        .map(|(_, entity)| {
-            let entity = world.entity(entity);
-            (entity.get::<InputMap>().cloned(), entity.get::<Region>().map_or(0, |r| r.neurons))
-        })
-        .collect();
-    let mut slots = world.resource_mut::<InputSlots>();
-    for (place, sum) in places.chunks(4).zip(sums) {
-        let misfit = || RestoreError::Misfit(format!("pending input at {place:?} has no place"));
-        let [region, receptor, neuron, ahead] = *place else {
-            return Err(misfit());
-        };
-        let (Some(map), neurons) = maps.get(region as usize).ok_or_else(misfit)? else {
-            return Err(misfit());
-        };
-        let offset = map.offset.get(receptor as usize).copied().flatten().ok_or_else(misfit)?;
-        if neuron >= *neurons {
-            return Err(misfit());
-        }
-        let chunk = neuron as usize / LANES;
-        let slot = (map.base[chunk] + offset) as usize + neuron as usize % LANES;
-        let block = usize::from(map.block[chunk]);
-        let placed = match &mut *slots {
-            InputSlots::Narrow(s) => i32::try_from(sum).is_ok() && place_sum(s, block, slot, ahead, steps, sum),
-            InputSlots::Wide(s) => place_sum(s, block, slot, ahead, steps, sum),
-        };
-        if !placed {
-            return Err(misfit());
-        }
-    }
-    Ok(())
-}
-
-fn place_sum<T: Accumulator>(slots: &mut Slots<T>, block: usize, slot: usize, ahead: u32, steps: u64, sum: i64) -> bool {
-    let ring = slots.ring() as u64;
-    if u64::from(ahead) >= ring {
-        return false;
-    }
-    let index = ((steps + u64::from(ahead)) % ring) as usize * slots.stride(block) + slot;
-    slots.block_mut(block)[index] = T::from_i64(sum);
-    true
+    });
 }
 
 fn restore_probe(
     world: &mut World,
     snapshot: &Snapshot,
-    index: usize,
+    name: &str,
     id: Entity,
     steps: u64,
 ) -> Result<(), RestoreError> {
-    let name = format!("probe.{index}");
     let region_of = |world: &World, region: Entity| world.get::<Region>(region).map_or(0, |r| r.neurons);
     if let Some(region) = world.get::<SpikeProbe>(id).map(|p| p.region) {
         let neurons = region_of(world, region);
+        if !snapshot.contains(&format!("{name}.steps")) {
+            return Ok(());
+        }
         let at = snapshot.u64s(&format!("{name}.steps"))?;
         let who = snapshot.values_of_len::<u32>(&format!("{name}.neurons"), at.len())?;
         if at.windows(2).any(|w| w[0] > w[1]) || at.last().is_some_and(|s| *s >= steps) || who.iter().any(|n| *n >= neurons) {
@@ -275,11 +225,14 @@ fn restore_probe(
             probe.steps = at.to_vec();
             probe.neurons = who.to_vec();
         }
-    } else if let Some(bin) = world.get::<RateProbe>(id).map(|p| p.bin) {
+    } else if let Some((bin, region)) = world.get::<RateProbe>(id).map(|p| (p.bin, p.region)) {
         let counts = snapshot.u32s(&format!("{name}.counts"))?;
         let current = snapshot.u32(&format!("{name}.current"))?;
         if counts.len() as u64 != steps / bin {
             return Err(RestoreError::Misfit(format!("{name} has {} bins, not {}", counts.len(), steps / bin)));
+        }
+        if u64::from(current) > (steps % bin).saturating_mul(region_of(world, region).into()) {
+            return Err(RestoreError::Misfit(format!("{name} counts {current} spikes, more than there can be")));
         }
         if let Some(mut probe) = world.get_mut::<RateProbe>(id) {
             probe.counts = counts.to_vec();
@@ -296,12 +249,7 @@ fn restore_probe(
     } else if world.get::<StatisticsProbe>(id).is_some() {
         let state = snapshot.u64s(&format!("{name}.statistics"))?;
         let statistics = OnlineStatistics::from_state(state).map_err(|e| RestoreError::Misfit(e.to_string()))?;
-        let mut regions = world.query::<&Region>();
-        let mut sizes: Vec<_> = regions.iter(world).map(|r| (r.index, r.neurons as usize)).collect();
-        sizes.sort_unstable();
-        let fits = statistics.regions() == sizes.len()
-            && sizes.iter().all(|(i, n)| statistics.neuron_rates(*i as usize).len() == *n);
-        if !fits {
+        if !world.get::<StatisticsProbe>(id).is_some_and(|p| statistics.fits(&p.statistics, steps)) {
             return Err(RestoreError::Misfit(format!("the statistics of {name} are of another network")));
         }
         if let Some(mut probe) = world.get_mut::<StatisticsProbe>(id) {

@@ -1,0 +1,137 @@
+//! A scene and its seed determine every spike: not the number of threads, nor the processor, the build profile, the repetition, or who
+//! looks on.
+//!
+//! Each network runs once as its reference, on one thread; everything else must give the same spike hash, number of spikes and events, and
+//! the same bits in every state column.
+//!
+//! The golden hashes hold in every build profile, too. To see that debug and release agree, run
+//!
+//! ```sh
+//! cargo test --release --test determinism
+//! ```
+
+mod support;
+
+use neuropil::prelude::*;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
+use support::{Network, Outcome, lanes, networks, run};
+
+/// Spike hashes of all networks as long as the tests run them, with their seeds as they are. See [`golden_hashes_hold`].
+#[rustfmt::skip]
+const GOLDEN: &[(&str, u64)] = &[
+];
+
+/// What a network comes to on one thread, worked out once for all tests.
+fn reference(network: &Network) -> Arc<Outcome> {
+    type Known = Mutex<HashMap<&'static str, Arc<OnceLock<Arc<Outcome>>>>>;
+    static KNOWN: OnceLock<Known> = OnceLock::new();
+    let known = KNOWN.get_or_init(Known::default).lock().expect("no test panics here").entry(network.name).or_default().clone();
+    known.get_or_init(|| Arc::new(run(network, &lanes(1)))).clone()
+}
+
+fn assert_same(network: &Network, options: &BuildOptions, what: &str) {
+    reference(network).assert_equals(&run(network, options), &format!("{}, {what}", network.name));
+}
+
+#[test]
+fn spike_hash_is_equal_for_any_number_of_threads() {
+    for network in networks() {
+        for threads in [2, 7] {
+            assert_same(&network, &lanes(threads), &format!("{threads} threads"));
+        }
+    }
+}
+
+#[test]
+fn spike_hash_is_equal_for_repeated_runs() {
+    for network in networks() {
+        assert_same(&network, &lanes(1), "again");
+        assert_same(&network, &BuildOptions::default(), "with as many lanes as are worth it");
+    }
+}
+
+#[test]
+fn spike_hash_is_equal_for_any_vector_instructions() {
+    let widest = SimdLevel::detect();
+    for network in networks() {
+        for simd in [SimdLevel::Portable, SimdLevel::Avx2, SimdLevel::Avx512] {
+            if simd < widest {
+                assert_same(&network, &BuildOptions { simd, ..lanes(1) }, simd.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn observing_changes_nothing() {
+    for network in networks() {
+        let scene = network.observed();
+        let mut simulation = network.build_scene(&scene, &BuildOptions { statistics: true, ..lanes(2) });
+        simulation.run_steps(network.steps);
+        reference(&network).assert_equals(&Outcome::of(&mut simulation), &format!("{}, observed", network.name));
+        let kept = support::recorded(&mut simulation).len() as u64;
+        assert_eq!(kept, simulation.spike_count().spikes, "{}: the probes saw every spike", network.name);
+    }
+}
+
+/// What the other tests compare would be worth nothing if it were always the same.
+#[test]
+fn spike_hash_depends_on_every_spike() {
+    let network = support::rich();
+    let outcome = reference(&network);
+    assert!(outcome.count.spikes > 1_000, "{} spikes", outcome.count.spikes);
+    assert!(outcome.count.events > 1_000, "{} events", outcome.count.events);
+
+    let mut scene = network.scene.clone();
+    scene.seed += 1;
+    let mut simulation = network.build_scene(&scene, &lanes(1));
+    simulation.run_steps(network.steps);
+    assert_ne!(simulation.spike_count().hash, outcome.count.hash, "another seed");
+
+    // One neuron that is kept from its first spike changes the hash at once.
+    let first = {
+        let mut simulation = network.build_scene(&network.observed(), &lanes(1));
+        simulation.run_steps(network.steps);
+        simulation.recorded_spikes("cells")[0]
+    };
+    let mut scene = network.scene.clone();
+    scene.stimuli.push(StimulusSpec { neurons: Selection::List(vec![first.1]), ..StimulusSpec::new("cells", StimulusKind::Silence) });
+    let [mut with, mut without] = [&network.scene, &scene].map(|scene| network.build_scene(scene, &lanes(1)));
+    with.run_steps(first.0);
+    without.run_steps(first.0);
+    assert_eq!(with.spike_count(), without.spike_count());
+    with.step();
+    without.step();
+    assert_eq!(with.spike_count().spikes, without.spike_count().spikes + 1);
+    assert_ne!(with.spike_count().hash, without.spike_count().hash);
+}
+
+/// Every network must be busy enough for its hash to mean something.
+#[test]
+fn every_network_fires() {
+    for network in networks() {
+        let count = reference(&network).count;
+        let neurons: u64 = network.scene.regions.iter().map(|r| u64::from(r.neurons)).sum();
+        let least = neurons.min(1_000);
+        assert!(count.spikes >= least, "{}: {} spikes of {neurons} neurons in {} ms", network.name, count.spikes, network.duration_ms());
+        assert!(count.events > 0 || network.scene.projections.is_empty(), "{}: nothing was delivered", network.name);
+    }
+}
+
+#[test]
+fn golden_hashes_hold() {
+    let found: Vec<(&str, u64)> = networks().map(|network| (network.name, reference(&network).count.hash)).collect();
+    let table: String = found.iter().map(|(name, hash)| format!("    (\"{name}\", 0x{hash:016x}),\n")).collect();
+    if std::env::var_os("NEUROPIL_PRINT_HASHES").is_some() {
+        println!("{table}");
+        return;
+    }
+    assert!(
+        found == GOLDEN,
+        "the spikes of a network have changed. If that is meant, say so in CHANGELOG.md and put this table into tests/determinism.rs \
+         (NEUROPIL_PRINT_HASHES=1 cargo test --test determinism golden -- --nocapture prints it):\n{table}\
+         If it is not meant: the differing ones are {:?}",
+        found.iter().filter(|f| !GOLDEN.contains(f)).map(|f| f.0).collect::<Vec<_>>()
+    );
+}
