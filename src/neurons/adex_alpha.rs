@@ -223,7 +223,7 @@ kernel! {
         let spike = !is_held && (v_end >= p.v_peak || (dv_1 > 0.0 && share <= 1.0));
         let gone = min(max(share, 0.0), 1.0);
         let left = 1.0 - gone;
-        let w_reset = s.w + gone * dw_1 + p.b;
+        let w_reset = s.w + gone * adapt(p, v_1 + p.delta_t, s.w) + p.b;
         let moves = select(left, 0.0, p.hold > 0);
         let v_after = p.v_reset + moves * (p.swing_reset + calm(p, p.v_reset, w_reset, ex_4, in_4, i));
         let w_after = w_reset + left * adapt(p, p.v_reset, w_reset);

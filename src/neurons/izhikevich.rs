@@ -22,6 +22,7 @@
 //! | I_e | `i_e` | 0 | mV/ms |
 //! | | `scheme` | `Stable` | |
 //! | | `substep_ms` | 0.1 | ms |
+//! | | `step_ms` | the simulation's | ms |
 //!
 //! | preset | a | b | c | d | |
 //! |---|---|---|---|---|---|
@@ -62,7 +63,7 @@
 //! **Source**: Izhikevich 2003, IEEE Trans. Neural Netw. 14:1569, doi:10.1109/TNN.2003.820440, equations 1 to 3; Izhikevich 2004, IEEE
 //! Trans. Neural Netw. 15:1063, doi:10.1109/TNN.2004.832719, figure 1.
 //!
-//! **Scenes**: `izhikevich2003`, `izhikevich2004`.
+//! **Scenes**: `izhikevich2003`, `firing_patterns`, `sparse_pool`, `small_world`.
 
 use super::{NeuronModel, Receptor, RegisterNeuron, Sample, Sign, check_below, substeps_within};
 use crate::kernel;
@@ -122,6 +123,10 @@ pub struct Izhikevich {
     /// The longest sub-step of the scheme `Stable`; the others take one per step.
     #[reflect(@Unit("ms"), @Range::between(1e-4, 0.2))]
     pub substep_ms: f64,
+    /// The step of the scheme `PublishedSingle`, a multiple of the simulation's; without it the simulation's. Between its steps the
+    /// state stands still and input that arrives is lost.
+    #[reflect(@Unit("ms"), @Range::positive())]
+    pub step_ms: Option<f64>,
 }
 
 impl Default for Izhikevich {
@@ -140,6 +145,7 @@ impl Default for Izhikevich {
             v_peak: 30.0.into(),
             i_e: 0.0.into(),
             scheme: IzhikevichScheme::Stable,
+            step_ms: None,
             substep_ms: 0.1,
         }
     }
@@ -285,14 +291,17 @@ kernel! {
         u_per_v: f32,
         u_constant: f32,
         u_leak: f32,
+        /// Steps of the simulation per step of the scheme.
+        every: i32,
     }
     state { v: f32 in Membrane, u: f32 in Recovery }
     input { drive, input }
     step(p, s, x, now) {
         let v = s.v + p.dt * ((0.04 * s.v + p.k1) * s.v + (p.k0 + (x.drive + x.input) - s.u));
         let u = s.u + (p.u_per_v * v + p.u_constant - p.u_leak * s.u);
-        let spike = v >= p.v_peak;
-        Next(select(v, p.c, spike), select(u, u + p.d, spike), spike)
+        let due = now % p.every == 0;
+        let spike = due && v >= p.v_peak;
+        Next(select(s.v, select(v, p.c, spike), due), select(s.u, select(u, u + p.d, spike), due), spike)
     }
 }
 
@@ -460,6 +469,13 @@ impl Izhikevich {
     }
 }
 
+impl Izhikevich {
+    /// Steps of the simulation of `dt` ms per step of the scheme.
+    fn steps_of_scheme(&self, dt: f64) -> i32 {
+        self.step_ms.map_or(1, |step_ms| (step_ms / dt).round().clamp(1.0, 1e6) as i32)
+    }
+}
+
 /// The longest sub-step, at most `substep_ms`, in which neither rule of the stable scheme meets a pole below the peak: f' at the
 /// peak and the leak of recovery (both per ms) must be small against it.
 pub(super) fn stable_substep(substep_ms: f64, steepest: f64, recovery: f64) -> f64 {
@@ -480,6 +496,7 @@ impl NeuronModel for Izhikevich {
         let u_per_v = (h * a * b) as f32;
         let u_constant = (h * a * b * v_off) as f32;
         let u_leak = (h * a * e) as f32;
+        let step_ms = dt;
         let (dt, half) = (dt as f32, (0.5 * dt) as f32);
         match self.scheme {
             IzhikevichScheme::Stable => Constants::Stable(stable::Params {
@@ -500,7 +517,20 @@ impl NeuronModel for Izhikevich {
             }
             IzhikevichScheme::PublishedSingle => {
                 let (k1, k0) = (k1 as f32, k0 as f32);
-                Constants::PublishedSingle(published_single::Params { dt, k1, k0, v_peak, c, d, u_per_v, u_constant, u_leak })
+                let every = self.steps_of_scheme(step_ms);
+                let times = every as f32;
+                Constants::PublishedSingle(published_single::Params {
+                    dt: (self.step_ms.unwrap_or(step_ms)) as f32,
+                    k1,
+                    k0,
+                    v_peak,
+                    c,
+                    d,
+                    u_per_v: u_per_v * times,
+                    u_constant: u_constant * times,
+                    u_leak: u_leak * times,
+                    every,
+                })
             }
             IzhikevichScheme::Euler => {
                 let (k1, k0) = (k1 as f32, k0 as f32);
@@ -529,7 +559,16 @@ impl NeuronModel for Izhikevich {
         self.i_e != Distribution::Constant(0.0)
     }
 
-    fn check(&self, _dt: f64) -> Result<(), String> {
+    fn check(&self, dt: f64) -> Result<(), String> {
+        if let Some(step_ms) = self.step_ms {
+            if self.scheme != IzhikevichScheme::PublishedSingle {
+                return Err("step_ms belongs to the scheme PublishedSingle; leave it out or choose that scheme".into());
+            }
+            let times = step_ms / dt;
+            if times > 1e6 || times < 0.5 || (times - times.round()).abs() > 1e-6 * times {
+                return Err(format!("step_ms is {step_ms} ms, which is no multiple of the simulation's step of {dt} ms"));
+            }
+        }
         let [_, _, (_, c), _] = self.shape();
         check_below(("c", &c), ("v_peak", &self.v_peak))
     }
