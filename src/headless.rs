@@ -82,6 +82,9 @@ pub enum RunError {
     /// Results could not be written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The state left the finite numbers.
+    #[error("the run failed: {0}")]
+    NotFinite(String),
     /// A checkpoint could not be written.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
@@ -263,6 +266,9 @@ fn step_to(simulation: &mut Simulation, plan: &RunPlan, end: u64) -> Result<bool
         if every.is_some_and(|every| now.is_multiple_of(every)) && now < end {
             save(simulation, plan, end, &checkpoint_path(plan))?;
         }
+        if simulation.problem().is_some() {
+            break;
+        }
         let elapsed = drawn.elapsed();
         // The clock is looked at about ten times per redraw.
         if elapsed < REDRAW / 10 {
@@ -277,7 +283,10 @@ fn step_to(simulation: &mut Simulation, plan: &RunPlan, end: u64) -> Result<bool
         }
     }
     bar.finish_and_clear();
-    Ok(false)
+    match simulation.problem() {
+        Some(problem) => Err(RunError::NotFinite(problem.to_owned())),
+        None => Ok(false),
+    }
 }
 
 fn checkpoint_path(plan: &RunPlan) -> PathBuf {

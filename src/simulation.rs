@@ -98,6 +98,7 @@ impl Simulation {
         world.insert_resource(registry.types.clone());
         world.insert_resource(registry.columns.clone());
         world.insert_resource(Pacing::default());
+        world.insert_resource(probe::Health::default());
         let built = build::build(&mut world, scene, prepared, files, options, progress)?;
         let mut schedule = step_schedule();
         add_systems(&mut schedule, built.integrate, built.needs);
@@ -174,6 +175,11 @@ impl Simulation {
     /// Spikes, events and the spike hash so far.
     pub fn spike_count(&self) -> SpikeCount {
         *self.world.resource::<SpikeCount>()
+    }
+
+    /// What went wrong with the numbers of the network, if anything did.
+    pub fn problem(&self) -> Option<&str> {
+        self.world.resource::<probe::Health>().problem.as_deref()
     }
 
     /// The world, to be read.
@@ -380,6 +386,7 @@ fn add_systems(
                 .after(propagate::list_spikes),
         );
     }
+    schedule.add_systems(probe::check_finite.in_set(SimSystems::Last));
     let [spikes, rates, columns, statistics] = needs.probes;
     if spikes {
         schedule.add_systems(probe::record_spikes.in_set(SimSystems::Record));

@@ -326,15 +326,15 @@ fn forged(section: &Section) -> Vec<(&'static str, Section)> {
     match section {
         Section::U8(v) => of(v, &[("0", 0), ("255", 255)], Section::U8),
         Section::U32(v) => {
-            // The bits of NaN, infinity, the largest and the smallest numbers, as floating-point columns have them.
-            let odd = [("0", 0), ("1", 1), ("NaN", 0x7FC0_0000), ("infinity", 0x7F80_0000), ("the largest float", 0x7F7F_FFFF)];
-            of(v, &[&odd[..], &[("i32::MIN", 1 << 31), ("u32::MAX", u32::MAX)]].concat(), Section::U32)
+            // Columns are kept as bits.
+            let odd = [("0", 0), ("NaN", 0x7FC0_0000), ("the largest float", 0x7F7F_FFFF), ("i32::MIN", 1 << 31), ("u32::MAX", u32::MAX)];
+            of(v, &odd, Section::U32)
         }
         Section::I32(v) => of(v, &[("i32::MIN", i32::MIN), ("i32::MAX", i32::MAX)], Section::I32),
         Section::I64(v) => of(v, &[("i64::MIN", i64::MIN), ("i64::MAX", i64::MAX), ("1", 1)], Section::I64),
         Section::U64(v) => {
-            let odd = [("0", 0), ("1", 1), ("2^32", 1 << 32), ("2^53", 1 << 53), ("2^61", 1 << 61), ("2^62", 1 << 62)];
-            of(v, &[&odd[..], &[("2^63", 1 << 63), ("u64::MAX", u64::MAX)]].concat(), Section::U64)
+            let odd = [("0", 0), ("1", 1), ("2^32", 1 << 32), ("2^53", 1 << 53), ("2^62", 1 << 62), ("u64::MAX", u64::MAX)];
+            of(v, &odd, Section::U64)
         }
         Section::F32(v) => of(v, &[("NaN", f32::NAN), ("infinity", f32::INFINITY), ("f32::MAX", f32::MAX)], Section::F32),
         Section::F64(v) => {
@@ -359,7 +359,6 @@ fn forged_checkpoints_are_refused_or_harmless() {
     let (path, out) = (folder.join("forged"), folder.join("forged-out"));
     let (mut refused, mut accepted) = (0, 0);
     let mut count = 0;
-    let begun = std::time::Instant::now();
     for (name, section) in real.iter() {
         let foreign = Section::Text("?".into());
         let missing = [("missing", None), ("of another type", Some(foreign))];
@@ -380,7 +379,6 @@ fn forged_checkpoints_are_refused_or_harmless() {
             }
         }
     }
-    println!("{refused} refused, {accepted} accepted in {:?}", begun.elapsed());
     assert!(refused > 200 && accepted > 100, "{refused} refused, {accepted} accepted: neither may be all");
     std::fs::remove_dir_all(folder).expect("a folder");
 }

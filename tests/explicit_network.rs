@@ -107,8 +107,8 @@ impl Network {
             spec.sign = [Dale::Excitatory, Dale::Inhibitory][region];
             scene.regions.push(spec);
         }
-        for from in 0..2 {
-            for to in 0..2 {
+        for (from, from_name) in REGIONS.into_iter().enumerate() {
+            for (to, to_name) in REGIONS.into_iter().enumerate() {
                 let entries: Vec<ListEntry> = self
                     .connections
                     .iter()
@@ -121,8 +121,8 @@ impl Network {
                     })
                     .collect();
                 scene.projections.push(ProjectionSpec {
-                    from: REGIONS[from].into(),
-                    to: REGIONS[to].into(),
+                    from: from_name.into(),
+                    to: to_name.into(),
                     rule: Rule::List(entries),
                     ..default()
                 });

@@ -6,7 +6,8 @@
 use super::region::{Region, Spikes};
 use crate::results::online::OnlineStatistics;
 use crate::sim::clock::Clock;
-use crate::sim::columns::ColumnDescriptor;
+use crate::sim::columns::{ColumnDescriptor, ColumnRegistry};
+use bevy::ecs::resource::IsResource;
 use bevy::prelude::*;
 
 /// Keeps every spike of a region.
@@ -116,6 +117,40 @@ pub fn record_columns(
                 &mut |i| neurons.get(i).map(|&n| n as usize),
                 &mut probe.values,
             );
+        }
+    }
+}
+
+/// Whether the state of the network is still made of numbers.
+#[derive(Resource, Clone, Debug, Default)]
+pub struct Health {
+    /// What was found to be infinite or not a number, and when.
+    pub problem: Option<String>,
+}
+
+/// How often, in steps, the state is looked at.
+const CHECK_EVERY: u64 = 1000;
+
+/// Looks at every column of every region now and then. Finds what no model should do: leave the finite numbers.
+pub fn check_finite(
+    clock: Res<Clock>,
+    columns: Res<ColumnRegistry>,
+    mut health: ResMut<Health>,
+    regions: Query<EntityRef, (With<Region>, Without<IsResource>)>,
+) {
+    if !clock.steps_done().is_multiple_of(CHECK_EVERY) || health.problem.is_some() {
+        return;
+    }
+    for region in &regions {
+        for column in columns.iter() {
+            if !(column.finite)(region) {
+                let name = region.get::<Name>().map_or("?", |n| n.as_str());
+                health.problem = Some(format!(
+                    "the column {} of region \"{name}\" is no longer finite at {:.1} ms: weights, currents or the step are too large",
+                    column.name,
+                    clock.time_ms()
+                ));
+            }
         }
     }
 }

@@ -349,10 +349,16 @@ pub struct Arrivals {
 }
 
 /// One lane's fragments, and how many synapses they hold together.
-#[derive(Default)]
 struct LaneWork {
     fragments: Vec<Fragment>,
     events: u64,
+}
+
+impl Default for LaneWork {
+    /// With room for what a small network needs, so that its rare bursts do not allocate.
+    fn default() -> Self {
+        Self { fragments: Vec::with_capacity(1024), events: 0 }
+    }
 }
 
 // SAFETY: the pointers are followed only inside `deliver`, while the queries they came from are borrowed.
@@ -397,6 +403,9 @@ pub fn deliver(
     let (step, simd) = (clock.step(), *simd);
     let Arrivals { list, lanes: works } = &mut *arrivals;
     list.clear();
+    if list.capacity() == 0 {
+        list.reserve(stores.iter().map(|store| store.delays().len()).sum());
+    }
     for store in &stores {
         if store.transfer() != Transfer::Pull {
             continue;

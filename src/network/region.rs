@@ -4,7 +4,7 @@ use super::propagate::InputSlots;
 use crate::neurons::{Derived, NeuronModel};
 use crate::sim::clock::Clock;
 use crate::sim::columns::{ColumnComponent, Drive, LANES};
-use crate::sim::kernel::{Kernel, LaneChunks, Parameters, Slot};
+use crate::sim::kernel::{Blocks, Kernel, LaneChunks, Parameters};
 use crate::sim::simd::SimdLevel;
 use crate::sim::workers::Workers;
 use bevy::prelude::*;
@@ -111,18 +111,19 @@ pub fn integrate<M: NeuronModel>(
     match &mut *slots {
         InputSlots::Narrow(slots) => {
             let shares = slots.share(step);
-            workers.run(&|lane| step_lane::<M, i32>(jobs, &shares, simd, now, lane));
+            workers.run(&|lane| step_lane::<M>(jobs, Blocks::Narrow(shares.blocks()), shares.lanes(), simd, now, lane));
         }
         InputSlots::Wide(slots) => {
             let shares = slots.share(step);
-            workers.run(&|lane| step_lane::<M, i64>(jobs, &shares, simd, now, lane));
+            workers.run(&|lane| step_lane::<M>(jobs, Blocks::Wide(shares.blocks()), shares.lanes(), simd, now, lane));
         }
     }
 }
 
-fn step_lane<M: NeuronModel, T: Slot>(
+fn step_lane<M: NeuronModel>(
     jobs: &Jobs<M::Kernel>,
-    slots: &super::propagate::SharedSlots<'_, T>,
+    blocks: Blocks<'_>,
+    lanes: usize,
     simd: SimdLevel,
     now: i32,
     lane: usize,
@@ -132,10 +133,10 @@ fn step_lane<M: NeuronModel, T: Slot>(
         // and a block to one lane, so lanes touch disjoint chunks, masks and slots.
         unsafe {
             let map = &*job.map;
-            let (lanes, chunks) = (slots.lanes(), map.block.len());
+            let chunks = map.block.len();
             // Chunks are dealt to blocks and blocks to lanes in turn.
             let first = (lane + lanes - usize::from(map.block[0]) % lanes) % lanes;
-            M::Kernel::step_chunks::<T>(
+            M::Kernel::step_chunks(
                 simd,
                 &*job.parameters,
                 job.substeps,
@@ -146,7 +147,7 @@ fn step_lane<M: NeuronModel, T: Slot>(
                     stride: lanes,
                     block: &map.block,
                     base: &map.base,
-                    blocks: slots.blocks(),
+                    blocks,
                     offset: &map.offset,
                     quanta: &map.quantum,
                     drive: job.drive,

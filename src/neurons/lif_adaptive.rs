@@ -26,10 +26,10 @@
 //! **Receptors**: `excitatory` and `inhibitory`, weights in pA. A projection without a `receptor` goes by the sign of its weights.
 //!
 //! **Integration**: membrane and currents exactly, as in [`LifExp`](super::lif_exp::LifExp). The threshold falls by a factor so close to 1
-//! that single precision cannot hold it (10⁻⁸ per step at the default), so θ is not carried from step to step but worked out from its value at
-//! the last spike, `theta_event`, and the steps since, `theta_age`: θ = θ_event + θ_event·expm1(−age·dt/τ_θ). After 2²⁰ steps without a spike
-//! the present value becomes the new starting point, so that the count stays exact. Whoever changes θ in a running simulation sets
-//! `theta_event` to it and `theta_age` to 0. Currents below 10⁻¹⁵ pA are set to 0.
+//! that single precision cannot hold it (1 − 10⁻⁸ per step at the default), so θ is not carried from step to step but worked out from its
+//! value at the last spike, `theta_event`, and the steps since, `theta_age`: θ = θ_event + θ_event·expm1(−age·dt/τ_θ). After 2²⁰ steps
+//! without a spike the present value becomes the new starting point, so that the count stays exact. Whoever changes θ in a running
+//! simulation sets `theta_event` to it and `theta_age` to 0. Currents below 10⁻¹⁵ pA are set to 0.
 //!
 //! **Not modelled**: reversal potentials, escape noise, several time scales of the threshold; see [`Mat2`](super::mat2::Mat2) for the last.
 //!

@@ -55,8 +55,17 @@ pub enum Parameters<K: Kernel + ?Sized> {
     PerNeuron(Vec<K::ParamChunk>),
 }
 
+/// The first slot of each block in the step under way.
+#[derive(Clone, Copy)]
+pub enum Blocks<'a> {
+    /// 32 bits per slot.
+    Narrow(&'a [Shares<i32>]),
+    /// 64 bits per slot. Rare, so it has no vector loops of its own.
+    Wide(&'a [Shares<i64>]),
+}
+
 /// The part of a region that one lane steps, and where its input and output are.
-pub struct LaneChunks<'a, T> {
+pub struct LaneChunks<'a> {
     /// The lane's first chunk.
     pub first: usize,
     /// The distance between its chunks.
@@ -65,8 +74,8 @@ pub struct LaneChunks<'a, T> {
     pub block: &'a [u16],
     /// The first slot of each chunk within its block.
     pub base: &'a [u32],
-    /// The first slot of each block in the step under way.
-    pub blocks: &'a [Shares<T>],
+    /// The slots.
+    pub blocks: Blocks<'a>,
     /// Per receptor, the offset of its slots from the chunk's first; `None` if nothing reaches it.
     pub offset: &'a [Option<u32>],
     /// Per receptor, the weight that one unit of a slot stands for.
@@ -116,13 +125,13 @@ pub trait Kernel: Send + Sync + 'static {
     /// # Safety
     /// The chunks lie within the columns, the slots and the mask, and no other thread uses them; slots are aligned; this
     /// processor has `simd`.
-    unsafe fn step_chunks<T: Slot>(
+    unsafe fn step_chunks(
         simd: SimdLevel,
         parameters: &Parameters<Self>,
         substeps: u32,
         now: i32,
         columns: Self::Pointers,
-        lane: &LaneChunks<'_, T>,
+        lane: &LaneChunks<'_>,
     );
 }
 
@@ -205,7 +214,8 @@ macro_rules! kernel {
         $vis mod $name {
             use $crate::sim::math::*;
             use $crate::sim::columns::{ColumnComponent, Column, LANES, $($column),*};
-            use $crate::sim::kernel::{Kernel, LaneChunks, NO_DRIVE, Parameters, Slot, spike_mask, wgsl_function};
+            use $crate::sim::kernel::{Blocks, Kernel, LaneChunks, NO_DRIVE, Parameters, Slot, spike_mask, wgsl_function};
+            use $crate::sim::workers::Shares;
             use $crate::sim::simd::SimdLevel;
 
             #[derive(Clone, Copy, Debug, PartialEq)]
@@ -295,7 +305,7 @@ macro_rules! kernel {
             #[inline(always)]
             unsafe fn chunks<T: Slot, const UNIFORM: bool>(
                 params: &Params, param_chunks: &[ParamChunk], substeps: u32, now: i32,
-                columns: Pointers, lane: &LaneChunks<'_, T>,
+                columns: Pointers, lane: &LaneChunks<'_>, blocks: &[Shares<T>],
             ) {
                 let mut quanta = lane.quanta.iter();
                 let quanta = Quanta { $( $receptor: *quanta.next().unwrap_or(&0.0) ),* };
@@ -306,7 +316,7 @@ macro_rules! kernel {
                     let at = index * LANES;
                     // SAFETY: the caller's promise; the columns, the slots of different receptors and the spare arrays are distinct.
                     unsafe {
-                        let base = lane.blocks[usize::from(lane.block[index])].pointer().add(lane.base[index] as usize);
+                        let base = blocks[usize::from(lane.block[index])].pointer().add(lane.base[index] as usize);
                         let drive = if lane.drive.is_null() { &NO_DRIVE.0 } else { &*lane.drive.add(at).cast::<[f32; LANES]>() };
                         let mask = chunk::<T, UNIFORM>(
                             params, if UNIFORM { None } else { Some(&param_chunks[index]) }, substeps, now,
@@ -328,34 +338,34 @@ macro_rules! kernel {
             /// As [`Kernel::step_chunks`].
             unsafe fn chunks_portable<T: Slot, const UNIFORM: bool>(
                 params: &Params, param_chunks: &[ParamChunk], substeps: u32, now: i32,
-                columns: Pointers, lane: &LaneChunks<'_, T>,
+                columns: Pointers, lane: &LaneChunks<'_>, blocks: &[Shares<T>],
             ) {
                 // SAFETY: the caller's promise.
-                unsafe { chunks::<T, UNIFORM>(params, param_chunks, substeps, now, columns, lane) }
+                unsafe { chunks::<T, UNIFORM>(params, param_chunks, substeps, now, columns, lane, blocks) }
             }
 
             /// # Safety
             /// As [`Kernel::step_chunks`].
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2")]
-            unsafe fn chunks_avx2<T: Slot, const UNIFORM: bool>(
+            unsafe fn chunks_avx2<const UNIFORM: bool>(
                 params: &Params, param_chunks: &[ParamChunk], substeps: u32, now: i32,
-                columns: Pointers, lane: &LaneChunks<'_, T>,
+                columns: Pointers, lane: &LaneChunks<'_>, blocks: &[Shares<i32>],
             ) {
                 // SAFETY: the caller's promise.
-                unsafe { chunks::<T, UNIFORM>(params, param_chunks, substeps, now, columns, lane) }
+                unsafe { chunks::<i32, UNIFORM>(params, param_chunks, substeps, now, columns, lane, blocks) }
             }
 
             /// # Safety
             /// As [`Kernel::step_chunks`].
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-            unsafe fn chunks_avx512<T: Slot, const UNIFORM: bool>(
+            unsafe fn chunks_avx512<const UNIFORM: bool>(
                 params: &Params, param_chunks: &[ParamChunk], substeps: u32, now: i32,
-                columns: Pointers, lane: &LaneChunks<'_, T>,
+                columns: Pointers, lane: &LaneChunks<'_>, blocks: &[Shares<i32>],
             ) {
                 // SAFETY: the caller's promise.
-                unsafe { chunks::<T, UNIFORM>(params, param_chunks, substeps, now, columns, lane) }
+                unsafe { chunks::<i32, UNIFORM>(params, param_chunks, substeps, now, columns, lane, blocks) }
             }
 
             /// The kernel as a type.
@@ -430,30 +440,31 @@ macro_rules! kernel {
                     $( app.register_column::<$column>(); )*
                 }
 
-                unsafe fn step_chunks<T: Slot>(
+                unsafe fn step_chunks(
                     simd: SimdLevel, parameters: &Parameters<Self>, substeps: u32, now: i32,
-                    columns: Pointers, lane: &LaneChunks<'_, T>,
+                    columns: Pointers, lane: &LaneChunks<'_>,
                 ) {
                     macro_rules! run {
-                        ($f:ident) => {
+                        ($uniform:path, $per_neuron:path, $blocks:ident) => {
                             // SAFETY: the caller's promise.
                             unsafe {
                                 match parameters {
-                                    Parameters::Uniform(p) => $f::<T, true>(p, &[], substeps, now, columns, lane),
+                                    Parameters::Uniform(p) => $uniform(p, &[], substeps, now, columns, lane, $blocks),
                                     Parameters::PerNeuron(chunks) => {
                                         let first = Params { $( $param: chunks[0].$param[0] ),* };
-                                        $f::<T, false>(&first, chunks, substeps, now, columns, lane);
+                                        $per_neuron(&first, chunks, substeps, now, columns, lane, $blocks);
                                     }
                                 }
                             }
                         };
                     }
-                    match simd {
+                    match (lane.blocks, simd) {
                         #[cfg(target_arch = "x86_64")]
-                        SimdLevel::Avx2 => run!(chunks_avx2),
+                        (Blocks::Narrow(blocks), SimdLevel::Avx2) => run!(chunks_avx2::<true>, chunks_avx2::<false>, blocks),
                         #[cfg(target_arch = "x86_64")]
-                        SimdLevel::Avx512 => run!(chunks_avx512),
-                        _ => run!(chunks_portable),
+                        (Blocks::Narrow(blocks), SimdLevel::Avx512) => run!(chunks_avx512::<true>, chunks_avx512::<false>, blocks),
+                        (Blocks::Narrow(blocks), _) => run!(chunks_portable::<i32, true>, chunks_portable::<i32, false>, blocks),
+                        (Blocks::Wide(blocks), _) => run!(chunks_portable::<i64, true>, chunks_portable::<i64, false>, blocks),
                     }
                 }
             }

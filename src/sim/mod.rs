@@ -65,7 +65,7 @@ pub enum SimSystems {
     Grow,
     /// Probes take what they asked for.
     Record,
-    /// Values are checked to be finite (debug builds).
+    /// Values are checked to be finite, every now and then.
     Last,
 }
 
@@ -100,7 +100,7 @@ impl SimSystems {
             Self::Learn => "eligibility × modulator, homeostasis, budgets → weights",
             Self::Grow => "structure",
             Self::Record => "fill the probes that exist",
-            Self::Last => "finite checks (debug builds)",
+            Self::Last => "every 1000 steps: are all values finite?",
         }
     }
 }
