@@ -407,6 +407,22 @@ fn a_forged_scene_is_checked_like_any_other() {
     std::fs::remove_dir_all(folder).expect("a folder");
 }
 
+/// Numbers that are none are not looked for in a checkpoint, but the run fails when it finds them.
+#[test]
+fn a_forged_state_that_is_not_finite_ends_the_run() {
+    let folder = folder("forged-nan");
+    let mut snapshot = Snapshot::read(real_checkpoint(&folder)).expect("a checkpoint");
+    let name = "region.2.column.v";
+    let mut v = snapshot.take::<u32>(name).expect("a column");
+    v[7] = f32::NAN.to_bits();
+    snapshot.put(name, v).expect("room");
+    snapshot.write(folder.join("forged")).expect("a file");
+    let said = say(&folder, &["resume", "forged", "--for", "200ms"]);
+    assert_eq!(said.code, Some(1), "{said:#?}");
+    assert!(said.err.contains("column v of region \"cells\" is no longer finite"), "{}", said.err);
+    std::fs::remove_dir_all(folder).expect("a folder");
+}
+
 /// The exit code of the program is 2 and it says what is wrong, whatever is wrong with the file.
 #[test]
 fn unusable_checkpoints_are_the_users_mistake() {
@@ -466,6 +482,8 @@ const SAVED: &[&str] = &[
 const REBUILT: &[&str] = &[
     // Sums of input: zero between steps, or made of the spikes in flight.
     "neuropil::network::propagate::InputSlots",
+    // Found anew when the state is next looked at.
+    "neuropil::network::probe::Health",
     // Filled by `Integrate` before anything reads it.
     "neuropil::network::region::Spikes",
     "neuropil::network::region::Region",

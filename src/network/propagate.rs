@@ -428,11 +428,10 @@ pub fn deliver(
             }
         }
     }
+    works.resize_with(workers.lanes(), LaneWork::default);
     if list.is_empty() {
         return;
     }
-    let lanes = workers.lanes();
-    works.resize_with(lanes, LaneWork::default);
     let list = FollowedByLanes(list);
     let shared_works = Shares::new(works);
     match &mut *slots {

@@ -245,7 +245,7 @@ kernel! {
         let z_in = select(0.0, s.z_in, s.z_in > 1e-12);
         let g_ex = select(0.0, s.g_ex, s.g_ex > 1e-12);
         let g_in = select(0.0, s.g_in, s.g_in > 1e-12);
-        Next(s.v, w, z_ex + p.jump_ex * x.excitatory, g_ex, z_in + p.jump_in * x.inhibitory, g_in, s.until, false)
+        Next(s.v, w, z_ex + p.jump_ex * x.excitatory, g_ex, z_in + p.jump_in * x.inhibitory, g_in, select(now, s.until, remaining(s.until, now) > 0), false)
     }
 }
 

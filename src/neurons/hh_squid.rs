@@ -220,7 +220,7 @@ kernel! {
             z_in + p.jump_in * x.inhibitory,
             i_in,
             s.v,
-            select(s.until, later(now, p.refractory + 1), spike),
+            select(select(now, s.until, remaining(s.until, now) > 0), later(now, p.refractory + 1), spike),
             spike
         )
     }

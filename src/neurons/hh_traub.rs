@@ -224,7 +224,7 @@ kernel! {
             g_ex + x.excitatory,
             g_in + x.inhibitory,
             s.v,
-            select(s.until, later(now, p.refractory + 1), spike),
+            select(select(now, s.until, remaining(s.until, now) > 0), later(now, p.refractory + 1), spike),
             spike
         )
     }

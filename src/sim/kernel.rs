@@ -294,7 +294,7 @@ macro_rules! kernel {
                 for i in 0..LANES {
                     let next = step(at!(i), State { $( $state: $state[i] ),* }, input!(i), now);
                     $( $state[i] = next.$state; )*
-                    flags[i] |= next.spike as u32;
+                    flags[i] = if $repeats { flags[i] | next.spike as u32 } else { next.spike as u32 };
                     $( $receptor[i] = T::ZERO; )*
                 }
                 spike_mask(&flags)

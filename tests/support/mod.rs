@@ -27,7 +27,7 @@ const LONG_ENOUGH_MS: f64 = 200.0;
 /// How long a small one does at most.
 const LONGEST_MS: f64 = 1_000.0;
 /// How many steps any network takes at most.
-const MOST_STEPS: u64 = 4_000;
+const MOST_STEPS: u64 = 10_000;
 
 /// A network to test on.
 pub struct Network {
