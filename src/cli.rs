@@ -2,6 +2,7 @@
 
 use crate::bench;
 use crate::headless::{self, Finish, RunPlan};
+use crate::results::files::FileError;
 use crate::scene::build::BuildOptions;
 use crate::scene::error::{SceneError, quoted};
 use crate::scene::load::{LoadedScene, SceneFiles, SceneSource, load};
@@ -16,6 +17,9 @@ use std::process::ExitCode;
 const WRONG_INPUT: u8 = 2;
 /// The run failed.
 const FAILED: u8 = 1;
+
+/// The longest time that a flag may give, in ms: 114 years. In the shortest steps it still is a whole number in floating point.
+const LONGEST_MS: f64 = 3.6e12;
 
 /// A spiking-neural-network simulator: scenes in, spikes out, the same on every machine.
 #[derive(Parser)]
@@ -53,7 +57,7 @@ struct SceneArgs {
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_setting)]
     set: Vec<(String, String)>,
     /// Use this seed instead of the scene's
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = parse_seed)]
     seed: Option<u64>,
 }
 
@@ -95,7 +99,7 @@ struct OutputArgs {
     #[arg(long)]
     quiet: bool,
     /// Save a checkpoint every so much simulated time, for example 10s
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_interval)]
     checkpoint_every: Option<f64>,
     /// Where checkpoints go [default: checkpoint.neuropil in the --out folder, or SCENE.neuropil here]
     #[arg(long, value_name = "FILE")]
@@ -143,6 +147,10 @@ fn parse_setting(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn parse_seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+}
+
 /// A time in ms from text such as `500ms`, `2s`, `1.5min`, `1h`.
 fn parse_time(text: &str) -> Result<f64, String> {
     let text = text.trim();
@@ -161,10 +169,18 @@ fn parse_time(text: &str) -> Result<f64, String> {
         "" => return Err(format!("{} needs a unit: us, ms, s, min or h", quoted(text))),
         other => return Err(format!("unknown unit {}; known: us, ms, s, min, h", quoted(other))),
     };
-    if ms.is_finite() && ms >= 0.0 {
+    if (0.0..=LONGEST_MS).contains(&ms) {
         Ok(ms)
     } else {
-        Err(format!("a time is 0 or more, not {}", quoted(text)))
+        Err(format!("a time is from 0 to {} h, not {}", LONGEST_MS / 3600e3, quoted(text)))
+    }
+}
+
+/// A time of more than 0 in ms.
+fn parse_interval(text: &str) -> Result<f64, String> {
+    match parse_time(text)? {
+        0.0 => Err("an interval must be more than 0".into()),
+        ms => Ok(ms),
     }
 }
 
@@ -220,6 +236,7 @@ fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let loaded = read(&args.scene, &registry).map_err(wrong)?;
     let files = SceneFiles::beside(&loaded.source);
     let duration_ms = args.duration.unwrap_or(loaded.scene.duration_ms);
+    check_output(&args.output, args.duration, loaded.scene.dt_ms)?;
     let plan = RunPlan {
         loaded,
         files,
@@ -238,6 +255,7 @@ fn run(args: RunArgs) -> Result<ExitCode, Failure> {
 fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     let registry = Registry::new();
     let saved = headless::read_checkpoint(&args.file, &registry).map_err(wrong)?;
+    check_output(&args.output, args.duration, saved.loaded.scene.dt_ms)?;
     let plan = RunPlan {
         end: args.duration.map_or(Finish::At(saved.end_ms), Finish::After),
         loaded: saved.loaded,
@@ -253,11 +271,41 @@ fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     finish(headless::run(plan))
 }
 
+/// Checks what of the output can be known to be wrong before anything runs.
+fn check_output(output: &OutputArgs, duration_ms: Option<f64>, dt_ms: f64) -> Result<(), Failure> {
+    let intervals = [("--checkpoint-every", output.checkpoint_every), ("--for", duration_ms.filter(|ms| *ms > 0.0))];
+    for (flag, ms) in intervals {
+        if let Some(ms) = ms.filter(|ms| *ms < 0.5 * dt_ms) {
+            return Err(wrong(format!("{flag} {ms}ms is shorter than a step of the scene, {dt_ms} ms")));
+        }
+    }
+    if let Some(out) = &output.out
+        && out.exists()
+        && !out.is_dir()
+    {
+        return Err(wrong(format!("--out {}: this is a file; give the name of a folder", out.display())));
+    }
+    if let Some(file) = &output.checkpoint {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if file.is_dir() {
+            return Err(wrong(format!("--checkpoint {}: this is a folder; give the name of a file", file.display())));
+        }
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            return Err(wrong(format!("--checkpoint {}: there is no folder {}; create it first", file.display(), folder.display())));
+        }
+    }
+    Ok(())
+}
+
 fn finish(outcome: Result<(), headless::RunError>) -> Result<ExitCode, Failure> {
     use headless::RunError;
     match outcome {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error @ (RunError::Scene(_) | RunError::Restore(_) | RunError::Probe(_))) => Err(wrong(error)),
+        // A path that cannot be written to is the user's; a full disk is not.
+        Err(RunError::File(
+            error @ (FileError::NotAFolder { .. } | FileError::IsAFolder { .. } | FileError::FolderMissing { .. } | FileError::NoName { .. }),
+        )) => Err(wrong(error)),
         Err(error) => Err((FAILED, error.to_string())),
     }
 }
@@ -324,9 +372,16 @@ mod tests {
         assert_eq!(parse_time("500 ms"), Ok(500.0));
         assert_eq!(parse_time("1.5min"), Ok(90_000.0));
         assert_eq!(parse_time("1e3ms"), Ok(1000.0));
-        for bad in ["2", "s", "-1s", "2 parsec", "", "nans", "infs"] {
+        for bad in ["2", "s", "-1s", "2 parsec", "", "nans", "infs", "1e300s", "NaNs"] {
             assert!(parse_time(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_interval_is_more_than_nothing() {
+        assert_eq!(parse_interval("1us"), Ok(1e-3));
+        assert!(parse_interval("0s").is_err());
+        assert!(parse_interval("-0s").is_err());
     }
 
     #[test]

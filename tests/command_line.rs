@@ -52,7 +52,7 @@ fn wrong_input_has_exit_code_2_and_a_message() {
         (&["run", "large.ron"], "memory are free"),
         (&["run", "cuba", "--frobnicate"], "unexpected argument '--frobnicate'"),
         (&["run", "cuba", "--for", "5"], "needs a unit"),
-        (&["run", "cuba", "--for", "-5ms"], "--for"),
+        (&["run", "cuba", "--for", "-5ms"], "unexpected argument '-5'"),
         (&["run", "cuba", "--for=-5ms"], "a time is 0 or more"),
         (&["run", "cuba", "--checkpoint-every", "soon"], "is not a time"),
         (&["run", "cuba", "--set", "w_ex"], "NAME=VALUE"),

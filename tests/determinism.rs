@@ -20,6 +20,20 @@ use support::{Network, Outcome, lanes, networks, run};
 /// Spike hashes of all networks as long as the tests run them, with their seeds as they are. See [`golden_hashes_hold`].
 #[rustfmt::skip]
 const GOLDEN: &[(&str, u64)] = &[
+    ("izhikevich2003", 0xf13102f4bb75d17c),
+    ("sparse_pool", 0x951562a27b70f633),
+    ("small_world", 0xd38581a4aa9c5d16),
+    ("cuba", 0x8b282d46ac705716),
+    ("coba", 0x82912e53110af8d9),
+    ("brunel2000", 0x260b123010eb4635),
+    ("microcircuit", 0x02a6beb575e652a3),
+    ("firing_patterns", 0x42dfa8862f1b3ee8),
+    ("neuron_zoo", 0x1dba741d38359e4e),
+    ("rich", 0x0fa5d65b455c8494),
+    ("pushing", 0x798a7b399ab49e6d),
+    ("wide", 0x58ea180d9d91fa77),
+    ("many blocks", 0xc1852a4cf002efd3),
+    ("switching", 0x6c7884c1fb387199),
 ];
 
 /// After so many steps a reference is looked at for the first time: as long as seven threads run, which share few processors here.

@@ -34,45 +34,47 @@ pub enum Selection {
 }
 
 impl Selection {
+    /// How many neurons of a region of `neurons` are selected.
+    ///
+    /// # Errors
+    /// Names the entry that does not exist, or the number that is out of range.
+    pub fn count(&self, neurons: u32) -> Result<u32, String> {
+        let outside = |n: u32| match neurons.checked_sub(1) {
+            Some(last) => format!("neuron {n} does not exist; the region has neurons 0 to {last}"),
+            None => format!("neuron {n} does not exist; the region has no neurons"),
+        };
+        match self {
+            Self::All => Ok(neurons),
+            Self::Range(first, last) if first > last => {
+                Err(format!("the range {first} to {last} is empty; give the smaller number first"))
+            }
+            Self::Range(_, last) if *last >= neurons => Err(outside(*last)),
+            Self::Range(first, last) => Ok(last - first + 1),
+            Self::List(list) => match list.iter().find(|n| **n >= neurons) {
+                Some(&absent) => Err(outside(absent)),
+                None => Ok(sorted(list).len() as u32),
+            },
+            Self::Every(0) => Err("Every(0) selects nothing; give 1 or more".into()),
+            Self::Every(n) => Ok(neurons.div_ceil(*n)),
+            Self::Fraction(fraction) if !(0.0..=1.0).contains(fraction) => {
+                Err(format!("a fraction is from 0 to 1, not {fraction}"))
+            }
+            Self::Fraction(fraction) => Ok((f64::from(neurons) * fraction).round() as u32),
+        }
+    }
+
     /// The selected neurons of a region of `neurons`, ascending and without repetition.
     ///
     /// # Errors
-    /// Names the entry that does not exist.
+    /// Those of [`count`](Self::count).
     pub fn neurons(&self, neurons: u32, random: Random) -> Result<Vec<u32>, String> {
-        let outside = |n: u32| format!("neuron {n} does not exist; the region has neurons 0 to {}", neurons - 1);
+        let wanted = self.count(neurons)? as usize;
         Ok(match self {
             Self::All => (0..neurons).collect(),
-            Self::Range(first, last) => {
-                if first > last {
-                    return Err(format!("the range {first} to {last} is empty; give the smaller number first"));
-                }
-                if *last >= neurons {
-                    return Err(outside(*last));
-                }
-                (*first..=*last).collect()
-            }
-            Self::List(list) => {
-                let mut list = list.clone();
-                list.sort_unstable();
-                list.dedup();
-                if let Some(&last) = list.last()
-                    && last >= neurons
-                {
-                    return Err(outside(last));
-                }
-                list
-            }
-            Self::Every(n) => {
-                if *n == 0 {
-                    return Err("Every(0) selects nothing; give 1 or more".into());
-                }
-                (0..neurons).step_by(*n as usize).collect()
-            }
-            Self::Fraction(fraction) => {
-                if !(0.0..=1.0).contains(fraction) {
-                    return Err(format!("a fraction is from 0 to 1, not {fraction}"));
-                }
-                let wanted = (f64::from(neurons) * fraction).round() as usize;
+            Self::Range(first, last) => (*first..=*last).collect(),
+            Self::List(list) => sorted(list),
+            Self::Every(n) => (0..neurons).step_by(*n as usize).collect(),
+            Self::Fraction(_) => {
                 let mut all: Vec<u32> = (0..neurons).collect();
                 let mut draws = random.draws(0);
                 for i in 0..wanted.min(all.len()) {
@@ -85,6 +87,14 @@ impl Selection {
             }
         })
     }
+}
+
+/// The entries of a list, ascending and without repetition.
+fn sorted(list: &[u32]) -> Vec<u32> {
+    let mut list = list.to_vec();
+    list.sort_unstable();
+    list.dedup();
+    list
 }
 
 /// When a stimulus acts.

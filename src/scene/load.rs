@@ -3,13 +3,16 @@
 //! A scene is found by path or, for one that ships with the program, by name. Its text is parsed with positions, so that whatever is wrong,
 //! in the text or in what it says, is reported with file, line and column.
 
+mod place;
+
 use super::prepare::{BuildError, Prepared, prepare};
 use super::decode::{Decode, Decoder};
+use super::describe::plain;
 use super::encode::Encode;
 use super::error::{SceneError, unknown};
 use super::expression::Context;
 use super::context::named_nodes;
-use super::parse::{Node, Value, parse};
+use super::parse::{LONGEST_TEXT, Node, Value, parse, parse_bytes};
 use super::schema::{ModelValue, Scene};
 use super::shipped;
 use crate::files::Files;
@@ -20,6 +23,8 @@ use crate::simulation::Registry;
 use bevy::reflect::PartialReflect;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::Read;
+use place::{find, pinpoint, words};
 use std::path::{Path, PathBuf};
 
 /// The largest file that a scene may name, in bytes.
@@ -52,10 +57,15 @@ impl SceneSource {
         };
         let path = Path::new(name);
         if path.is_file() {
-            let bytes = std::fs::read(path).map_err(|e| failed(format!("cannot be read: {e}")))?;
-            let text = String::from_utf8(bytes).map_err(|e| {
-                failed(format!("is not UTF-8 text (byte {})", e.utf8_error().valid_up_to()))
-            })?;
+            let mut bytes = Vec::new();
+            // A text that is too long is read just far enough to be refused.
+            std::fs::File::open(path)
+                .and_then(|file| file.take(LONGEST_TEXT as u64 + 1).read_to_end(&mut bytes))
+                .map_err(|e| failed(format!("cannot be read: {e}")))?;
+            let text = match String::from_utf8(bytes) {
+                Ok(text) => text,
+                Err(error) => return Err(not_utf8(error.as_bytes(), name)),
+            };
             return Ok(Self {
                 name: name.into(),
                 text,
@@ -72,9 +82,12 @@ impl SceneSource {
         if path.is_dir() {
             return Err(failed("is a folder, not a scene file".into()));
         }
+        if path.exists() {
+            return Err(failed("is not a file".into()));
+        }
         let looks_like_a_path = name.contains(['/', '\\']) || name.ends_with(".ron");
         Err(if looks_like_a_path {
-            failed("no such file".into())
+            failed("no such file".into()).with_help("give the path of a scene file, or a name that `neuropil scenes` lists")
         } else {
             failed(unknown("scene", name, shipped::SCENES.iter().map(|s| s.0)))
                 .with_help("give the path of a scene file, or a name that `neuropil scenes` lists")
@@ -88,6 +101,29 @@ impl SceneSource {
             text: text.into(),
             folder: PathBuf::new(),
         }
+    }
+}
+
+/// The error that a text is not UTF-8, at the place where it stops being so.
+fn not_utf8(bytes: &[u8], name: &str) -> SceneError {
+    let valid = std::str::from_utf8(bytes).map_or_else(|e| e.valid_up_to(), str::len);
+    // A text cut off in the middle of a letter is too long, whatever else it is.
+    if bytes.len() > LONGEST_TEXT && valid + 4 > bytes.len() {
+        let text = String::from_utf8_lossy(bytes);
+        if let Err(error) = parse(&text, name) {
+            return error;
+        }
+    }
+    match parse_bytes(&bytes[..bytes.len().min(valid + 1)], name) {
+        Err(error) => error,
+        Ok(_) => SceneError {
+            file: name.into(),
+            line: 0,
+            column: 0,
+            path: String::new(),
+            message: "the text is not UTF-8".into(),
+            help: None,
+        },
     }
 }
 
@@ -134,6 +170,7 @@ pub fn load(source: SceneSource, overrides: &[(String, String)], registry: &Regi
         if e.message.starts_with("unknown field") && e.path.is_empty() {
             e.message.push_str(", parameters, definitions");
         }
+        e.message = e.message.replace("expected a ModelValue", "expected a neuron model");
         e
     })?;
     Ok(LoadedScene {
@@ -156,7 +193,7 @@ impl LoadedScene {
 
     /// Puts line and column to an error that names a place by its path.
     pub fn locate(&self, error: &BuildError) -> SceneError {
-        let node = find(&self.tree, &error.path);
+        let node = pinpoint(find(&self.tree, &error.path), &error.path, &error.message);
         SceneError {
             file: self.source.name.clone(),
             line: node.line,
@@ -165,37 +202,6 @@ impl LoadedScene {
             message: error.message.clone(),
             help: None,
         }
-    }
-}
-
-/// The node at a path such as `projections[2].weight`, or as deep as the text goes.
-fn find<'a>(root: &'a Node, path: &str) -> &'a Node {
-    let mut node = root;
-    for part in path.split(['.', '[']) {
-        let next = match part.strip_suffix(']') {
-            Some(key) => match &inner(node).value {
-                Value::List(items) => key.parse::<usize>().ok().and_then(|i| items.get(i)),
-                Value::Map(entries) => entries
-                    .iter()
-                    .find(|(name, _)| matches!(&name.value, Value::Str(text) if *text == key.trim_matches('"')))
-                    .map(|(_, value)| value),
-                _ => None,
-            },
-            None => inner(node).field(part).map(|f| &f.value),
-        };
-        match next {
-            Some(next) => node = next,
-            None => break,
-        }
-    }
-    node
-}
-
-/// The value inside `Some(…)`, or the node itself.
-fn inner(node: &Node) -> &Node {
-    match &node.value {
-        Value::Some(value) => value,
-        _ => node,
     }
 }
 
@@ -216,19 +222,30 @@ impl Decode for Distribution {
             Value::Number(_) | Value::Str(_) => Self::Constant(decoder.decode(node)?),
             _ => decoder.decode_plain(node)?,
         };
-        value.check().map_err(|e| decoder.error(node, e))?;
-        if let Some(range) = decoder.range() {
-            let (low, high) = value.bounds();
-            let open = |limit: f64| !limit.is_finite();
-            for (bound, name) in [(low, "min"), (high, "max")] {
-                let unbounded = open(bound) && (if name == "min" { open(range.min) } else { open(range.max) });
-                if !unbounded && !range.contains(bound) {
-                    let reaches = if open(bound) { "has no bound".into() } else { format!("reaches {bound}") };
-                    return Err(decoder
-                        .error(node, format!("the distribution {reaches} at its {name}; allowed is {range}"))
-                        .with_help(format!("give `{name}`")));
-                }
+        if let Err(message) = value.check() {
+            let field = words(&message).find_map(|word| node.field(word));
+            return Err(match field {
+                Some(field) => decoder.at_field(&field.name).error(&field.value, message),
+                None => decoder.error(node, message),
+            });
+        }
+        let Some(range) = decoder.range() else {
+            return Ok(value);
+        };
+        let (low, high) = value.bounds();
+        for (bound, limit, name) in [(low, range.min, "min"), (high, range.max, "max")] {
+            if (bound.is_infinite() && limit.is_infinite()) || range.contains(bound) {
+                continue;
             }
+            if let Some(field) = node.field(name) {
+                let message = format!("the distribution reaches {}; allowed is {range}", plain(bound));
+                return Err(decoder.at_field(name).error(&field.value, message));
+            }
+            let reaches = if bound.is_infinite() { "has no bound".into() } else { format!("reaches {}", plain(bound)) };
+            let message = format!("the distribution {reaches} at its {name}; allowed is {range}");
+            let bounded = matches!(value, Self::Normal { .. } | Self::LogNormal { .. } | Self::Exponential { .. });
+            let error = decoder.error(node, message);
+            return Err(if bounded { error.with_help(format!("give `{name}`")) } else { error });
         }
         Ok(value)
     }

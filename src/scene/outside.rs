@@ -1,4 +1,4 @@
-//! Stimuli and probes of a scene become entities.
+//! Stimuli and probes of a scene become entities. See [`prepare`](super::prepare) for what is checked before.
 
 use super::build::{BuildOptions, Needs};
 use super::prepare::{BuildError, Prepared, factor_of};
@@ -15,6 +15,11 @@ use crate::sim::clock::to_steps;
 use crate::sim::columns::{Column, ColumnRegistry, Drive, LANES};
 use crate::sim::rng::{Purpose, Random, entity_key};
 use bevy::prelude::*;
+use std::collections::{HashMap, HashSet};
+
+/// The most draws of a neuron's Poisson input in one step: each step has so many numbers of its own (see
+/// [`background_input`](crate::network::stimulus::background_input)).
+pub(super) const MOST_DRAWS: u32 = 64;
 
 pub(super) fn build_stimuli(
     world: &mut World,
@@ -25,9 +30,10 @@ pub(super) fn build_stimuli(
     needs: &mut Needs,
 ) -> Result<(), BuildError> {
     let mut order = StimulusOrder::default();
+    let places: HashMap<&str, usize> = scene.regions.iter().enumerate().map(|(i, r)| (r.name.as_str(), i)).collect();
     for (i, spec) in scene.stimuli.iter().enumerate() {
-        let at = |message: String| BuildError::new(format!("stimuli[{i}]"), message);
-        let region = scene.regions.iter().position(|r| r.name == spec.to).unwrap_or(0);
+        let at = |message: String| BuildError::new(format!("stimuli[{i}].kind"), message);
+        let region = places.get(spec.to.as_str()).copied().unwrap_or(0);
         let size = scene.regions[region].neurons;
         let name = spec.name.clone().unwrap_or_else(|| format!("stimulus {i}"));
         let key = entity_key(&name) ^ entity_key(&spec.to).rotate_left(1);
@@ -107,6 +113,7 @@ fn stimulus_action(
     let factor = factor_of(&prepared.regions[region], receptor) / libm::exp2(f64::from(quantum));
     let quanta = |weight: f64| (weight * factor).round() as i32;
     let (start, stop) = window_steps(&spec.window, dt);
+    let acts = |ms: f64| (start..stop).contains(&to_steps(ms, dt));
     Ok(match &spec.kind {
         StimulusKind::Direct { amplitude } | StimulusKind::Step { amplitude } => {
             Action::Currents(column_of(size, chosen, |n| draw(amplitude, n, 0) as f32))
@@ -126,18 +133,9 @@ fn stimulus_action(
             Action::Noise(*mean as f32, *sd as f32, to_steps(*interval_ms, dt).max(1), selected())
         }
         StimulusKind::CurrentFile(path) => {
-            let mut columns = files.columns(path, &["neuron", "current"], &[])?.into_iter();
-            let mut next = || columns.next().flatten().unwrap_or_default();
-            let (neurons, currents) = (next(), next());
             let mut column = Column::filled(size as usize, 0.0f32);
-            for (row, (neuron, current)) in neurons.iter().zip(&currents).enumerate() {
-                if neuron.fract() != 0.0 || *neuron < 0.0 || *neuron >= f64::from(size) {
-                    return Err(format!(
-                        "{path}: row {row}: neuron {neuron} does not exist; the region has neurons 0 to {}",
-                        size - 1
-                    ));
-                }
-                column.as_mut_slice()[*neuron as usize] = *current as f32;
+            for (neuron, current) in read_currents(path, size, files)? {
+                column.as_mut_slice()[neuron as usize] = current;
             }
             Action::Currents(column)
         }
@@ -158,18 +156,43 @@ fn stimulus_action(
         StimulusKind::InputSpikes { times_ms, weight, delay_ms, .. } => {
             // A spike emitted at t is stamped t, so it was detected in the step that ends at t, and acts its delay later.
             let delay = to_steps(*delay_ms, dt).max(1);
-            let mut due: Vec<u64> = times_ms.iter().map(|t| (to_steps(*t, dt) + delay).saturating_sub(1)).collect();
+            let emitted = times_ms.iter().filter(|t| acts(**t)).map(|t| to_steps(*t, dt));
+            let mut due: Vec<u64> = emitted.map(|step| (step + delay).saturating_sub(1)).collect();
             due.sort_unstable();
             Action::InputSpikes(due, receptor, column_of(size, chosen, |_| quanta(*weight)))
         }
         StimulusKind::Spike { times_ms } => {
-            let mut steps: Vec<u64> = times_ms.iter().map(|t| to_steps(*t, dt).saturating_sub(1)).collect();
+            let times = times_ms.iter().filter(|t| acts(**t));
+            let mut steps: Vec<u64> = times.map(|t| to_steps(*t, dt).saturating_sub(1)).collect();
             steps.sort_unstable();
             steps.dedup();
             Action::Spike(steps, mask_of(size, chosen))
         }
         StimulusKind::Silence => Action::Silence(mask_of(size, chosen)),
     })
+}
+
+/// The neurons and currents of a file, checked for a region of `size` neurons.
+pub(super) fn read_currents(path: &str, size: u32, files: &dyn Files) -> Result<Vec<(u32, f32)>, String> {
+    let mut columns = files.columns(path, &["neuron", "current"], &[])?.into_iter();
+    let mut next = || columns.next().flatten().unwrap_or_default();
+    let (neurons, currents) = (next(), next());
+    let mut given = HashSet::new();
+    let rows = neurons.iter().zip(&currents).zip(1..);
+    rows.map(|((&neuron, &current), row)| {
+        if neuron.fract() != 0.0 || !(0.0..f64::from(size)).contains(&neuron) {
+            let last = size.saturating_sub(1);
+            return Err(format!("{path}: row {row}: neuron {neuron} does not exist; the region has neurons 0 to {last}"));
+        }
+        if !given.insert(neuron as u32) {
+            return Err(format!("{path}: row {row}: neuron {neuron} has a current already; give one row per neuron"));
+        }
+        if current.abs() > f64::from(f32::MAX) {
+            return Err(format!("{path}: row {row}: a current of {current:e} is too large for 32 bits; the largest number is about 3.4e38"));
+        }
+        Ok((neuron as u32, current as f32))
+    })
+    .collect()
 }
 
 pub(super) fn build_probes(
@@ -198,13 +221,13 @@ pub(super) fn build_probes(
                 }
                 ProbeKind::Column { column, neurons, every_ms } => {
                     needs.probes[2] = true;
-                    let at = |m: String| BuildError::new(format!("probes[{i}]"), m);
+                    let at = |field: &str, m: String| BuildError::new(format!("probes[{i}].kind.{field}"), m);
                     let column = *world
                         .resource::<ColumnRegistry>()
                         .get(column)
-                        .ok_or_else(|| at(format!("unknown column \"{column}\"")))?;
+                        .ok_or_else(|| at("column", format!("unknown column \"{column}\"")))?;
                     let random = Random::new(scene.seed, entity_key(&scene.regions[region].name), Purpose::Choice);
-                    let neurons = neurons.neurons(scene.regions[region].neurons, random).map_err(at)?;
+                    let neurons = neurons.neurons(scene.regions[region].neurons, random).map_err(|e| at("neurons", e))?;
                     let every = to_steps(*every_ms, scene.dt_ms).max(1);
                     world.spawn((name, ColumnProbe { region: entity, column, neurons, every, values: Vec::new() }));
                 }

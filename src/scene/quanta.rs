@@ -1,11 +1,12 @@
 //! The units in which synaptic input is summed.
 
 use super::lists::ListRows;
-use super::prepare::{BuildError, PreparedProjection, PreparedRegion, factor_of};
+use super::prepare::{BuildError, PreparedProjection, PreparedRegion, Warning, factor_of};
 use super::schema::Scene;
 use crate::network::connect;
 use crate::network::stimulus::StimulusKind;
 use crate::network::synapses::WeightFormat;
+use std::collections::HashMap;
 
 /// The unit of one receptor's sums.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,7 +27,8 @@ pub(super) fn choose_quanta(
     projections: &mut [PreparedProjection],
     lists: &[Option<ListRows>],
     stimulus_receptors: &[usize],
-    names: &[&str],
+    places: &HashMap<&str, usize>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Vec<Vec<Quantum>>, BuildError> {
     #[derive(Clone, Default)]
     struct Need {
@@ -53,11 +55,9 @@ pub(super) fn choose_quanta(
         let spec = &scene.projections[i];
         let (number, mean, largest) = match &lists[i] {
             Some(list) => {
-                let mut indegree = vec![0u32; scene.regions[projection.to].neurons as usize];
-                for &t in &list.targets {
-                    indegree[t as usize] += 1;
-                }
-                let most = f64::from(indegree.iter().copied().max().unwrap_or(0));
+                let mut targets = list.targets.clone();
+                targets.sort_unstable();
+                let most = targets.chunk_by(u32::eq).map(<[u32]>::len).max().unwrap_or(0) as f64;
                 match &list.weights {
                     Some(weights) => {
                         let largest = weights.iter().fold(0.0f64, |a, w| a.max(w.abs()));
@@ -79,7 +79,7 @@ pub(super) fn choose_quanta(
         add(projection.to, projection.receptor, number, mean * projection.factor, largest, narrow);
     }
     for (stimulus, &receptor) in scene.stimuli.iter().zip(stimulus_receptors) {
-        let to = names.iter().position(|n| *n == stimulus.to).unwrap_or(0);
+        let to = places.get(stimulus.to.as_str()).copied().unwrap_or(0);
         let factor = factor_of(&regions[to], receptor);
         match &stimulus.kind {
             StimulusKind::Poisson { rate_hz, weight, .. } => {
@@ -150,7 +150,63 @@ pub(super) fn choose_quanta(
             WeightFormat::Wide => {}
         }
     }
+    warn_of_coarse_weights(scene, regions, projections, lists, &quanta, warnings);
+    for (i, (stimulus, &receptor)) in scene.stimuli.iter().zip(stimulus_receptors).enumerate() {
+        let to = places.get(stimulus.to.as_str()).copied().unwrap_or(0);
+        let weight = match &stimulus.kind {
+            StimulusKind::Poisson { weight, .. } if weight.is_constant() => weight.mean(),
+            StimulusKind::InputSpikes { weight, .. } => *weight,
+            _ => continue,
+        };
+        let name = (&scene.regions[to].name, regions[to].model.receptors[receptor].name);
+        if let Some(message) = coarseness(weight, quanta[to][receptor].exponent.unwrap_or(0), name) {
+            warnings.push(Warning::new(format!("stimuli[{i}].kind.weight"), message));
+        }
+    }
     Ok(quanta)
+}
+
+/// Warns of weights that are so small against others onto the same receptor that its quantum distorts them.
+fn warn_of_coarse_weights(
+    scene: &Scene,
+    regions: &[PreparedRegion],
+    projections: &[PreparedProjection],
+    lists: &[Option<ListRows>],
+    quanta: &[Vec<Quantum>],
+    warnings: &mut Vec<Warning>,
+) {
+    for (i, projection) in projections.iter().enumerate() {
+        let Some(exponent) = quanta[projection.to][projection.receptor].exponent else {
+            continue;
+        };
+        let name = (&scene.regions[projection.to].name, regions[projection.to].model.receptors[projection.receptor].name);
+        let spec = &scene.projections[i];
+        let listed = lists[i].as_ref().and_then(|list| list.weights.as_deref());
+        let (field, message) = match (projection.format, listed) {
+            (WeightFormat::Shared(_), _) => ("weight", coarseness(spec.weight.mean(), exponent, name)),
+            (WeightFormat::Wide, Some(weights)) => ("rule", weights.iter().find_map(|w| coarseness(*w, exponent, name))),
+            // Drawn weights have 15 bits of their own; what counts is that the largest keeps most of them.
+            (WeightFormat::Narrow { .. }, None) => {
+                ("weight", coarseness(spec.weight.largest_magnitude() / 64.0, exponent, name))
+            }
+            _ => continue,
+        };
+        if let Some(message) = message {
+            warnings.push(Warning::new(format!("projections[{i}].{field}"), message));
+        }
+    }
+}
+
+/// What is lost if `weight` is rounded to a whole multiple of a quantum: a message if it is more than a hundredth.
+fn coarseness(weight: f64, exponent: i32, (region, receptor): (&String, &str)) -> Option<String> {
+    let quantum = libm::exp2(f64::from(exponent));
+    let kept = (weight / quantum).round() * quantum;
+    ((kept - weight).abs() > 0.01 * weight.abs()).then(|| {
+        format!(
+            "a weight of {weight:.4e} acts as {kept:.4e}: weights onto the receptor \"{receptor}\" of region \"{region}\" are \
+             multiples of {quantum:.4e}, because others are so much larger"
+        )
+    })
 }
 
 /// The binary exponent of the unit in which weights up to `largest` fit 16 bits.

@@ -1,0 +1,440 @@
+//! Whatever a scene says, loading it ends in an error or in a network that runs, never in a panic, a hang or an allocation that its text does
+//! not account for.
+//!
+//! Scenes that ship, smaller copies of them and scenes made at random are mutated, token by token and byte by byte, and then read, checked
+//! and, where they are small, built and run for five steps. The cases are the same in every run. A case that takes too long is
+//! printed and ends the process; so does one that asks for more memory than any small network takes.
+
+use neuropil::neurons::ReflectNeuronModel;
+use neuropil::prelude::*;
+use neuropil::scene::load::{SceneFiles, SceneSource, load};
+use neuropil::scene::shipped::SCENES;
+use neuropil::simulation::Registry;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+/// The largest single allocation that a test may make, in bytes: a hundred times what a network that is built here needs.
+const LARGEST: usize = 512 << 20;
+
+/// Cases, in units of a thousand or so.
+const CASES: u32 = 20_000;
+
+/// Refuses single allocations of more than [`LARGEST`].
+struct Bounded;
+
+// SAFETY: every call is passed on to the system's allocator, or answered by null, which is allowed.
+unsafe impl GlobalAlloc for Bounded {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.size() > LARGEST {
+            return core::ptr::null_mut();
+        }
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if layout.size() > LARGEST {
+            return core::ptr::null_mut();
+        }
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if size > LARGEST {
+            return core::ptr::null_mut();
+        }
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Bounded = Bounded;
+
+static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::new);
+
+/// The scene under test of one test, and its number.
+#[derive(Clone, Default)]
+struct Current(Arc<Mutex<(u64, String)>>);
+
+impl Current {
+    /// Ends the process if one case takes longer than anybody would wait. Dropping all other copies ends the watch.
+    fn watched() -> Self {
+        let current = Self::default();
+        let watched = Arc::downgrade(&current.0);
+        std::thread::spawn(move || {
+            let mut before = u64::MAX;
+            loop {
+                std::thread::sleep(Duration::from_secs(30));
+                let Some(current) = watched.upgrade() else { return };
+                let Ok(current) = current.lock() else { return };
+                if current.0 == before {
+                    eprintln!("this scene takes more than 30 s:\n{}", current.1);
+                    std::process::abort();
+                }
+                before = current.0;
+            }
+        });
+        current
+    }
+
+    fn set(&self, text: &str) {
+        if let Ok(mut current) = self.0.lock() {
+            current.0 += 1;
+            current.1.clear();
+            current.1.push_str(text);
+        }
+    }
+}
+
+/// How a scene ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    Refused,
+    /// It is correct, but too large to be built here.
+    Checked,
+    Ran,
+}
+
+/// Reads and checks a scene; builds it and runs it for five steps if it is small.
+fn attempt(bytes: &[u8], current: &Current) -> End {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    current.set(&text);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
+    let loaded = match load(SceneSource { name: "mutant".into(), text, folder }, &[], &REGISTRY) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            assert!(!error.message.is_empty() && error.line > 0 && error.column > 0, "{error:?}");
+            return End::Refused;
+        }
+    };
+    let files = SceneFiles::beside(&loaded.source);
+    let prepared = match loaded.prepare(&REGISTRY, &files) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            assert!(!error.message.is_empty() && error.line > 0 && error.column > 0, "{error:?}");
+            return End::Refused;
+        }
+    };
+    for warning in &prepared.warnings {
+        assert!(loaded.locate(warning).line > 0, "{warning}");
+    }
+    if prepared.synapses > 20_000.0 || prepared.peak_bytes > 6_000_000 || prepared.neurons > 5_000 {
+        return End::Checked;
+    }
+    let threads = 1 + loaded.scene.regions.len() % 3;
+    let options = BuildOptions { threads, force_lanes: true, statistics: true, ..BuildOptions::default() };
+    let mut simulation = match Simulation::build(&loaded.scene, &prepared, &REGISTRY, &files, &options, &|_| {}) {
+        Ok(simulation) => simulation,
+        Err(error) => {
+            assert!(loaded.locate(&error).line > 0, "{error}");
+            return End::Refused;
+        }
+    };
+    simulation.run_steps(5);
+    assert_eq!(simulation.clock().steps_done(), 5);
+    let most = 2.0 * prepared.synapses + 10.0 * prepared.synapses.sqrt() + 1_000.0;
+    assert!(simulation.synapse_count() as f64 <= most, "{} synapses instead of {}", simulation.synapse_count(), prepared.synapses);
+    End::Ran
+}
+
+/// Numbers that follow from a seed.
+struct Dice(Cell<u64>);
+
+impl Dice {
+    fn below(&self, bound: usize) -> usize {
+        let state = self.0.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.0.set(state);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) % bound.max(1) as u64) as usize
+    }
+
+    fn one<'a>(&self, of: &[&'a str]) -> &'a str {
+        of[self.below(of.len())]
+    }
+
+    fn maybe(&self, percent: usize, text: impl FnOnce() -> String) -> String {
+        if self.below(100) < percent { text() } else { String::new() }
+    }
+}
+
+const POSITIVE: [&str; 12] = [
+    "0.1", "1", "1.5", "2", "5", "20", "\"p\"", "\"2 * p\"", "Uniform(min: 0.5, max: 3)", "Normal(mean: 2, sd: 1, min: 0.3)",
+    "LogNormal(mu: 0, sigma: 0.5)", "Exponential(mean: 1, min: 0.1)",
+];
+const WEIGHTS: [&str; 12] = [
+    "0", "1", "-1", "87.8", "-90", "\"-p\"", "0.001", "Uniform(min: 0, max: 0.5)", "Uniform(min: -1, max: 1)",
+    "Normal(mean: 5, sd: 1, min: 0)", "Normal(mean: -5, sd: 1)", "LogNormal(mu: 0, sigma: 1)",
+];
+const RULES: [&str; 21] = [
+    "AllToAll", "OneToOne", "AllButOwn", "FixedIndegree(3)", "FixedIndegree(0)", "FixedOutdegree(4)", "FixedTotalNumber(50)",
+    "PairwiseBernoulli(0.2)", "PairwiseBernoulli(1)", "Distance(kernel: Gaussian(sigma_mm: 0.2, peak: 0.8))",
+    "Distance(kernel: Mask(radius_mm: 0.3), period_mm: [1, 1, 0])", "Distance(kernel: Exponential(length_mm: 0.1, peak: 1))",
+    "SmallWorld(neighbours: 4, rewire: 0.2)", "Pairs([(0, 1), (1, 0), (0, 1)])", "Pairs([])",
+    "List([(source: 0, target: 1, weight: 3, delay_ms: 2), (source: 2, target: 0, weight: 1, delay_ms: 200)])", "ListFile(\"list.csv\")",
+    "Not([OneToOne])", "And([AllToAll, Not([PairwiseBernoulli(0.5)])])", "Or([FixedIndegree(2), Pairs([(0, 0)])])", "List([])",
+];
+const KINDS: [&str; 19] = [
+    "Direct(amplitude: 300)", "Step(amplitude: Uniform(min: 0, max: 500))", "Ramp(from: 0, to: 100)", "Silence",
+    "Alternating(amplitude: 100, offset: 50, frequency_hz: 40, phase_deg: 90)", "Noise(mean: 0, sd: 5, interval_ms: 1)",
+    "Noise(mean: 1, sd: 0, interval_ms: 0)", "Schedule([(0, 1), (2, 500), (3, 0)])", "Schedule([])", "CurrentFile(\"currents.csv\")",
+    "Poisson(rate_hz: 1000, weight: 5, delay_ms: 1)", "Poisson(rate_hz: 0, weight: 0, delay_ms: 0)",
+    "Poisson(rate_hz: Uniform(min: 0, max: 9000), weight: Uniform(min: 0, max: 3), delay_ms: 0.5)",
+    "Poisson(rate_hz: 1e6, weight: -5, delay_ms: 1)", "InputSpikes(times_ms: [0, 0.1, 0.1, 5], weight: 20, delay_ms: 0.2)",
+    "InputSpikes(times_ms: [], weight: -20, delay_ms: 0)", "Spike(times_ms: [0, 0.3, 1])", "Spike(times_ms: [])",
+    "Poisson(rate_hz: 500, weight: 5, delay_ms: 100, receptor: \"excitatory\")",
+];
+const LAYOUTS: [&str; 6] = [
+    "Ball(radius_mm: 0.5)", "Sheet(size_mm: [1, 1])", "Grid(shape: [10, 10, 1], spacing_mm: [0.1, 0.1, 0])", "Ring(radius_mm: 1)",
+    "Box(size_mm: [1, 0, 1])", "Column(radius_mm: 0.2, height_mm: 1)",
+];
+const SELECTIONS: [&str; 7] = ["All", "Range(0, 1)", "List([0, 2])", "List([])", "Every(3)", "Fraction(0.5)", "Fraction(0)"];
+
+/// A scene made at random. Most of its parts are as they should be; whether they fit together is left to chance.
+fn random_scene(seed: u64) -> String {
+    let dice = Dice(Cell::new(seed));
+    let models: Vec<_> = {
+        let types = REGISTRY.types.read();
+        let mut models: Vec<_> = types.iter().filter(|r| r.data::<ReflectNeuronModel>().is_some()).map(|r| r.type_info()).collect();
+        models.sort_unstable_by_key(|info| info.type_path());
+        models
+    };
+    let regions = 1 + dice.below(3);
+    let region_list: String = (0..regions)
+        .map(|i| {
+            let model = models[dice.below(models.len())];
+            let fields: Vec<_> = model.as_struct().map(|s| s.iter().map(|f| f.name()).collect()).unwrap_or_default();
+            let name = model.type_path_table().short_path();
+            let parameters = dice.maybe(if fields.is_empty() { 0 } else { 30 }, || {
+                let field = dice.one(&fields);
+                format!("({field}: {})", dice.one(if field.starts_with(['v', 'e']) { &["-70", "-50", "0", "10"] } else { &POSITIVE }))
+            });
+            format!(
+                "(name: \"r{i}\", neurons: {}, model: {name}{parameters}, {}{}{}), ",
+                dice.one(&["1", "3", "20", "64", "65", "\"rint(10 * p)\""]),
+                dice.maybe(50, || format!("layout: {}, ", dice.one(&LAYOUTS))),
+                dice.maybe(20, || format!("initial: {{\"v\": {}}}, ", dice.one(&["-65", "0", "Uniform(min: -70, max: -50)"]))),
+                dice.maybe(30, || format!("sign: {}, ", dice.one(&["Mixed", "Excitatory", "Inhibitory"]))),
+            )
+        })
+        .collect();
+    let region = || format!("\"r{}\"", dice.below(regions));
+    let projections: String = (0..dice.below(4))
+        .map(|_| {
+            format!(
+                "(from: {}, to: {}, rule: {}, weight: {}, delay_ms: {}{}{}{}), ",
+                region(),
+                region(),
+                dice.one(&RULES),
+                dice.one(&WEIGHTS),
+                dice.one(&POSITIVE),
+                dice.maybe(10, || ", autapses: false".into()),
+                dice.maybe(10, || ", multapses: false".into()),
+                dice.maybe(10, || ", receptor: \"excitatory\"".into()),
+            )
+        })
+        .collect();
+    let stimuli: String = (0..dice.below(4))
+        .map(|_| {
+            format!(
+                "(to: {}, {}{}kind: {}), ",
+                region(),
+                dice.maybe(30, || format!("neurons: {}, ", dice.one(&SELECTIONS))),
+                dice.maybe(30, || format!("window: ({}), ", dice.one(&["", "start_ms: 0.2", "stop_ms: 0.3", "start_ms: 0, stop_ms: 2"]))),
+                dice.one(&KINDS),
+            )
+        })
+        .collect();
+    let probes: String = (0..dice.below(3))
+        .map(|_| {
+            let kind = match dice.below(4) {
+                0 => "Spikes".into(),
+                1 => format!("Rate(bin_ms: {})", dice.one(&["0.1", "1", "0.01", "1000"])),
+                2 => format!("Column(column: \"{}\", neurons: {}, every_ms: 0.2)", dice.one(&["v", "u", "drive"]), dice.one(&SELECTIONS)),
+                _ => format!("Weights(from: {}, to: {})", region(), region()),
+            };
+            format!("({}kind: {kind}), ", dice.maybe(40, || format!("region: {}, ", region())))
+        })
+        .collect();
+    format!(
+        "Scene(title: \"random\", dt_ms: {}, duration_ms: {}, parameters: {{\"p\": {}}}, definitions: {{\"f(x)\": \"x + p\"}}, \
+         regions: [{region_list}], projections: [{projections}], stimuli: [{stimuli}], probes: [{probes}])",
+        dice.one(&["0.1", "1", "0.025"]),
+        dice.one(&["0", "100", "1e6"]),
+        dice.one(&["1", "2", "0.5"]),
+    )
+}
+
+/// The scenes that mutants are made from: those that ship, as they are and with a hundredth of their neurons.
+static ORIGINALS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    const SMALLER: [(&str, &str); 10] = [
+        ("neurons: 3200", "neurons: 32"), ("neurons: 800", "neurons: 8"), ("neurons: 200,", "neurons: 5,"), ("Indegree(64)", "Indegree(6)"),
+        ("Indegree(16)", "Indegree(2)"), ("\"order\": 2500", "\"order\": 25"), ("\"c_e\": 1000", "\"c_e\": 8"),
+        ("\"scale\": 0.1", "\"scale\": 0.002"), ("neurons: 1000", "neurons: 20"), ("neurons: 400", "neurons: 24"),
+    ];
+    let small = |text: &str| SMALLER.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    SCENES.iter().flat_map(|(_, text)| [(*text).to_owned(), small(text)]).collect()
+});
+
+/// The tokens of a scene: words, numbers, strings, single signs; blanks and comments belong to the token before.
+fn tokens(text: &str) -> Vec<&str> {
+    let mut tokens = Vec::new();
+    let mut left = text;
+    while let Some(first) = left.chars().next() {
+        let is_word = |c: char| c.is_alphanumeric() || "_.-+".contains(c);
+        let mut end = match first {
+            '"' => left[1..].find('"').map_or(left.len(), |i| i + 2),
+            c if is_word(c) => left.find(|c| !is_word(c)).unwrap_or(left.len()),
+            '/' if left.starts_with("//") => 0,
+            c => c.len_utf8(),
+        };
+        loop {
+            let blank = left[end..].find(|c: char| !c.is_whitespace()).unwrap_or(left.len() - end);
+            end += blank;
+            if !left[end..].starts_with("//") {
+                break;
+            }
+            end += left[end..].find('\n').unwrap_or(left.len() - end);
+        }
+        tokens.push(&left[..end]);
+        left = &left[end..];
+    }
+    tokens
+}
+
+/// What a number may become.
+const NUMBERS: [&str; 44] = [
+    "0", "-1", "1", "2", "3", "0.5", "-0.5", "0.1", "7", "64", "65", "1e-3", "1e-300", "5e-324", "1e300", "-1e39", "1e-40", "1e30", "255", "256",
+    "257", "65535", "65536", "6553.5", "6553.6", "4294967295", "4294967296", "18446744073709551615", "1e9", "1000000000", "1000000", "NaN",
+    "inf", "-inf", "0x10", "\"1 / 0\"", "\"-p\"", "\"sqrt(p)\"", "Uniform(min: 0, max: 1)", "Uniform(min: -1e30, max: 1e30)",
+    "Normal(mean: 1, sd: 1e-30, min: 0)", "LogNormal(mu: 300, sigma: 30)", "Exponential(mean: 1e-200)", "Shared(offset: 0, scale: 1, power: 1e-9)",
+];
+
+/// What anything may become.
+const WORDS: [&str; 36] = [
+    "true", "None", "Some(3)", "()", "[]", "{}", "\"\"", "\"p\"", "\"E\"", "\"v\"", "\"excitatory\"", "\"inhibitory\"", "\"list.csv\"",
+    "\"lost.csv\"", "\"/\"", "AllToAll", "OneToOne", "FixedIndegree(1)", "PairwiseBernoulli(0.5)", "Not([AllToAll])", "Pairs([(0, 0)])",
+    "List([])", "ListFile(\"list.csv\")", "SmallWorld(neighbours: 2, rewire: 1)", "Distance(kernel: Mask(radius_mm: 1))", "LifExp", "Relay",
+    "Izhikevich", "PoissonSource", "HhSquid", "Silence", "Spikes", "Every(1)", "(", "]", ",",
+];
+
+/// One change to a text: what kind, where, and with what.
+type Mutation = (u8, u32, u32);
+
+fn mutated(text: &str, mutations: &[Mutation]) -> Vec<u8> {
+    let mut text = text.to_owned();
+    let mut bytes_changed = Vec::new();
+    for &(kind, at, with) in mutations {
+        let words = tokens(&text);
+        if words.is_empty() {
+            break;
+        }
+        let starts = |of: fn(char) -> bool| -> Vec<usize> { (0..words.len()).filter(|&i| words[i].starts_with(of)).collect() };
+        // Most changes keep the kind of a word, so that the whole keeps its form and is read to the end.
+        let alike = match kind % 24 {
+            0..=11 => starts(|c| c.is_numeric() || c == '-'),
+            12..=14 => starts(char::is_uppercase),
+            15 => starts(|c| c == '"'),
+            _ => (0..words.len()).collect(),
+        };
+        let Some(place) = alike.get(at as usize % alike.len().max(1)).copied() else {
+            continue;
+        };
+        let (other, random) = (alike[with as usize % alike.len()], with as usize);
+        let mut changed: Vec<&str> = words.clone();
+        match kind % 24 {
+            0..=10 => changed[place] = NUMBERS[random % NUMBERS.len()],
+            11 | 13..=15 => changed[place] = words[other],
+            12 | 16..=17 => changed[place] = WORDS[random % WORDS.len()],
+            18 => drop(changed.remove(place)),
+            19 => changed.insert(place, words[other]),
+            20 => changed.swap(place, other),
+            21 => drop(changed.drain(place..(place + 1 + random % 12).min(words.len()))),
+            _ => {
+                bytes_changed.push((at, with));
+                continue;
+            }
+        }
+        // A word that was put between two others must not join them.
+        text = changed.iter().flat_map(|word| [word, " "]).collect();
+    }
+    let mut bytes = text.into_bytes();
+    for (at, with) in bytes_changed {
+        let at = at as usize % (bytes.len() + 1);
+        match with % 4 {
+            0 => bytes.truncate(at),
+            1 if at < bytes.len() => bytes[at] = (with >> 8) as u8,
+            2 if at < bytes.len() => drop(bytes.remove(at)),
+            _ => bytes.insert(at, (with >> 8) as u8),
+        }
+    }
+    bytes
+}
+
+/// Runs `cases` cases of a strategy of scenes, the same in every run, and returns how many ended in each way.
+fn run(cases: u32, scenes: impl Strategy<Value = Vec<u8>>) -> [u32; 3] {
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let ends = [const { Cell::new(0) }; 3];
+    let current = Current::watched();
+    let result = runner.run(&scenes.prop_map(Readable), |scene| {
+        let end = &ends[attempt(&scene.0, &current) as usize];
+        end.set(end.get() + 1);
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    ends.map(|end| end.get())
+}
+
+/// A scene that is shown as text.
+struct Readable(Vec<u8>);
+
+impl core::fmt::Debug for Readable {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}", String::from_utf8_lossy(&self.0))
+    }
+}
+
+fn mutations(most: usize) -> impl Strategy<Value = Vec<Mutation>> {
+    proptest::collection::vec(any::<Mutation>(), 1..most)
+}
+
+#[test]
+fn random_scenes_run_or_are_refused() {
+    let [refused, checked, ran] = run(CASES * 2, any::<u64>().prop_map(|seed| random_scene(seed).into_bytes()));
+    println!("random: {refused} refused, {checked} checked, {ran} ran");
+    assert!(ran > 300 && refused > 300, "{refused} refused, {checked} checked, {ran} ran");
+}
+
+#[test]
+fn mutants_of_random_scenes_run_or_are_refused() {
+    let scenes = (any::<u64>(), mutations(4)).prop_map(|(seed, mutations)| mutated(&random_scene(seed), &mutations));
+    let [refused, checked, ran] = run(CASES * 4, scenes);
+    println!("mutants of random: {refused} refused, {checked} checked, {ran} ran");
+    assert!(ran > 100 && refused > 1000, "{refused} refused, {checked} checked, {ran} ran");
+}
+
+#[test]
+fn mutants_of_shipped_scenes_run_or_are_refused() {
+    let scenes = (any::<usize>(), mutations(5)).prop_map(|(original, mutations)| {
+        let originals = &*ORIGINALS;
+        mutated(&originals[original % originals.len()], &mutations)
+    });
+    let [refused, checked, ran] = run(CASES * 4, scenes);
+    println!("mutants of shipped: {refused} refused, {checked} checked, {ran} ran");
+    assert!(ran > 50 && checked > 50 && refused > 1000, "{refused} refused, {checked} checked, {ran} ran");
+}
