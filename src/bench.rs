@@ -26,12 +26,54 @@ struct Network {
 }
 
 const NETWORKS: &[Network] = &[
-    Network { name: "izhikevich2003", scene: "izhikevich2003", settings: &[], warm_up_ms: 200.0, run_ms: 20_000.0, large: false },
-    Network { name: "cuba", scene: "cuba", settings: &[], warm_up_ms: 100.0, run_ms: 10_000.0, large: false },
-    Network { name: "coba", scene: "coba", settings: &[], warm_up_ms: 50.0, run_ms: 10_000.0, large: false },
-    Network { name: "brunel2000", scene: "brunel2000", settings: &[], warm_up_ms: 100.0, run_ms: 2_000.0, large: false },
-    Network { name: "pd14", scene: "microcircuit", settings: &[("scale", "0.1")], warm_up_ms: 100.0, run_ms: 2_000.0, large: false },
-    Network { name: "microcircuit", scene: "microcircuit", settings: &[("scale", "1")], warm_up_ms: 200.0, run_ms: 1_000.0, large: true },
+    Network {
+        name: "izhikevich2003",
+        scene: "izhikevich2003",
+        settings: &[],
+        warm_up_ms: 200.0,
+        run_ms: 20_000.0,
+        large: false,
+    },
+    Network {
+        name: "cuba",
+        scene: "cuba",
+        settings: &[],
+        warm_up_ms: 100.0,
+        run_ms: 10_000.0,
+        large: false,
+    },
+    Network {
+        name: "coba",
+        scene: "coba",
+        settings: &[],
+        warm_up_ms: 50.0,
+        run_ms: 10_000.0,
+        large: false,
+    },
+    Network {
+        name: "brunel2000",
+        scene: "brunel2000",
+        settings: &[],
+        warm_up_ms: 100.0,
+        run_ms: 2_000.0,
+        large: false,
+    },
+    Network {
+        name: "pd14",
+        scene: "microcircuit",
+        settings: &[("scale", "0.1")],
+        warm_up_ms: 100.0,
+        run_ms: 2_000.0,
+        large: false,
+    },
+    Network {
+        name: "microcircuit",
+        scene: "microcircuit",
+        settings: &[("scale", "1")],
+        warm_up_ms: 200.0,
+        run_ms: 1_000.0,
+        large: true,
+    },
 ];
 
 /// The flags of `neuropil bench`.
@@ -147,25 +189,57 @@ pub fn main(args: &BenchArgs) -> Result<ExitCode, String> {
 fn header() -> String {
     format!(
         "{:<15} {:>8} {:>11} {:>7} {:>8} {:>10} {:>10} {:>9} {:>9} {:>8} {:>7} {:>8}",
-        "network", "neurons", "synapses", "threads", "simd", "events/s", "CPU s/s", "wall s/s", "ns/event", "build s", "B/syn", "RSS MB"
+        "network",
+        "neurons",
+        "synapses",
+        "threads",
+        "simd",
+        "events/s",
+        "CPU s/s",
+        "wall s/s",
+        "ns/event",
+        "build s",
+        "B/syn",
+        "RSS MB"
     )
 }
 
 fn table_row(r: &Row) -> String {
     format!(
         "{:<15} {:>8} {:>11} {:>7} {:>8} {:>10.3e} {:>10.5} {:>9.5} {:>9.3} {:>8.2} {:>7.2} {:>8.0}",
-        r.network, r.neurons, r.synapses, r.threads, r.simd, r.events_per_s, r.cpu_s_per_s, r.wall_s_per_s,
-        r.ns_per_event, r.build_s, r.bytes_per_synapse, r.rss_mb
+        r.network,
+        r.neurons,
+        r.synapses,
+        r.threads,
+        r.simd,
+        r.events_per_s,
+        r.cpu_s_per_s,
+        r.wall_s_per_s,
+        r.ns_per_event,
+        r.build_s,
+        r.bytes_per_synapse,
+        r.rss_mb
     )
 }
 
-fn measure(network: &Network, threads: usize, args: &BenchArgs, registry: &Registry) -> Result<Row, String> {
-    let settings: Vec<_> = network.settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+fn measure(
+    network: &Network,
+    threads: usize,
+    args: &BenchArgs,
+    registry: &Registry,
+) -> Result<Row, String> {
+    let settings: Vec<_> = network
+        .settings
+        .iter()
+        .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+        .collect();
     let source = SceneSource::find(network.scene).map_err(|e| e.to_string())?;
     let mut loaded = load(source, &settings, registry).map_err(|e| e.to_string())?;
     loaded.scene.probes.clear();
     let files = SceneFiles::beside(&loaded.source);
-    let prepared = loaded.prepare(registry, &files).map_err(|e| e.to_string())?;
+    let prepared = loaded
+        .prepare(registry, &files)
+        .map_err(|e| e.to_string())?;
     let options = BuildOptions {
         threads,
         simd: args.simd,
@@ -176,8 +250,15 @@ fn measure(network: &Network, threads: usize, args: &BenchArgs, registry: &Regis
     let mut best: Option<Row> = None;
     for _ in 0..args.repeat {
         let begun = Instant::now();
-        let mut simulation = Simulation::build(&loaded.scene, &prepared, registry, &files, &options, &|_| {})
-            .map_err(|e| loaded.locate(&e).to_string())?;
+        let mut simulation = Simulation::build(
+            &loaded.scene,
+            &prepared,
+            registry,
+            &files,
+            &options,
+            &|_| {},
+        )
+        .map_err(|e| loaded.locate(&e).to_string())?;
         let build_s = begun.elapsed().as_secs_f64();
         simulation.run_ms(network.warm_up_ms);
         let before = simulation.spike_count();
@@ -201,13 +282,20 @@ fn measure(network: &Network, threads: usize, args: &BenchArgs, registry: &Regis
             events_per_s: events / seconds,
             cpu_s_per_s: cpu / seconds,
             wall_s_per_s: wall / seconds,
-            ns_per_event: if events > 0.0 { cpu * 1e9 / events } else { 0.0 },
+            ns_per_event: if events > 0.0 {
+                cpu * 1e9 / events
+            } else {
+                0.0
+            },
             build_s,
             bytes_per_synapse: simulation.synapse_bytes() as f64 / (synapses.max(1)) as f64,
             rss_mb: peak_memory().map_or(0.0, |b| b as f64 / 1e6),
             spike_hash: format!("{:016x}", after.hash),
         };
-        if best.as_ref().is_none_or(|b| row.cpu_s_per_s < b.cpu_s_per_s) {
+        if best
+            .as_ref()
+            .is_none_or(|b| row.cpu_s_per_s < b.cpu_s_per_s)
+        {
             best = Some(row);
         }
     }

@@ -23,7 +23,12 @@ const LONGEST_MS: f64 = 3.6e12;
 
 /// A spiking-neural-network simulator: scenes in, spikes out, the same on every machine.
 #[derive(Parser)]
-#[command(name = "neuropil", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "neuropil",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -148,31 +153,50 @@ fn parse_setting(text: &str) -> Result<(String, String), String> {
 }
 
 fn parse_seed(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+    text.parse()
+        .map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
 }
 
 /// A time in ms from text such as `500ms`, `2s`, `1.5min`, `1h`.
 fn parse_time(text: &str) -> Result<f64, String> {
     let text = text.trim();
-    let split = text.find(|c: char| c.is_alphabetic() && c != 'e' && c != 'E').unwrap_or(text.len());
+    let split = text
+        .find(|c: char| c.is_alphabetic() && c != 'e' && c != 'E')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
-    let value: f64 = number
-        .trim()
-        .parse()
-        .map_err(|_| format!("{} is not a time; write for example 500ms, 2s or 1min", quoted(text)))?;
+    let value: f64 = number.trim().parse().map_err(|_| {
+        format!(
+            "{} is not a time; write for example 500ms, 2s or 1min",
+            quoted(text)
+        )
+    })?;
     let ms = match unit.trim() {
         "us" | "µs" => value * 1e-3,
         "ms" => value,
         "s" => value * 1e3,
         "min" => value * 60e3,
         "h" => value * 3600e3,
-        "" => return Err(format!("{} needs a unit: us, ms, s, min or h", quoted(text))),
-        other => return Err(format!("unknown unit {}; known: us, ms, s, min, h", quoted(other))),
+        "" => {
+            return Err(format!(
+                "{} needs a unit: us, ms, s, min or h",
+                quoted(text)
+            ));
+        }
+        other => {
+            return Err(format!(
+                "unknown unit {}; known: us, ms, s, min, h",
+                quoted(other)
+            ));
+        }
     };
     if (0.0..=LONGEST_MS).contains(&ms) {
         Ok(ms)
     } else {
-        Err(format!("a time is from 0 to {} h, not {}", LONGEST_MS / 3600e3, quoted(text)))
+        Err(format!(
+            "a time is from 0 to {} h, not {}",
+            LONGEST_MS / 3600e3,
+            quoted(text)
+        ))
     }
 }
 
@@ -257,7 +281,9 @@ fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     let saved = headless::read_checkpoint(&args.file, &registry).map_err(wrong)?;
     check_output(&args.output, args.duration, saved.loaded.scene.dt_ms)?;
     let plan = RunPlan {
-        end: args.duration.map_or(Finish::At(saved.end_ms), Finish::After),
+        end: args
+            .duration
+            .map_or(Finish::At(saved.end_ms), Finish::After),
         loaded: saved.loaded,
         files: saved.files,
         registry,
@@ -265,7 +291,11 @@ fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         out: args.output.out.clone(),
         quiet: args.output.quiet,
         checkpoint_every_ms: args.output.checkpoint_every,
-        checkpoint: args.output.checkpoint.clone().or_else(|| Some(args.file.clone())),
+        checkpoint: args
+            .output
+            .checkpoint
+            .clone()
+            .or_else(|| Some(args.file.clone())),
         resume: Some(saved.snapshot),
     };
     finish(headless::run(plan))
@@ -273,25 +303,42 @@ fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
 
 /// Checks what of the output can be known to be wrong before anything runs.
 fn check_output(output: &OutputArgs, duration_ms: Option<f64>, dt_ms: f64) -> Result<(), Failure> {
-    let intervals = [("--checkpoint-every", output.checkpoint_every), ("--for", duration_ms.filter(|ms| *ms > 0.0))];
+    let intervals = [
+        ("--checkpoint-every", output.checkpoint_every),
+        ("--for", duration_ms.filter(|ms| *ms > 0.0)),
+    ];
     for (flag, ms) in intervals {
         if let Some(ms) = ms.filter(|ms| *ms < 0.5 * dt_ms) {
-            return Err(wrong(format!("{flag} {ms}ms is shorter than a step of the scene, {dt_ms} ms")));
+            return Err(wrong(format!(
+                "{flag} {ms}ms is shorter than a step of the scene, {dt_ms} ms"
+            )));
         }
     }
     if let Some(out) = &output.out
         && out.exists()
         && !out.is_dir()
     {
-        return Err(wrong(format!("--out {}: this is a file; give the name of a folder", out.display())));
+        return Err(wrong(format!(
+            "--out {}: this is a file; give the name of a folder",
+            out.display()
+        )));
     }
     if let Some(file) = &output.checkpoint {
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = file
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
         if file.is_dir() {
-            return Err(wrong(format!("--checkpoint {}: this is a folder; give the name of a file", file.display())));
+            return Err(wrong(format!(
+                "--checkpoint {}: this is a folder; give the name of a file",
+                file.display()
+            )));
         }
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            return Err(wrong(format!("--checkpoint {}: there is no folder {}; create it first", file.display(), folder.display())));
+            return Err(wrong(format!(
+                "--checkpoint {}: there is no folder {}; create it first",
+                file.display(),
+                folder.display()
+            )));
         }
     }
     Ok(())
@@ -301,10 +348,15 @@ fn finish(outcome: Result<(), headless::RunError>) -> Result<ExitCode, Failure> 
     use headless::RunError;
     match outcome {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error @ (RunError::Scene(_) | RunError::Restore(_) | RunError::Probe(_))) => Err(wrong(error)),
+        Err(error @ (RunError::Scene(_) | RunError::Restore(_) | RunError::Probe(_))) => {
+            Err(wrong(error))
+        }
         // A path that cannot be written to is the user's; a full disk is not.
         Err(RunError::File(
-            error @ (FileError::NotAFolder { .. } | FileError::IsAFolder { .. } | FileError::FolderMissing { .. } | FileError::NoName { .. }),
+            error @ (FileError::NotAFolder { .. }
+            | FileError::IsAFolder { .. }
+            | FileError::FolderMissing { .. }
+            | FileError::NoName { .. }),
         )) => Err(wrong(error)),
         Err(error) => Err((FAILED, error.to_string())),
     }
@@ -356,8 +408,15 @@ fn schedule(scene: &str) -> Result<ExitCode, Failure> {
         memory_limit: headless::free_memory(),
         ..BuildOptions::default()
     };
-    let simulation = Simulation::build(&loaded.scene, &prepared, &registry, &files, &options, &|_| {})
-        .map_err(|e| wrong(loaded.locate(&e)))?;
+    let simulation = Simulation::build(
+        &loaded.scene,
+        &prepared,
+        &registry,
+        &files,
+        &options,
+        &|_| {},
+    )
+    .map_err(|e| wrong(loaded.locate(&e)))?;
     print!("{}", simulation.schedule_table());
     Ok(ExitCode::SUCCESS)
 }
@@ -372,7 +431,9 @@ mod tests {
         assert_eq!(parse_time("500 ms"), Ok(500.0));
         assert_eq!(parse_time("1.5min"), Ok(90_000.0));
         assert_eq!(parse_time("1e3ms"), Ok(1000.0));
-        for bad in ["2", "s", "-1s", "2 parsec", "", "nans", "infs", "1e300s", "NaNs"] {
+        for bad in [
+            "2", "s", "-1s", "2 parsec", "", "nans", "infs", "1e300s", "NaNs",
+        ] {
             assert!(parse_time(bad).is_err(), "{bad}");
         }
     }

@@ -6,14 +6,26 @@ pub trait Files {
     ///
     /// # Errors
     /// Says what is wrong with the file, and where.
-    fn columns(&self, path: &str, needed: &[&str], optional: &[&str]) -> Result<Vec<Option<Vec<f64>>>, String>;
+    fn columns(
+        &self,
+        path: &str,
+        needed: &[&str],
+        optional: &[&str],
+    ) -> Result<Vec<Option<Vec<f64>>>, String>;
 }
 
 /// No files at all: for networks made in Rust.
 pub struct NoFiles;
 
 impl Files for NoFiles {
-    fn columns(&self, path: &str, _needed: &[&str], _optional: &[&str]) -> Result<Vec<Option<Vec<f64>>>, String> {
-        Err(format!("{path}: this network was not loaded from a folder, so it has no files"))
+    fn columns(
+        &self,
+        path: &str,
+        _needed: &[&str],
+        _optional: &[&str],
+    ) -> Result<Vec<Option<Vec<f64>>>, String> {
+        Err(format!(
+            "{path}: this network was not loaded from a folder, so it has no files"
+        ))
     }
 }

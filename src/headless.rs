@@ -6,15 +6,16 @@ use crate::network::region::Region;
 use crate::results::files::{FileError, create_folder};
 use crate::results::raster::{RasterOptions, write_raster};
 use crate::results::report::{
-    Machine, NetworkReport, ProjectionReport, RegionReport, RunReport, SpectrumPeak, Timings, cpu_seconds, peak_memory,
+    Machine, NetworkReport, ProjectionReport, RegionReport, RunReport, SpectrumPeak, Timings,
+    cpu_seconds, peak_memory,
 };
 use crate::results::spectrum::spectrum;
 use crate::results::statistics::RunStatistics;
 use crate::results::{RateTrace, Recording, SpikeTrain, Trace, csv, npy};
 use crate::scene::build::{BuildError, BuildOptions};
-use crate::scene::prepare::Prepared;
 use crate::scene::error::SceneError;
 use crate::scene::load::{LoadedScene, SceneFiles, SceneSource, load};
+use crate::scene::prepare::Prepared;
 use crate::scene::schema::{ProbeKind, ProbeSpec};
 use crate::sim::clock::to_steps;
 use crate::sim::workers::Workers;
@@ -145,9 +146,16 @@ pub fn run(mut plan: RunPlan) -> Result<(), RunError> {
     let mut simulation = build(&plan, &prepared)?;
     if let Some(snapshot) = plan.resume.take() {
         simulation.restore(&snapshot)?;
-        if plan.out.is_some() && !plan.quiet && snapshot.u8("scene.keeps_spikes").is_ok_and(|keeps| keeps == 0) {
+        if plan.out.is_some()
+            && !plan.quiet
+            && snapshot
+                .u8("scene.keeps_spikes")
+                .is_ok_and(|keeps| keeps == 0)
+        {
             let time = simulation.clock().time_ms();
-            eprintln!("warning: the run was started without --out and kept no spikes, so those before {time:.1} ms are missing in the results");
+            eprintln!(
+                "warning: the run was started without --out and kept no spikes, so those before {time:.1} ms are missing in the results"
+            );
         }
     }
     let build_s = before.elapsed().as_secs_f64();
@@ -192,25 +200,43 @@ pub fn run(mut plan: RunPlan) -> Result<(), RunError> {
 /// Results need spikes: adds a spike probe to every region that has none.
 fn keep_spikes(loaded: &mut LoadedScene) {
     for region in regions_without_spikes(loaded) {
-        loaded.scene.probes.push(ProbeSpec { region: Some(region), kind: ProbeKind::Spikes });
+        loaded.scene.probes.push(ProbeSpec {
+            region: Some(region),
+            kind: ProbeKind::Spikes,
+        });
     }
 }
 
 /// The regions whose spikes no probe keeps.
 fn regions_without_spikes(loaded: &LoadedScene) -> Vec<String> {
-    let kept: Vec<_> = loaded.scene.probes.iter().filter(|p| p.kind == ProbeKind::Spikes).map(|p| p.region.as_deref()).collect();
+    let kept: Vec<_> = loaded
+        .scene
+        .probes
+        .iter()
+        .filter(|p| p.kind == ProbeKind::Spikes)
+        .map(|p| p.region.as_deref())
+        .collect();
     let names = loaded.scene.regions.iter().map(|r| r.name.clone());
-    names.filter(|name| !kept.contains(&None) && !kept.contains(&Some(name))).collect()
+    names
+        .filter(|name| !kept.contains(&None) && !kept.contains(&Some(name)))
+        .collect()
 }
 
 /// The spectrum needs population rates in 1 ms bins.
 fn keep_rates(loaded: &mut LoadedScene) {
     let bin_ms = loaded.scene.dt_ms.max(1.0);
-    loaded.scene.probes.push(ProbeSpec { region: None, kind: ProbeKind::Rate { bin_ms } });
+    loaded.scene.probes.push(ProbeSpec {
+        region: None,
+        kind: ProbeKind::Rate { bin_ms },
+    });
 }
 
 fn build(plan: &RunPlan, prepared: &Prepared) -> Result<Simulation, RunError> {
-    let bar = progress_bar(plan.quiet, 1000, "building {bar:40} {percent} %  {eta} left");
+    let bar = progress_bar(
+        plan.quiet,
+        1000,
+        "building {bar:40} {percent} %  {eta} left",
+    );
     let started = Instant::now();
     let simulation = Simulation::build(
         &plan.loaded.scene,
@@ -279,7 +305,11 @@ fn step_to(simulation: &mut Simulation, plan: &RunPlan, end: u64) -> Result<bool
             let simulated = (now - start) as f64 * dt;
             let factor = begun.elapsed().as_secs_f64() * 1e3 / simulated;
             bar.set_position(now - start);
-            bar.set_message(format!("{:.1} of {:.1} ms, real-time factor {factor:.3}", now as f64 * dt, end as f64 * dt));
+            bar.set_message(format!(
+                "{:.1} of {:.1} ms, real-time factor {factor:.3}",
+                now as f64 * dt,
+                end as f64 * dt
+            ));
         }
     }
     bar.finish_and_clear();
@@ -297,21 +327,35 @@ fn checkpoint_path(plan: &RunPlan) -> PathBuf {
         Some(out) => out.join("checkpoint.neuropil"),
         None => {
             let name = Path::new(&plan.loaded.source.name);
-            let stem = name.file_stem().map_or_else(|| "scene".into(), |s| s.to_string_lossy());
+            let stem = name
+                .file_stem()
+                .map_or_else(|| "scene".into(), |s| s.to_string_lossy());
             PathBuf::from(format!("{stem}.neuropil"))
         }
     }
 }
 
-fn save(simulation: &mut Simulation, plan: &RunPlan, end: u64, path: &Path) -> Result<(), RunError> {
+fn save(
+    simulation: &mut Simulation,
+    plan: &RunPlan,
+    end: u64,
+    path: &Path,
+) -> Result<(), RunError> {
     let mut snapshot = simulation.snapshot()?;
     let loaded = &plan.loaded;
     snapshot.put("scene.name", loaded.source.name.as_str())?;
     snapshot.put("scene.text", loaded.source.text.as_str())?;
-    let settings: Vec<_> = loaded.overrides.iter().map(|(n, v)| format!("{n}={v}")).collect();
+    let settings: Vec<_> = loaded
+        .overrides
+        .iter()
+        .map(|(n, v)| format!("{n}={v}"))
+        .collect();
     snapshot.put("scene.settings", settings.join("\n"))?;
     snapshot.put("scene.seed", loaded.scene.seed)?;
-    snapshot.put("scene.keeps_spikes", u8::from(regions_without_spikes(loaded).is_empty()))?;
+    snapshot.put(
+        "scene.keeps_spikes",
+        u8::from(regions_without_spikes(loaded).is_empty()),
+    )?;
     snapshot.put("run.end_step", end)?;
     let contents = plan.files.contents();
     let names: Vec<_> = contents.keys().cloned().collect();
@@ -355,7 +399,12 @@ pub fn read_checkpoint(path: &Path, registry: &Registry) -> Result<Saved, Checkp
     })
 }
 
-fn report(simulation: &mut Simulation, plan: &RunPlan, timings: Timings, interrupted: bool) -> RunReport {
+fn report(
+    simulation: &mut Simulation,
+    plan: &RunPlan,
+    timings: Timings,
+    interrupted: bool,
+) -> RunReport {
     let scene = &plan.loaded.scene;
     let clock = simulation.clock();
     let count = simulation.spike_count();
@@ -408,7 +457,10 @@ fn statistics(simulation: &mut Simulation, plan: &RunPlan) -> RunStatistics {
         .collect();
     let dt = plan.loaded.scene.dt_ms;
     RunStatistics {
-        window_ms: [plan.loaded.scene.statistics_from_ms.min(steps as f64 * dt), steps as f64 * dt],
+        window_ms: [
+            plan.loaded.scene.statistics_from_ms.min(steps as f64 * dt),
+            steps as f64 * dt,
+        ],
         regions,
         all: statistics.all(),
     }
@@ -434,7 +486,9 @@ fn spectrum_peaks(simulation: &mut Simulation, plan: &RunPlan) -> Vec<SpectrumPe
 }
 
 fn region_name(world: &World, entity: Entity) -> String {
-    world.get::<Name>(entity).map_or_else(String::new, |n| n.as_str().to_owned())
+    world
+        .get::<Name>(entity)
+        .map_or_else(String::new, |n| n.as_str().to_owned())
 }
 
 /// The population rates of all rate probes with the narrowest bins, in the order of the regions.
@@ -455,7 +509,11 @@ fn rate_traces(simulation: &mut Simulation) -> Vec<RateTrace> {
                     region: region_name(world, probe.region),
                     start_ms: 0.0,
                     bin_ms,
-                    values: probe.counts.iter().map(|&c| (f64::from(c) * per_neuron) as f32).collect(),
+                    values: probe
+                        .counts
+                        .iter()
+                        .map(|&c| (f64::from(c) * per_neuron) as f32)
+                        .collect(),
                 },
             ))
         })
@@ -497,17 +555,32 @@ fn network_report(simulation: &mut Simulation, plan: &RunPlan) -> NetworkReport 
         })
         .collect();
     projections.sort_by_key(|p| p.0);
-    NetworkReport::new(regions, projections.into_iter().map(|p| p.1).collect(), bytes)
+    NetworkReport::new(
+        regions,
+        projections.into_iter().map(|p| p.1).collect(),
+        bytes,
+    )
 }
 
 /// A region's name as part of a file name.
 fn file_name(name: &str) -> String {
     name.chars()
-        .map(|c| if c.is_alphanumeric() || c == '-' || c == '_' { c } else { '_' })
+        .map(|c| {
+            if c.is_alphanumeric() || c == '-' || c == '_' {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect()
 }
 
-fn write_results(simulation: &mut Simulation, plan: &RunPlan, report: &RunReport, out: &Path) -> Result<(), RunError> {
+fn write_results(
+    simulation: &mut Simulation,
+    plan: &RunPlan,
+    report: &RunReport,
+    out: &Path,
+) -> Result<(), RunError> {
     let clock = simulation.clock();
     write_weights(simulation, plan, out)?;
     let rates = rate_traces(simulation);
@@ -520,7 +593,12 @@ fn write_results(simulation: &mut Simulation, plan: &RunPlan, report: &RunReport
         .iter(world)
         .filter_map(|probe| {
             let region = world.get::<Region>(probe.region)?;
-            Some((region.index, region_name(world, probe.region), region.neurons, probe))
+            Some((
+                region.index,
+                region_name(world, probe.region),
+                region.neurons,
+                probe,
+            ))
         })
         .collect();
     trains.sort_by_key(|t| t.0);
@@ -546,7 +624,10 @@ fn write_results(simulation: &mut Simulation, plan: &RunPlan, report: &RunReport
         &recording,
         &RasterOptions {
             title: report.title.clone(),
-            footnote: format!("{} · seed {} · spike hash {}", report.scene, report.seed, report.spike_hash),
+            footnote: format!(
+                "{} · seed {} · spike hash {}",
+                report.scene, report.seed, report.spike_hash
+            ),
             ..RasterOptions::default()
         },
     )?;
@@ -576,10 +657,17 @@ fn write_weights(simulation: &mut Simulation, plan: &RunPlan, out: &Path) -> Res
         if let ProbeKind::Weights { from, to } = &probe.kind {
             let synapses = simulation.synapses(from, to);
             let name = format!("weights_{}_{}", file_name(from), file_name(to));
-            let column = |f: fn(&crate::simulation::SynapseView) -> f32| synapses.iter().map(f).collect::<Vec<_>>();
+            let column = |f: fn(&crate::simulation::SynapseView) -> f32| {
+                synapses.iter().map(f).collect::<Vec<_>>()
+            };
             npy::write_vector(out.join(format!("{name}.npy")), &column(|s| s.weight))?;
-            npy::write_vector(out.join(format!("{name}_delay_ms.npy")), &column(|s| s.delay_ms))?;
-            let ends = |f: fn(&crate::simulation::SynapseView) -> u32| synapses.iter().map(f).collect::<Vec<_>>();
+            npy::write_vector(
+                out.join(format!("{name}_delay_ms.npy")),
+                &column(|s| s.delay_ms),
+            )?;
+            let ends = |f: fn(&crate::simulation::SynapseView) -> u32| {
+                synapses.iter().map(f).collect::<Vec<_>>()
+            };
             npy::write_vector(out.join(format!("{name}_source.npy")), &ends(|s| s.source))?;
             npy::write_vector(out.join(format!("{name}_target.npy")), &ends(|s| s.target))?;
         }
@@ -612,7 +700,12 @@ pub fn describe(loaded: &LoadedScene, prepared: &Prepared) -> String {
             text += &format!("{what}: {value}\n");
         }
     }
-    let width = scene.regions.iter().map(|r| r.name.chars().count()).max().unwrap_or(0);
+    let width = scene
+        .regions
+        .iter()
+        .map(|r| r.name.chars().count())
+        .max()
+        .unwrap_or(0);
     text += "\nregions\n";
     for region in &scene.regions {
         let model = region
@@ -624,9 +717,17 @@ pub fn describe(loaded: &LoadedScene, prepared: &Prepared) -> String {
     }
     if !prepared.projections.is_empty() {
         text += "\nprojections (expected synapses)\n";
-        let width = prepared.projections.iter().map(|p| p.name.chars().count()).max().unwrap_or(0);
+        let width = prepared
+            .projections
+            .iter()
+            .map(|p| p.name.chars().count())
+            .max()
+            .unwrap_or(0);
         for projection in &prepared.projections {
-            text += &format!("  {:width$}  {:>12.0}\n", projection.name, projection.synapses);
+            text += &format!(
+                "  {:width$}  {:>12.0}\n",
+                projection.name, projection.synapses
+            );
         }
     }
     let cost = prepared.predicted_cost(scene);
@@ -639,7 +740,11 @@ pub fn describe(loaded: &LoadedScene, prepared: &Prepared) -> String {
         crate::results::quantities::bytes(prepared.peak_bytes),
     );
     if !loaded.parameters.is_empty() {
-        let list: Vec<_> = loaded.parameters.iter().map(|(n, v)| format!("{n} = {v}")).collect();
+        let list: Vec<_> = loaded
+            .parameters
+            .iter()
+            .map(|(n, v)| format!("{n} = {v}"))
+            .collect();
         text += &format!("parameters (--set): {}\n", list.join(", "));
     }
     text

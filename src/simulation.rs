@@ -60,7 +60,9 @@ impl Registry {
         let world = app.world_mut();
         Self {
             types: world.resource::<AppTypeRegistry>().clone(),
-            columns: world.remove_resource::<ColumnRegistry>().unwrap_or_default(),
+            columns: world
+                .remove_resource::<ColumnRegistry>()
+                .unwrap_or_default(),
         }
     }
 }
@@ -102,12 +104,10 @@ impl Simulation {
         let built = build::build(&mut world, scene, prepared, files, options, progress)?;
         let mut schedule = step_schedule();
         add_systems(&mut schedule, built.integrate, built.needs);
-        schedule
-            .initialize(&mut world)
-            .map_err(|e| BuildError {
-                path: "schedule".into(),
-                message: e.to_string(schedule.graph(), &world),
-            })?;
+        schedule.initialize(&mut world).map_err(|e| BuildError {
+            path: "schedule".into(),
+            message: e.to_string(schedule.graph(), &world),
+        })?;
         Ok(Self {
             world,
             schedule,
@@ -258,7 +258,10 @@ impl Simulation {
         for (chunk, (&block, &base)) in map.block.iter().zip(&map.base).enumerate() {
             for (receptor, offset) in map.offset.iter().enumerate() {
                 if let Some(offset) = offset {
-                    owner.insert((block.into(), (base + offset) as usize / LANES), ((chunk * LANES) as u32, receptor));
+                    owner.insert(
+                        (block.into(), (base + offset) as usize / LANES),
+                        ((chunk * LANES) as u32, receptor),
+                    );
                 }
             }
         }
@@ -306,8 +309,16 @@ impl Simulation {
                 .filter_map(|key| names.get(key).map(String::as_str))
                 .collect();
             list.sort_unstable();
-            let list = if list.is_empty() { "–".into() } else { list.join(", ") };
-            table += &format!("{:<10} {:<62} {list}\n", format!("{stage:?}"), stage.contract());
+            let list = if list.is_empty() {
+                "–".into()
+            } else {
+                list.join(", ")
+            };
+            table += &format!(
+                "{:<10} {:<62} {list}\n",
+                format!("{stage:?}"),
+                stage.contract()
+            );
         }
         table
     }
@@ -321,7 +332,13 @@ impl Simulation {
         probes
             .iter(&self.world)
             .find(|p| p.region == entity)
-            .map(|p| p.steps.iter().copied().zip(p.neurons.iter().copied()).collect())
+            .map(|p| {
+                p.steps
+                    .iter()
+                    .copied()
+                    .zip(p.neurons.iter().copied())
+                    .collect()
+            })
             .unwrap_or_default()
     }
 }
@@ -359,10 +376,7 @@ fn add_systems(
         schedule.add_systems(stimulus::drive_currents.in_set(SimSystems::Encode));
     }
     if needs.inputs {
-        schedule.add_systems(
-            stimulus::background_input
-                .in_set(SimSystems::Encode),
-        );
+        schedule.add_systems(stimulus::background_input.in_set(SimSystems::Encode));
     }
     if needs.pull {
         schedule.add_systems(propagate::deliver.in_set(SimSystems::Deliver));
@@ -395,7 +409,13 @@ fn add_systems(
         schedule.add_systems(probe::record_rates.in_set(SimSystems::Record));
     }
     if columns {
-        schedule.add_systems(probe::record_columns.in_set(SimSystems::Record).after(probe::record_spikes).after(probe::record_rates).after(probe::record_statistics));
+        schedule.add_systems(
+            probe::record_columns
+                .in_set(SimSystems::Record)
+                .after(probe::record_spikes)
+                .after(probe::record_rates)
+                .after(probe::record_statistics),
+        );
     }
     if statistics {
         schedule.add_systems(probe::record_statistics.in_set(SimSystems::Record));

@@ -67,7 +67,10 @@ fn allocations(work: impl FnOnce()) -> u64 {
 fn warm(network: &Network, threads: usize) -> Simulation {
     let mut scene = network.scene.clone();
     scene.probes.clear();
-    let options = BuildOptions { statistics: true, ..lanes(threads) };
+    let options = BuildOptions {
+        statistics: true,
+        ..lanes(threads)
+    };
     let mut simulation = network.build_scene(&scene, &options);
     simulation.run_steps(WARM_UP);
     simulation
@@ -77,7 +80,13 @@ fn warm(network: &Network, threads: usize) -> Simulation {
 fn a_step_allocates_nothing() {
     // The counter counts, on every thread.
     assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
-    assert!(allocations(|| std::thread::spawn(|| drop(std::hint::black_box(vec![0u8; 100]))).join().expect("no panic")) > 1);
+    assert!(
+        allocations(
+            || std::thread::spawn(|| drop(std::hint::black_box(vec![0u8; 100])))
+                .join()
+                .expect("no panic")
+        ) > 1
+    );
 
     let mut failures = Vec::new();
     for network in networks() {

@@ -913,7 +913,11 @@ fn folder() -> PathBuf {
 
 /// The scene with one change, which must be to a text that it has once.
 fn changed(what: &str, from: &str, to: &str) -> String {
-    assert_eq!(SCENE.matches(from).count(), 1, "{what}: {from:?} must be in the scene once");
+    assert_eq!(
+        SCENE.matches(from).count(),
+        1,
+        "{what}: {from:?} must be in the scene once"
+    );
     let to = match to {
         "NEST" => format!("{}AllToAll{}", "Not([".repeat(60), "])".repeat(60)),
         "RULES" => format!("Or([{}])", ["AllToAll"; 70].join(", ")),
@@ -924,14 +928,36 @@ fn changed(what: &str, from: &str, to: &str) -> String {
 
 /// Reads, checks, builds and runs a scene for five steps.
 fn attempt(text: &str, settings: &[(&str, &str)]) -> Result<(), String> {
-    let source = SceneSource { name: "broken.ron".into(), text: text.into(), folder: folder() };
-    let settings: Vec<(String, String)> = settings.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
+    let source = SceneSource {
+        name: "broken.ron".into(),
+        text: text.into(),
+        folder: folder(),
+    };
+    let settings: Vec<(String, String)> = settings
+        .iter()
+        .map(|(n, v)| ((*n).into(), (*v).into()))
+        .collect();
     let loaded = load(source, &settings, &REGISTRY).map_err(|e| e.to_string())?;
     let files = SceneFiles::beside(&loaded.source);
-    let prepared = loaded.prepare(&REGISTRY, &files).map_err(|e| e.to_string())?;
-    let options = BuildOptions { threads: 1, memory_limit: Some(4 << 30), ..BuildOptions::default() };
-    let built = Simulation::build(&loaded.scene, &prepared, &REGISTRY, &files, &options, &|_| {});
-    built.map_err(|e| loaded.locate(&e).to_string())?.run_steps(5);
+    let prepared = loaded
+        .prepare(&REGISTRY, &files)
+        .map_err(|e| e.to_string())?;
+    let options = BuildOptions {
+        threads: 1,
+        memory_limit: Some(4 << 30),
+        ..BuildOptions::default()
+    };
+    let built = Simulation::build(
+        &loaded.scene,
+        &prepared,
+        &REGISTRY,
+        &files,
+        &options,
+        &|_| {},
+    );
+    built
+        .map_err(|e| loaded.locate(&e).to_string())?
+        .run_steps(5);
     Ok(())
 }
 
@@ -1493,12 +1519,29 @@ fn assert_equal<'a>(rows: impl Iterator<Item = (&'a str, String, String)>) {
         .map(|r| r.type_info().type_path_table().short_path())
         .collect();
     models.sort_unstable();
-    let scenes: Vec<_> = neuropil::scene::shipped::SCENES.iter().map(|(name, _)| *name).collect();
-    let lists = |expected: String| expected.replace("{models}", &models.join(", ")).replace("{scenes}", &scenes.join(", "));
-    let rows: Vec<_> = rows.map(|(what, expected, found)| (what, lists(expected), found)).collect();
+    let scenes: Vec<_> = neuropil::scene::shipped::SCENES
+        .iter()
+        .map(|(name, _)| *name)
+        .collect();
+    let lists = |expected: String| {
+        expected
+            .replace("{models}", &models.join(", "))
+            .replace("{scenes}", &scenes.join(", "))
+    };
+    let rows: Vec<_> = rows
+        .map(|(what, expected, found)| (what, lists(expected), found))
+        .collect();
     let differ = rows.iter().filter(|(_, expected, found)| expected != found);
-    let text: String = differ.map(|(what, expected, found)| format!("{what}\n  expected: {expected}\n  found:    {found}\n\n")).collect();
-    assert!(text.is_empty(), "of {} messages these differ\n\n{text}", rows.len());
+    let text: String = differ
+        .map(|(what, expected, found)| {
+            format!("{what}\n  expected: {expected}\n  found:    {found}\n\n")
+        })
+        .collect();
+    assert!(
+        text.is_empty(),
+        "of {} messages these differ\n\n{text}",
+        rows.len()
+    );
 }
 
 fn message_of(result: Result<(), String>) -> String {
@@ -1510,10 +1553,14 @@ fn message_of(result: Result<(), String>) -> String {
 
 /// The message with `N` for the predicted size of a network, which must be more than the 4 GiB that it may have.
 fn without_size(message: &str) -> String {
-    let Some((before, size, after)) = message.split_once("needs about ").and_then(|(before, rest)| {
-        let (size, after) = rest.split_once(" GiB")?;
-        Some((before, size.parse::<f64>().ok()?, after))
-    }) else {
+    let Some((before, size, after)) =
+        message
+            .split_once("needs about ")
+            .and_then(|(before, rest)| {
+                let (size, after) = rest.split_once(" GiB")?;
+                Some((before, size.parse::<f64>().ok()?, after))
+            })
+    else {
         return message.to_owned();
     };
     assert!(size > 4.0, "{message}");
@@ -1523,19 +1570,33 @@ fn without_size(message: &str) -> String {
 #[test]
 fn every_mistake_has_its_message_at_its_place() {
     assert_equal(MISTAKES.iter().map(|(what, from, to, expected)| {
-        (*what, format!("broken.ron:{expected}"), message_of(attempt(&changed(what, from, to), &[])))
+        (
+            *what,
+            format!("broken.ron:{expected}"),
+            message_of(attempt(&changed(what, from, to), &[])),
+        )
     }));
 }
 
 #[test]
 fn texts_that_are_no_scene_are_refused_with_a_reason() {
-    assert_equal(TEXTS.iter().map(|(what, text, expected)| (*what, format!("broken.ron:{expected}"), message_of(attempt(text, &[])))));
+    assert_equal(TEXTS.iter().map(|(what, text, expected)| {
+        (
+            *what,
+            format!("broken.ron:{expected}"),
+            message_of(attempt(text, &[])),
+        )
+    }));
 }
 
 #[test]
 fn settings_are_checked_against_the_parameters() {
     assert_equal(SETTINGS.iter().map(|(what, name, value, expected)| {
-        (*what, format!("broken.ron:{expected}"), message_of(attempt(SCENE, &[(name, value)])))
+        (
+            *what,
+            format!("broken.ron:{expected}"),
+            message_of(attempt(SCENE, &[(name, value)])),
+        )
     }));
 }
 
@@ -1544,7 +1605,11 @@ fn networks_that_do_not_fit_are_refused_at_once() {
     let started = Instant::now();
     assert_equal(GIANTS.iter().map(|(what, text, expected)| {
         let text = format!("Scene(title: \"giant\", {text})");
-        (*what, format!("broken.ron:{expected}"), without_size(&message_of(attempt(&text, &[]))))
+        (
+            *what,
+            format!("broken.ron:{expected}"),
+            without_size(&message_of(attempt(&text, &[]))),
+        )
     }));
     // Building any of them would take minutes and more memory than there is.
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
@@ -1555,13 +1620,33 @@ fn odd_scenes_run_and_are_warned_of() {
     let mut rows = Vec::new();
     for (what, from, to, expected) in ODDITIES {
         let text = changed(what, from, to);
-        rows.push((*what, "runs".into(), attempt(&text, &[]).map_or_else(|e| e, |()| "runs".into())));
-        let source = SceneSource { name: "odd.ron".into(), text, folder: folder() };
-        let Ok(loaded) = load(source, &[], &REGISTRY) else { continue };
-        let Ok(prepared) = loaded.prepare(&REGISTRY, &SceneFiles::beside(&loaded.source)) else { continue };
-        let found: Vec<_> = prepared.warnings.iter().map(|w| loaded.locate(w).to_string()).collect();
+        rows.push((
+            *what,
+            "runs".into(),
+            attempt(&text, &[]).map_or_else(|e| e, |()| "runs".into()),
+        ));
+        let source = SceneSource {
+            name: "odd.ron".into(),
+            text,
+            folder: folder(),
+        };
+        let Ok(loaded) = load(source, &[], &REGISTRY) else {
+            continue;
+        };
+        let Ok(prepared) = loaded.prepare(&REGISTRY, &SceneFiles::beside(&loaded.source)) else {
+            continue;
+        };
+        let found: Vec<_> = prepared
+            .warnings
+            .iter()
+            .map(|w| loaded.locate(w).to_string())
+            .collect();
         let expected: Vec<_> = expected.iter().map(|w| format!("odd.ron:{w}")).collect();
-        rows.push((*what, expected.join("\n            "), found.join("\n            ")));
+        rows.push((
+            *what,
+            expected.join("\n            "),
+            found.join("\n            "),
+        ));
     }
     assert_equal(rows.into_iter());
 }
@@ -1569,8 +1654,11 @@ fn odd_scenes_run_and_are_warned_of() {
 #[test]
 fn shipped_scenes_are_not_warned_of() {
     for (name, text) in neuropil::scene::shipped::SCENES {
-        let loaded = load(SceneSource::from_text(*name, *text), &[], &REGISTRY).unwrap_or_else(|e| panic!("{e}"));
-        let prepared = loaded.prepare(&REGISTRY, &SceneFiles::default()).unwrap_or_else(|e| panic!("{e}"));
+        let loaded = load(SceneSource::from_text(*name, *text), &[], &REGISTRY)
+            .unwrap_or_else(|e| panic!("{e}"));
+        let prepared = loaded
+            .prepare(&REGISTRY, &SceneFiles::default())
+            .unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(prepared.warnings, [], "{name}");
     }
 }
@@ -1800,9 +1888,18 @@ const COMMANDS: &[(&str, &str, &str)] = &[
 fn files_that_cannot_be_read_are_refused_with_a_reason() {
     assert_equal(PATHS.iter().map(|(what, path, expected)| {
         let is_path = path.contains('.') || path.contains('/');
-        let path = if is_path { format!("{}/{path}", folder().display()) } else { (*path).into() };
-        let found = SceneSource::find(&path).and_then(|source| load(source, &[], &REGISTRY).map(|_| ()));
-        (*what, (*expected).to_owned(), message_of(found.map_err(|e| e.to_string())))
+        let path = if is_path {
+            format!("{}/{path}", folder().display())
+        } else {
+            (*path).into()
+        };
+        let found =
+            SceneSource::find(&path).and_then(|source| load(source, &[], &REGISTRY).map(|_| ()));
+        (
+            *what,
+            (*expected).to_owned(),
+            message_of(found.map_err(|e| e.to_string())),
+        )
     }));
 }
 
@@ -1828,8 +1925,17 @@ impl Scratch {
             .env("COLUMNS", "100")
             .output()
             .expect("the program starts");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text").trim_end().to_owned();
-        (output.status.code(), text(output.stdout), text(output.stderr))
+        let text = |bytes: Vec<u8>| {
+            String::from_utf8(bytes)
+                .expect("text")
+                .trim_end()
+                .to_owned()
+        };
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
     }
 }
 
@@ -1844,7 +1950,10 @@ fn the_program_refuses_bad_input_with_code_2() {
     let scratch = Scratch::new("bad-input");
     scratch.write("good.ron", SCENE);
     scratch.write("bad.ron", &SCENE.replace("tau_m: 20", "tua_m: 20"));
-    scratch.write("giant.ron", &format!("Scene(title: \"giant\", {})", GIANTS[0].1));
+    scratch.write(
+        "giant.ron",
+        &format!("Scene(title: \"giant\", {})", GIANTS[0].1),
+    );
     scratch.write("file", "");
     std::fs::create_dir_all(scratch.0.join("folder")).expect("a folder for the test");
     let mut rows = Vec::new();
@@ -1857,7 +1966,11 @@ fn the_program_refuses_bad_input_with_code_2() {
         };
         let written: Vec<_> = std::fs::read_dir(&scratch.0).expect("the folder").collect();
         assert_eq!(written.len(), 5, "{what}: something was written");
-        rows.push((*what, format!("2 {expected}"), format!("{} {out}{err}", code.unwrap_or(-1))));
+        rows.push((
+            *what,
+            format!("2 {expected}"),
+            format!("{} {out}{err}", code.unwrap_or(-1)),
+        ));
     }
     assert_equal(rows.into_iter());
 }
@@ -1866,10 +1979,22 @@ fn the_program_refuses_bad_input_with_code_2() {
 fn the_program_runs_what_is_odd() {
     let scratch = Scratch::new("odd-input");
     scratch.write("good.ron", SCENE);
-    scratch.write("empty.ron", "Scene(regions: [(name: \"A\", neurons: 1, model: LifExp)], duration_ms: 0)");
-    scratch.write("late.ron", &SCENE.replace("duration_ms: 100", "duration_ms: 20, statistics_from_ms: 1e9"));
+    scratch.write(
+        "empty.ron",
+        "Scene(regions: [(name: \"A\", neurons: 1, model: LifExp)], duration_ms: 0)",
+    );
+    scratch.write(
+        "late.ron",
+        &SCENE.replace(
+            "duration_ms: 100",
+            "duration_ms: 20, statistics_from_ms: 1e9",
+        ),
+    );
     scratch.write("list.csv", "source,target\n0,1\n");
-    scratch.write("listed.ron", &SCENE.replace("FixedIndegree(10)", "ListFile(\"list.csv\")"));
+    scratch.write(
+        "listed.ron",
+        &SCENE.replace("FixedIndegree(10)", "ListFile(\"list.csv\")"),
+    );
     for arguments in [
         "run empty.ron --out a",
         "run good.ron --for 0s --out b",
@@ -1884,11 +2009,22 @@ fn the_program_runs_what_is_odd() {
     ] {
         let (code, _, err) = scratch.run(arguments);
         assert_eq!(code, Some(0), "{arguments}: {err}");
-        assert!(!err.contains("error") && !err.contains("panicked"), "{arguments}: {err}");
+        assert!(
+            !err.contains("error") && !err.contains("panicked"),
+            "{arguments}: {err}"
+        );
     }
     for results in ["a", "b", "c"] {
-        assert!(scratch.0.join(results).join("run.json").is_file(), "{results}");
+        assert!(
+            scratch.0.join(results).join("run.json").is_file(),
+            "{results}"
+        );
     }
     let (_, _, err) = scratch.run("check late.ron");
-    assert!(err.contains("warning: late.ron:4:42: statistics_from_ms: statistics start at 1000000000 ms"), "{err}");
+    assert!(
+        err.contains(
+            "warning: late.ron:4:42: statistics_from_ms: statistics start at 1000000000 ms"
+        ),
+        "{err}"
+    );
 }

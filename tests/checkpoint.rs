@@ -13,7 +13,10 @@ use neuropil::snapshot::file::{Section, Snapshot};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use support::{Network, first_difference, folder, lanes, networks, recorded, report, say, shipped_networks, succeed, text, transfers};
+use support::{
+    Network, first_difference, folder, lanes, networks, recorded, report, say, shipped_networks,
+    succeed, text, transfers,
+};
 
 /// Where the runs are stopped: ten random steps, the same on every machine.
 fn random_steps(network: &Network) -> Vec<u64> {
@@ -26,7 +29,13 @@ fn random_steps(network: &Network) -> Vec<u64> {
 }
 
 fn observed(network: &Network, threads: usize) -> Simulation {
-    network.build_scene(&network.observed(), &BuildOptions { statistics: true, ..lanes(threads) })
+    network.build_scene(
+        &network.observed(),
+        &BuildOptions {
+            statistics: true,
+            ..lanes(threads)
+        },
+    )
 }
 
 /// What must be equal at the end of an unbroken and a resumed run.
@@ -62,17 +71,33 @@ fn a_run_resumed_anywhere_is_the_unbroken_run() {
             now = step;
             let bytes = broken.snapshot().expect("a snapshot").to_bytes();
             drop(broken);
-            let snapshot = Snapshot::from_bytes(&bytes).unwrap_or_else(|e| panic!("{}: {e}", network.name));
+            let snapshot =
+                Snapshot::from_bytes(&bytes).unwrap_or_else(|e| panic!("{}: {e}", network.name));
             broken = observed(&network, [1, 3, 2, 7][i % 4]);
-            broken.restore(&snapshot).unwrap_or_else(|e| panic!("{}, step {step}: {e}", network.name));
-            assert_same_state(&network, &format!("resumed at step {step}"), &mut unbroken, &mut broken);
+            broken
+                .restore(&snapshot)
+                .unwrap_or_else(|e| panic!("{}, step {step}: {e}", network.name));
+            assert_same_state(
+                &network,
+                &format!("resumed at step {step}"),
+                &mut unbroken,
+                &mut broken,
+            );
         }
         unbroken.run_steps(network.steps - now);
         broken.run_steps(network.steps - now);
         assert_same_state(&network, "at the end", &mut unbroken, &mut broken);
         assert_same_state(&network, "snapshots taken", &mut alone, &mut unbroken);
-        assert_eq!(recorded(&mut alone), recorded(&mut broken), "{}: recorded spikes", network.name);
-        assert_eq!(alone.spike_count().spikes, recorded(&mut alone).len() as u64);
+        assert_eq!(
+            recorded(&mut alone),
+            recorded(&mut broken),
+            "{}: recorded spikes",
+            network.name
+        );
+        assert_eq!(
+            alone.spike_count().spikes,
+            recorded(&mut alone).len() as u64
+        );
     }
 }
 
@@ -83,12 +108,21 @@ fn every_way_of_delivery_is_covered() {
         let mut simulation = network.build(&lanes(threads));
         (transfers(&mut simulation), support::is_wide(&simulation))
     };
-    assert_eq!(of(support::pushing(), 1), (vec![Transfer::Push, Transfer::Push], false));
-    assert_eq!(of(support::wide(), 1), (vec![Transfer::Pull, Transfer::Push], true));
+    assert_eq!(
+        of(support::pushing(), 1),
+        (vec![Transfer::Push, Transfer::Push], false)
+    );
+    assert_eq!(
+        of(support::wide(), 1),
+        (vec![Transfer::Pull, Transfer::Push], true)
+    );
     assert_eq!(of(support::switching(), 1), (vec![Transfer::Pull], false));
     assert_eq!(of(support::switching(), 7), (vec![Transfer::Push], false));
     let (rich, _) = of(support::rich(), 1);
-    assert!(rich.len() > 3 && rich.iter().all(|t| *t == Transfer::Pull), "{rich:?}");
+    assert!(
+        rich.len() > 3 && rich.iter().all(|t| *t == Transfer::Pull),
+        "{rich:?}"
+    );
 }
 
 /// Spikes may be in flight for longer than the run that follows, and a run may be stopped before its first step.
@@ -113,16 +147,26 @@ fn a_snapshot_of_another_network_is_refused() {
         simulation.snapshot().expect("a snapshot")
     };
     let refused = |network: Network| {
-        let error = network.build(&lanes(1)).restore(&snapshot).expect_err("another network");
+        let error = network
+            .build(&lanes(1))
+            .restore(&snapshot)
+            .expect_err("another network");
         error.to_string()
     };
-    assert!(refused(support::pushing()).contains("another scene"), "{}", refused(support::pushing()));
+    assert!(
+        refused(support::pushing()).contains("another scene"),
+        "{}",
+        refused(support::pushing())
+    );
     let mut other = support::rich();
     other.scene.regions[2].neurons += 1000;
     assert!(refused(other).contains("another"), "more neurons");
     let mut other = support::rich();
     other.scene.dt_ms = 0.05;
-    assert!(refused(other).contains("its step is 0.1 ms"), "another step");
+    assert!(
+        refused(other).contains("its step is 0.1 ms"),
+        "another step"
+    );
 }
 
 /// In a fresh process: `neuropil run` with checkpoints gives the hash of the run in this process, and `neuropil resume` of its last
@@ -132,19 +176,60 @@ fn a_resumed_process_gives_the_hash_and_the_files_of_the_unbroken_one() {
     let folder = folder("resumed-process");
     for network in shipped_networks() {
         let unbroken = support::run(&network, &lanes(1)).count;
-        let at = |part: f64| format!("{}ms", (network.steps as f64 * part).round() * network.scene.dt_ms);
-        let [whole, rest] = ["whole", "rest"].map(|name| folder.join(format!("{}-{name}", network.name)));
+        let at = |part: f64| {
+            format!(
+                "{}ms",
+                (network.steps as f64 * part).round() * network.scene.dt_ms
+            )
+        };
+        let [whole, rest] =
+            ["whole", "rest"].map(|name| folder.join(format!("{}-{name}", network.name)));
         let saved = folder.join(format!("{}.saved", network.name));
-        succeed(&folder, &[
-            "run", network.name, "--for", &at(1.0), "--threads", "2", "--force-lanes", "--quiet", "--out", text(&whole),
-            "--checkpoint-every", &at(0.37), "--checkpoint", text(&saved),
-        ]);
+        succeed(
+            &folder,
+            &[
+                "run",
+                network.name,
+                "--for",
+                &at(1.0),
+                "--threads",
+                "2",
+                "--force-lanes",
+                "--quiet",
+                "--out",
+                text(&whole),
+                "--checkpoint-every",
+                &at(0.37),
+                "--checkpoint",
+                text(&saved),
+            ],
+        );
         assert_eq!(hash_of(&whole), unbroken.hash, "{}: run", network.name);
         let registry = Registry::new();
-        let steps = read_checkpoint(&saved, &registry).expect("a checkpoint").snapshot.u64("clock.steps").expect("steps");
+        let steps = read_checkpoint(&saved, &registry)
+            .expect("a checkpoint")
+            .snapshot
+            .u64("clock.steps")
+            .expect("steps");
         let every = (network.steps as f64 * 0.37).round() as u64;
-        assert_eq!(steps, 2 * every, "{}: the last checkpoint before the end", network.name);
-        succeed(&folder, &["resume", text(&saved), "--threads", "1", "--quiet", "--out", text(&rest)]);
+        assert_eq!(
+            steps,
+            2 * every,
+            "{}: the last checkpoint before the end",
+            network.name
+        );
+        succeed(
+            &folder,
+            &[
+                "resume",
+                text(&saved),
+                "--threads",
+                "1",
+                "--quiet",
+                "--out",
+                text(&rest),
+            ],
+        );
         assert_eq!(hash_of(&rest), unbroken.hash, "{}: resume", network.name);
         assert_same_files(&whole, &rest);
     }
@@ -161,12 +246,24 @@ fn hash_of(out: &Path) -> u64 {
 fn assert_same_files(one: &Path, other: &Path) {
     let names = |folder: &Path| -> BTreeSet<String> {
         let entries = std::fs::read_dir(folder).expect("a folder");
-        entries.map(|e| e.expect("an entry").file_name().into_string().expect("UTF-8")).collect()
+        entries
+            .map(|e| {
+                e.expect("an entry")
+                    .file_name()
+                    .into_string()
+                    .expect("UTF-8")
+            })
+            .collect()
     };
     assert_eq!(names(one), names(other), "{}", one.display());
     for name in names(one).into_iter().filter(|n| n != "run.json") {
         let read = |folder: &Path| std::fs::read(folder.join(&name)).expect("a file");
-        assert!(read(one) == read(other), "{} differs from {}", one.join(&name).display(), other.join(&name).display());
+        assert!(
+            read(one) == read(other),
+            "{} differs from {}",
+            one.join(&name).display(),
+            other.join(&name).display()
+        );
     }
     let without_bytes = |folder: &Path| {
         // Tables are larger for more lanes.
@@ -174,8 +271,22 @@ fn assert_same_files(one: &Path, other: &Path) {
         report["network"]["bytes"] = serde_json::Value::Null;
         report
     };
-    for key in ["spikes", "spike_hash", "statistics", "spectrum_peaks", "network", "parameters", "duration_ms", "seed"] {
-        assert_eq!(without_bytes(one)[key], without_bytes(other)[key], "{}: {key}", one.display());
+    for key in [
+        "spikes",
+        "spike_hash",
+        "statistics",
+        "spectrum_peaks",
+        "network",
+        "parameters",
+        "duration_ms",
+        "seed",
+    ] {
+        assert_eq!(
+            without_bytes(one)[key],
+            without_bytes(other)[key],
+            "{}: {key}",
+            one.display()
+        );
     }
 }
 
@@ -185,16 +296,29 @@ fn a_checkpoint_needs_nothing_but_itself() {
     let folder = folder("carried-files");
     let scene = support::write_rich(&folder);
     let run = |args: &[&str]| {
-        let first = ["run", "rich.ron", "--for", "90ms", "--set", "gain=1.5", "--set", "w=20+2", "--seed", "77", "--quiet"];
+        let first = [
+            "run", "rich.ron", "--for", "90ms", "--set", "gain=1.5", "--set", "w=20+2", "--seed",
+            "77", "--quiet",
+        ];
         succeed(&folder, &[&first, args].concat());
     };
     run(&["--out", "whole"]);
-    run(&["--out", "part", "--checkpoint-every", "40ms", "--checkpoint", "rich.saved"]);
+    run(&[
+        "--out",
+        "part",
+        "--checkpoint-every",
+        "40ms",
+        "--checkpoint",
+        "rich.saved",
+    ]);
     std::fs::remove_file(scene).expect("the scene");
     for name in support::rich_files().keys() {
         std::fs::remove_file(folder.join(name)).expect("a file of the scene");
     }
-    succeed(&folder, &["resume", "rich.saved", "--quiet", "--out", "rest"]);
+    succeed(
+        &folder,
+        &["resume", "rich.saved", "--quiet", "--out", "rest"],
+    );
     assert_same_files(&folder.join("whole"), &folder.join("part"));
     assert_same_files(&folder.join("whole"), &folder.join("rest"));
     std::fs::remove_dir_all(folder).expect("a folder");
@@ -209,30 +333,85 @@ fn a_resumed_run_can_be_resumed_again() {
     };
     step(&["run", "cuba", "--for", "60ms", "--quiet", "--out", "whole"]);
     // The first part writes results, so every spike is kept; the second does not; the third does.
-    step(&["run", "cuba", "--for", "25ms", "--quiet", "--out", "a", "--checkpoint-every", "20ms", "--checkpoint", "one"]);
-    step(&["resume", "one", "--for", "25ms", "--quiet", "--checkpoint-every", "40ms", "--checkpoint", "two"]);
+    step(&[
+        "run",
+        "cuba",
+        "--for",
+        "25ms",
+        "--quiet",
+        "--out",
+        "a",
+        "--checkpoint-every",
+        "20ms",
+        "--checkpoint",
+        "one",
+    ]);
+    step(&[
+        "resume",
+        "one",
+        "--for",
+        "25ms",
+        "--quiet",
+        "--checkpoint-every",
+        "40ms",
+        "--checkpoint",
+        "two",
+    ]);
     step(&["resume", "two", "--for", "20ms", "--quiet", "--out", "rest"]);
     assert_same_files(&folder.join("whole"), &folder.join("rest"));
     // Results can be asked for later; then they begin there.
-    step(&["run", "cuba", "--for", "40ms", "--quiet", "--checkpoint-every", "30ms", "--checkpoint", "three"]);
-    step(&["resume", "three", "--for", "30ms", "--quiet", "--out", "late"]);
-    assert_eq!(hash_of(&folder.join("late")), hash_of(&folder.join("whole")));
-    let spikes = |out: &str| std::fs::read_to_string(folder.join(out).join("spikes.csv")).expect("spikes");
-    let later: Vec<_> = spikes("whole").lines().skip(1).filter(|l| time_of(l) > 30.0).map(str::to_owned).collect();
+    step(&[
+        "run",
+        "cuba",
+        "--for",
+        "40ms",
+        "--quiet",
+        "--checkpoint-every",
+        "30ms",
+        "--checkpoint",
+        "three",
+    ]);
+    step(&[
+        "resume", "three", "--for", "30ms", "--quiet", "--out", "late",
+    ]);
+    assert_eq!(
+        hash_of(&folder.join("late")),
+        hash_of(&folder.join("whole"))
+    );
+    let spikes =
+        |out: &str| std::fs::read_to_string(folder.join(out).join("spikes.csv")).expect("spikes");
+    let later: Vec<_> = spikes("whole")
+        .lines()
+        .skip(1)
+        .filter(|l| time_of(l) > 30.0)
+        .map(str::to_owned)
+        .collect();
     assert!(later.len() > 100);
     assert_eq!(spikes("late").lines().skip(1).collect::<Vec<_>>(), later);
     std::fs::remove_dir_all(folder).expect("a folder");
 }
 
 fn time_of(line: &str) -> f64 {
-    line.split(',').next().and_then(|t| t.parse().ok()).expect("a time")
+    line.split(',')
+        .next()
+        .and_then(|t| t.parse().ok())
+        .expect("a time")
 }
 
 /// A real checkpoint of the network with one of everything, written by the program.
 fn real_checkpoint(folder: &Path) -> PathBuf {
     support::write_rich(folder);
-    let run = ["run", "rich.ron", "--for", "31ms", "--quiet", "--out", "out"];
-    succeed(folder, &[&run[..], &["--checkpoint-every", "30ms", "--checkpoint", "real"]].concat());
+    let run = [
+        "run", "rich.ron", "--for", "31ms", "--quiet", "--out", "out",
+    ];
+    succeed(
+        folder,
+        &[
+            &run[..],
+            &["--checkpoint-every", "30ms", "--checkpoint", "real"],
+        ]
+        .concat(),
+    );
     folder.join("real")
 }
 
@@ -244,7 +423,11 @@ fn resume(path: &Path, out: Option<&Path>) -> Result<(), String> {
         loaded: saved.loaded,
         files: saved.files,
         registry,
-        options: BuildOptions { statistics: true, memory_limit: Some(1 << 30), ..lanes(1) },
+        options: BuildOptions {
+            statistics: true,
+            memory_limit: Some(1 << 30),
+            ..lanes(1)
+        },
         end: Finish::After(3.0),
         out: out.map(Path::to_path_buf),
         quiet: true,
@@ -259,7 +442,10 @@ fn resume(path: &Path, out: Option<&Path>) -> Result<(), String> {
 fn resume_harmlessly(path: &Path, what: &str, out: Option<&Path>) -> Result<(), String> {
     match catch_unwind(AssertUnwindSafe(|| resume(path, out))) {
         Ok(Err(message)) => {
-            assert!(message.len() > 20, "{what}: the message \"{message}\" says too little");
+            assert!(
+                message.len() > 20,
+                "{what}: the message \"{message}\" says too little"
+            );
             Err(message)
         }
         Ok(Ok(())) => Ok(()),
@@ -274,15 +460,24 @@ fn damaged_checkpoints_are_refused() {
     let path = folder.join("damaged");
     let refused = |bytes: &[u8], what: String| {
         std::fs::write(&path, bytes).expect("a file");
-        assert!(resume_harmlessly(&path, &what, None).is_err(), "{what}: accepted");
+        assert!(
+            resume_harmlessly(&path, &what, None).is_err(),
+            "{what}: accepted"
+        );
     };
     std::fs::write(&path, &real).expect("a file");
     assert_eq!(resume_harmlessly(&path, "nothing done", None), Ok(()));
 
     let mut draws = Random::new(21, 0, Purpose::Test).draws(0);
     let mut anywhere = || draws.below(real.len() as u32) as usize;
-    for length in (0..60).chain((0..140).map(|_| anywhere())).chain([real.len() - 1]) {
-        refused(&real[..length], format!("cut to {length} of {} bytes", real.len()));
+    for length in (0..60)
+        .chain((0..140).map(|_| anywhere()))
+        .chain([real.len() - 1])
+    {
+        refused(
+            &real[..length],
+            format!("cut to {length} of {} bytes", real.len()),
+        );
     }
     for _ in 0..250 {
         let (at, bit) = (anywhere(), anywhere() % 8);
@@ -304,9 +499,17 @@ fn damaged_checkpoints_are_refused() {
 
 /// Other values, lengths and types that a section might hold.
 fn forged(section: &Section) -> Vec<(&'static str, Section)> {
-    fn of<T: Copy>(values: &[T], odd: &[(&'static str, T)], wrap: fn(Vec<T>) -> Section) -> Vec<(&'static str, Section)> {
+    fn of<T: Copy>(
+        values: &[T],
+        odd: &[(&'static str, T)],
+        wrap: fn(Vec<T>) -> Section,
+    ) -> Vec<(&'static str, Section)> {
         let mut list = vec![("no values", wrap(Vec::new()))];
-        let longer = values.iter().copied().chain(values.last().copied()).collect();
+        let longer = values
+            .iter()
+            .copied()
+            .chain(values.last().copied())
+            .collect();
         list.push(("one more value", wrap(longer)));
         if let Some((_, fewer)) = values.split_last() {
             list.push(("one value fewer", wrap(fewer.to_vec())));
@@ -327,22 +530,65 @@ fn forged(section: &Section) -> Vec<(&'static str, Section)> {
         Section::U8(v) => of(v, &[("0", 0), ("255", 255)], Section::U8),
         Section::U32(v) => {
             // Columns are kept as bits.
-            let odd = [("0", 0), ("NaN", 0x7FC0_0000), ("the largest float", 0x7F7F_FFFF), ("i32::MIN", 1 << 31), ("u32::MAX", u32::MAX)];
+            let odd = [
+                ("0", 0),
+                ("NaN", 0x7FC0_0000),
+                ("the largest float", 0x7F7F_FFFF),
+                ("i32::MIN", 1 << 31),
+                ("u32::MAX", u32::MAX),
+            ];
             of(v, &odd, Section::U32)
         }
-        Section::I32(v) => of(v, &[("i32::MIN", i32::MIN), ("i32::MAX", i32::MAX)], Section::I32),
-        Section::I64(v) => of(v, &[("i64::MIN", i64::MIN), ("i64::MAX", i64::MAX), ("1", 1)], Section::I64),
+        Section::I32(v) => of(
+            v,
+            &[("i32::MIN", i32::MIN), ("i32::MAX", i32::MAX)],
+            Section::I32,
+        ),
+        Section::I64(v) => of(
+            v,
+            &[("i64::MIN", i64::MIN), ("i64::MAX", i64::MAX), ("1", 1)],
+            Section::I64,
+        ),
         Section::U64(v) => {
-            let odd = [("0", 0), ("1", 1), ("2^32", 1 << 32), ("2^53", 1 << 53), ("2^62", 1 << 62), ("u64::MAX", u64::MAX)];
+            let odd = [
+                ("0", 0),
+                ("1", 1),
+                ("2^32", 1 << 32),
+                ("2^53", 1 << 53),
+                ("2^62", 1 << 62),
+                ("u64::MAX", u64::MAX),
+            ];
             of(v, &odd, Section::U64)
         }
-        Section::F32(v) => of(v, &[("NaN", f32::NAN), ("infinity", f32::INFINITY), ("f32::MAX", f32::MAX)], Section::F32),
-        Section::F64(v) => {
-            of(v, &[("NaN", f64::NAN), ("0", 0.0), ("-1", -1.0), ("1e-300", 1e-300), ("infinity", f64::INFINITY)], Section::F64)
-        }
+        Section::F32(v) => of(
+            v,
+            &[
+                ("NaN", f32::NAN),
+                ("infinity", f32::INFINITY),
+                ("f32::MAX", f32::MAX),
+            ],
+            Section::F32,
+        ),
+        Section::F64(v) => of(
+            v,
+            &[
+                ("NaN", f64::NAN),
+                ("0", 0.0),
+                ("-1", -1.0),
+                ("1e-300", 1e-300),
+                ("infinity", f64::INFINITY),
+            ],
+            Section::F64,
+        ),
         Section::Text(t) => {
-            let mut list = vec![("no text", Section::Text(String::new())), ("a zero", Section::Text("\0".into()))];
-            let middle = (0..=t.len() / 2).rev().find(|i| t.is_char_boundary(*i)).unwrap_or(0);
+            let mut list = vec![
+                ("no text", Section::Text(String::new())),
+                ("a zero", Section::Text("\0".into())),
+            ];
+            let middle = (0..=t.len() / 2)
+                .rev()
+                .find(|i| t.is_char_boundary(*i))
+                .unwrap_or(0);
             list.push(("half the text", Section::Text(t[..middle].into())));
             list.push(("twice the text", Section::Text(format!("{t}\n{t}"))));
             list.push(("more lines", Section::Text(format!("{t}\nx=1\ny"))));
@@ -362,7 +608,9 @@ fn forged_checkpoints_are_refused_or_harmless() {
     for (name, section) in real.iter() {
         let foreign = Section::Text("?".into());
         let missing = [("missing", None), ("of another type", Some(foreign))];
-        let forged = forged(section).into_iter().map(|(what, section)| (what, Some(section)));
+        let forged = forged(section)
+            .into_iter()
+            .map(|(what, section)| (what, Some(section)));
         for (what, section) in forged.chain(missing) {
             let mut snapshot = real.clone();
             snapshot.remove(name);
@@ -379,7 +627,10 @@ fn forged_checkpoints_are_refused_or_harmless() {
             }
         }
     }
-    assert!(refused > 200 && accepted > 100, "{refused} refused, {accepted} accepted: neither may be all");
+    assert!(
+        refused > 200 && accepted > 100,
+        "{refused} refused, {accepted} accepted: neither may be all"
+    );
     std::fs::remove_dir_all(folder).expect("a folder");
 }
 
@@ -394,16 +645,30 @@ fn a_forged_scene_is_checked_like_any_other() {
         assert!(text.contains(from), "{from}");
         let mut snapshot = real.clone();
         snapshot.remove("scene.text");
-        snapshot.put("scene.text", text.replacen(from, to, 1)).expect("room");
+        snapshot
+            .put("scene.text", text.replacen(from, to, 1))
+            .expect("room");
         snapshot.write(&path).expect("a file");
         resume_harmlessly(&path, to, None).expect_err("a forged scene")
     };
     let large = with("neurons: 100", "neurons: 900000000");
     assert!(large.contains("memory are free"), "{large}");
-    assert!(with("neurons: 150", "neurons: 151").contains("the snapshot"), "more neurons");
-    assert!(with("AdEx(i_e: 500)", "LifAdaptive()").contains("no section"), "another model");
-    assert!(with("connections.csv", "elsewhere.csv").contains("elsewhere.csv"), "another file");
-    assert!(with("dt_ms: 0.1", "dt_ms: 0.2").contains("0.2"), "another step");
+    assert!(
+        with("neurons: 150", "neurons: 151").contains("the snapshot"),
+        "more neurons"
+    );
+    assert!(
+        with("AdEx(i_e: 500)", "LifAdaptive()").contains("no section"),
+        "another model"
+    );
+    assert!(
+        with("connections.csv", "elsewhere.csv").contains("elsewhere.csv"),
+        "another file"
+    );
+    assert!(
+        with("dt_ms: 0.1", "dt_ms: 0.2").contains("0.2"),
+        "another step"
+    );
     std::fs::remove_dir_all(folder).expect("a folder");
 }
 
@@ -419,7 +684,12 @@ fn a_forged_state_that_is_not_finite_ends_the_run() {
     snapshot.write(folder.join("forged")).expect("a file");
     let said = say(&folder, &["resume", "forged", "--for", "200ms"]);
     assert_eq!(said.code, Some(1), "{said:#?}");
-    assert!(said.err.contains("column v of region \"cells\" is no longer finite"), "{}", said.err);
+    assert!(
+        said.err
+            .contains("column v of region \"cells\" is no longer finite"),
+        "{}",
+        said.err
+    );
     std::fs::remove_dir_all(folder).expect("a folder");
 }
 
@@ -447,14 +717,22 @@ fn unusable_checkpoints_are_the_users_mistake() {
         ("flipped", flipped, "damaged"),
         ("newer", newer, "reads up to format 1"),
         ("empty", Vec::new(), "it is empty"),
-        ("text", b"time_ms,region,neuron\n".to_vec(), "it starts with the text"),
+        (
+            "text",
+            b"time_ms,region,neuron\n".to_vec(),
+            "it starts with the text",
+        ),
         ("misfit", other.to_bytes(), "does not fit its scene"),
         ("bare", bare.to_bytes(), "has no section \"scene.settings\""),
     ] {
         std::fs::write(folder.join(name), bytes).expect("a file");
         let said = say(&folder, &["resume", name]);
         assert_eq!(said.code, Some(2), "{name}: {said:#?}");
-        assert!(said.err.starts_with("error: ") && said.err.contains(expected), "{name}: {}", said.err);
+        assert!(
+            said.err.starts_with("error: ") && said.err.contains(expected),
+            "{name}: {}",
+            said.err
+        );
         assert_eq!(said.out, "", "{name}");
     }
     for (name, expected) in [("nowhere", "No such file"), (".", "it is a folder")] {
@@ -515,23 +793,40 @@ fn component_types(simulation: &Simulation) -> BTreeSet<String> {
     let world = simulation.world();
     let archetypes = world.archetypes().iter().filter(|a| !a.is_empty());
     let ids: BTreeSet<_> = archetypes.flat_map(|a| a.components().to_vec()).collect();
-    ids.into_iter().map(|id| world.components().get_name(id).expect("a component").to_string()).collect()
+    ids.into_iter()
+        .map(|id| {
+            world
+                .components()
+                .get_name(id)
+                .expect("a component")
+                .to_string()
+        })
+        .collect()
 }
 
 /// Those that are in neither list, models of regions apart.
 fn forgotten(simulation: &Simulation) -> Vec<String> {
-    let types = simulation.world().resource::<bevy::ecs::reflect::AppTypeRegistry>().read();
+    let types = simulation
+        .world()
+        .resource::<bevy::ecs::reflect::AppTypeRegistry>()
+        .read();
     let is_model = |name: &str| {
         let registration = types.get_with_type_path(name);
         registration.is_some_and(|r| r.data::<neuropil::neurons::ReflectNeuronModel>().is_some())
     };
     let listed = |name: &str| {
-        SAVED.iter().chain(REBUILT).any(|known| match known.strip_suffix(['<', ':', '_']) {
-            Some(_) => name.starts_with(known),
-            None => name == *known,
-        })
+        SAVED
+            .iter()
+            .chain(REBUILT)
+            .any(|known| match known.strip_suffix(['<', ':', '_']) {
+                Some(_) => name.starts_with(known),
+                None => name == *known,
+            })
     };
-    component_types(simulation).into_iter().filter(|name| !listed(name) && !is_model(name)).collect()
+    component_types(simulation)
+        .into_iter()
+        .filter(|name| !listed(name) && !is_model(name))
+        .collect()
 }
 
 #[test]
@@ -552,7 +847,10 @@ fn no_component_forgets_the_snapshot() {
     }
     // The lists name nothing that is gone.
     for known in SAVED.iter().chain(REBUILT) {
-        assert!(seen.iter().any(|name| name.starts_with(known)), "{known} is in a list, but no network has it");
+        assert!(
+            seen.iter().any(|name| name.starts_with(known)),
+            "{known} is in a list, but no network has it"
+        );
     }
 }
 
@@ -569,7 +867,10 @@ fn an_unknown_component_is_found() {
     simulation.world_mut().insert_resource(Dopamine);
     let found = forgotten(&simulation);
     assert_eq!(found.len(), 2, "{found:?}");
-    assert!(found[0].ends_with("::Dopamine") && found[1].ends_with("::Trace"), "{found:?}");
+    assert!(
+        found[0].ends_with("::Dopamine") && found[1].ends_with("::Trace"),
+        "{found:?}"
+    );
 }
 
 /// A state column that does not register its type is not in the snapshot.
@@ -583,13 +884,38 @@ fn every_column_is_registered() {
             let entity = simulation.region(&region.name).expect("a region");
             let entity = simulation.world().entity(entity);
             let archetype = entity.archetype().components().to_vec();
-            let name = |id| simulation.world().components().get_name(id).expect("a component").to_string();
-            let present = archetype.into_iter().map(name).filter(|n| n.starts_with("neuropil::sim::columns::")).count();
+            let name = |id| {
+                simulation
+                    .world()
+                    .components()
+                    .get_name(id)
+                    .expect("a component")
+                    .to_string()
+            };
+            let present = archetype
+                .into_iter()
+                .map(name)
+                .filter(|n| n.starts_with("neuropil::sim::columns::"))
+                .count();
             let registered = registry.iter().filter(|c| (c.present)(entity)).count();
-            assert_eq!(present, registered, "{}: a column of {} is not registered", network.name, region.name);
-            let index = entity.get::<neuropil::network::region::Region>().expect("a region").index;
-            let kept = snapshot.iter().filter(|(n, _)| n.starts_with(&format!("region.{index}.column."))).count();
-            assert_eq!(present, kept, "{}: a column of {} is not in the snapshot", network.name, region.name);
+            assert_eq!(
+                present, registered,
+                "{}: a column of {} is not registered",
+                network.name, region.name
+            );
+            let index = entity
+                .get::<neuropil::network::region::Region>()
+                .expect("a region")
+                .index;
+            let kept = snapshot
+                .iter()
+                .filter(|(n, _)| n.starts_with(&format!("region.{index}.column.")))
+                .count();
+            assert_eq!(
+                present, kept,
+                "{}: a column of {} is not in the snapshot",
+                network.name, region.name
+            );
         }
     }
 }

@@ -24,23 +24,45 @@ fn help_and_version_are_printed() {
     assert_eq!(bare.code, Some(2));
     let help = succeed(&folder, &["--help"]);
     for subcommand in ["run", "check", "scenes", "schedule", "bench", "resume"] {
-        assert!(bare.err.contains(&format!("  {subcommand} ")), "{subcommand} is not in the help:\n{}", bare.err);
-        assert!(help.out.contains(&format!("  {subcommand} ")), "{subcommand} is not in the help:\n{}", help.out);
+        assert!(
+            bare.err.contains(&format!("  {subcommand} ")),
+            "{subcommand} is not in the help:\n{}",
+            bare.err
+        );
+        assert!(
+            help.out.contains(&format!("  {subcommand} ")),
+            "{subcommand} is not in the help:\n{}",
+            help.out
+        );
         let own = succeed(&folder, &[subcommand, "--help"]);
-        assert!(own.out.contains(&format!("Usage: neuropil {subcommand}")) && own.err.is_empty(), "{own:#?}");
+        assert!(
+            own.out.contains(&format!("Usage: neuropil {subcommand}")) && own.err.is_empty(),
+            "{own:#?}"
+        );
     }
-    assert_eq!(succeed(&folder, &["--version"]).out, format!("neuropil {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        succeed(&folder, &["--version"]).out,
+        format!("neuropil {}\n", env!("CARGO_PKG_VERSION"))
+    );
     fs::remove_dir_all(folder).expect("a folder");
 }
 
 #[test]
 fn wrong_input_has_exit_code_2_and_a_message() {
     let folder = folder("wrong-input");
-    fs::write(folder.join("broken.ron"), "Scene(\n  title: \"x\",\n  regions: 5,\n)\n").expect("a file");
+    fs::write(
+        folder.join("broken.ron"),
+        "Scene(\n  title: \"x\",\n  regions: 5,\n)\n",
+    )
+    .expect("a file");
     fs::write(folder.join("latin1.ron"), b"Scene(title: \"\xE9\")").expect("a file");
     let region = "(name: \"a\", neurons: 2000000, model: LifExp())";
     let projection = "(from: \"a\", to: \"a\", rule: AllToAll, weight: 1, delay_ms: 1)";
-    fs::write(folder.join("large.ron"), format!("Scene(regions: [{region}], projections: [{projection}])")).expect("a file");
+    fs::write(
+        folder.join("large.ron"),
+        format!("Scene(regions: [{region}], projections: [{projection}])"),
+    )
+    .expect("a file");
     for (args, expected) in [
         (&["frobnicate"][..], "unrecognized subcommand 'frobnicate'"),
         (&["run"], "<SCENE>"),
@@ -50,18 +72,30 @@ fn wrong_input_has_exit_code_2_and_a_message() {
         (&["run", "broken.ron"], "broken.ron:3:12"),
         (&["run", "latin1.ron"], "is not UTF-8"),
         (&["run", "large.ron"], "memory are free"),
-        (&["run", "cuba", "--frobnicate"], "unexpected argument '--frobnicate'"),
+        (
+            &["run", "cuba", "--frobnicate"],
+            "unexpected argument '--frobnicate'",
+        ),
         (&["run", "cuba", "--for", "5"], "needs a unit"),
-        (&["run", "cuba", "--for", "-5ms"], "unexpected argument '-5'"),
+        (
+            &["run", "cuba", "--for", "-5ms"],
+            "unexpected argument '-5'",
+        ),
         (&["run", "cuba", "--for=-5ms"], "a time is 0 or more"),
-        (&["run", "cuba", "--checkpoint-every", "soon"], "is not a time"),
+        (
+            &["run", "cuba", "--checkpoint-every", "soon"],
+            "is not a time",
+        ),
         (&["run", "cuba", "--set", "w_ex"], "NAME=VALUE"),
         (&["run", "cuba", "--set", "w_exx=1"], "w_exx"),
         (&["run", "cuba", "--set", "w_ex=1+"], "w_ex"),
         (&["run", "cuba", "--threads", "0"], "--threads"),
         (&["run", "cuba", "--seed", "-1"], "--seed"),
         (&["run", "cuba", "--seed", "1.5"], "--seed"),
-        (&["run", "cuba", "--simd", "avx9"], "known: auto, portable, avx2, avx512"),
+        (
+            &["run", "cuba", "--simd", "avx9"],
+            "known: auto, portable, avx2, avx512",
+        ),
         (&["check", "nowhere"], "unknown scene \"nowhere\""),
         (&["schedule", "nowhere"], "unknown scene \"nowhere\""),
         (&["bench", "--only", "nowhere"], "nowhere"),
@@ -71,14 +105,23 @@ fn wrong_input_has_exit_code_2_and_a_message() {
     ] {
         let said = say(&folder, args);
         assert_eq!(said.code, Some(2), "{args:?}: {said:#?}");
-        assert!(said.err.contains(expected), "{args:?} says {:?}, not {expected:?}", said.err);
+        assert!(
+            said.err.contains(expected),
+            "{args:?} says {:?}, not {expected:?}",
+            said.err
+        );
         assert!(said.err.starts_with("error: "), "{args:?}: {}", said.err);
         assert_eq!(said.out, "", "{args:?}");
     }
     // A scene that is too large for this machine is described all the same.
     let said = say(&folder, &["check", "large.ron"]);
     assert_eq!(said.code, Some(2), "{said:#?}");
-    assert!(said.out.contains("\n2000000 neurons, 4000000000000 synapses") && said.err.contains("memory are free"), "{said:#?}");
+    assert!(
+        said.out
+            .contains("\n2000000 neurons, 4000000000000 synapses")
+            && said.err.contains("memory are free"),
+        "{said:#?}"
+    );
     fs::remove_dir_all(folder).expect("a folder");
 }
 
@@ -90,21 +133,41 @@ fn a_run_that_cannot_write_has_exit_code_1() {
     let mut cases = vec![
         (&["--out", "file"][..], "file"),
         (&["--out", "file/below"], "file"),
-        (&["--checkpoint-every", "1ms", "--checkpoint", "missing/there"], "missing"),
-        (&["--checkpoint-every", "1ms", "--checkpoint", "."], "it is a folder"),
+        (
+            &["--checkpoint-every", "1ms", "--checkpoint", "missing/there"],
+            "missing",
+        ),
+        (
+            &["--checkpoint-every", "1ms", "--checkpoint", "."],
+            "it is a folder",
+        ),
     ];
     if cfg!(target_os = "linux") {
         cases.push((&["--out", "/proc/neuropil"], "/proc/neuropil"));
-        cases.push((&["--checkpoint-every", "1ms", "--checkpoint", "/dev/full"], "/dev/full"));
+        cases.push((
+            &["--checkpoint-every", "1ms", "--checkpoint", "/dev/full"],
+            "/dev/full",
+        ));
     }
     for (args, expected) in cases {
         let said = say(&folder, &[&["run", "cuba", "--for", "3ms"], args].concat());
         assert_eq!(said.code, Some(1), "{args:?}: {said:#?}");
-        assert!(said.err.starts_with("error: ") && said.err.contains(expected), "{args:?}: {}", said.err);
+        assert!(
+            said.err.starts_with("error: ") && said.err.contains(expected),
+            "{args:?}: {}",
+            said.err
+        );
         assert_eq!(said.out, "", "{args:?}");
     }
-    assert_eq!(fs::read_to_string(folder.join("file")).expect("a file"), "mine");
-    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 1, "nothing is left behind");
+    assert_eq!(
+        fs::read_to_string(folder.join("file")).expect("a file"),
+        "mine"
+    );
+    assert_eq!(
+        fs::read_dir(&folder).expect("a folder").count(),
+        1,
+        "nothing is left behind"
+    );
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -131,27 +194,61 @@ fn shipped_scenes_are_found_from_any_folder() {
     assert_eq!(list.err, "");
     let mut titles = HashSet::new();
     for ((name, _), line) in shipped::SCENES.iter().zip(list.out.lines()) {
-        let title = line.strip_prefix(name).unwrap_or_else(|| panic!("{name}: {line}")).trim();
-        assert!(title.len() > 10 && titles.insert(title.to_owned()), "{name} has no title of its own: {title:?}");
+        let title = line
+            .strip_prefix(name)
+            .unwrap_or_else(|| panic!("{name}: {line}"))
+            .trim();
+        assert!(
+            title.len() > 10 && titles.insert(title.to_owned()),
+            "{name} has no title of its own: {title:?}"
+        );
         let said = succeed(&folder, &["check", name]);
         let scene = support::load_shipped(name, &[], &Registry::new()).scene;
         let neurons: u64 = scene.regions.iter().map(|r| u64::from(r.neurons)).sum();
         assert!(said.out.starts_with(title), "{name}: {}", said.out);
-        for part in [&format!("source: {}", scene.source), &format!("expect: {}", scene.outcome), &format!("\n{neurons} neurons, ")] {
-            assert!(said.out.contains(part.as_str()), "{name}: {part} is not in\n{}", said.out);
+        for part in [
+            &format!("source: {}", scene.source),
+            &format!("expect: {}", scene.outcome),
+            &format!("\n{neurons} neurons, "),
+        ] {
+            assert!(
+                said.out.contains(part.as_str()),
+                "{name}: {part} is not in\n{}",
+                said.out
+            );
         }
-        assert!(said.out.contains("memory about") && said.out.contains("cost per simulated second"), "{name}: {}", said.out);
+        assert!(
+            said.out.contains("memory about") && said.out.contains("cost per simulated second"),
+            "{name}: {}",
+            said.out
+        );
         assert_eq!(said.err, "", "{name}: a shipped scene gives no warnings");
         let said = succeed(&folder, &["run", name, "--for", "2ms"]);
-        assert!(said.out.starts_with(title) && said.out.contains("spike hash "), "{name}: {}", said.out);
+        assert!(
+            said.out.starts_with(title) && said.out.contains("spike hash "),
+            "{name}: {}",
+            said.out
+        );
         assert_eq!(said.err, "", "{name}");
     }
-    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0, "without --out nothing is written");
+    assert_eq!(
+        fs::read_dir(&folder).expect("a folder").count(),
+        0,
+        "without --out nothing is written"
+    );
     // A file of the user's comes before a shipped scene of the same name.
-    fs::write(folder.join("cuba"), "Scene(title: \"Mine\", regions: [(name: \"a\", neurons: 1, model: LifExp())])").expect("a file");
+    fs::write(
+        folder.join("cuba"),
+        "Scene(title: \"Mine\", regions: [(name: \"a\", neurons: 1, model: LifExp())])",
+    )
+    .expect("a file");
     let said = succeed(&folder, &["check", "cuba"]);
     assert!(said.out.starts_with("Mine"), "{}", said.out);
-    assert!(said.err.contains("warning: cuba:1:") && said.err.contains("has no input"), "{}", said.err);
+    assert!(
+        said.err.contains("warning: cuba:1:") && said.err.contains("has no input"),
+        "{}",
+        said.err
+    );
     fs::remove_dir_all(folder).expect("a folder");
 }
 
@@ -169,8 +266,14 @@ fn rows(out: &Path) -> Vec<Row> {
     lines
         .map(|line| {
             let parts: Vec<&str> = line.split(',').collect();
-            let [time, region, neuron] = parts[..] else { panic!("{line}") };
-            Row { time_ms: time.parse().expect("a time"), region: region.into(), neuron: neuron.parse().expect("a neuron") }
+            let [time, region, neuron] = parts[..] else {
+                panic!("{line}")
+            };
+            Row {
+                time_ms: time.parse().expect("a time"),
+                region: region.into(),
+                neuron: neuron.parse().expect("a neuron"),
+            }
         })
         .collect()
 }
@@ -180,7 +283,9 @@ fn hash(rows: &[Row], dt_ms: f64) -> String {
     let sum = rows.iter().fold(0u64, |sum, row| {
         let step = (row.time_ms / dt_ms).round() as u64 - 1;
         let key = entity_key(&row.region) ^ avalanche(step);
-        sum.wrapping_add(avalanche(key.wrapping_add(u64::from(row.neuron).wrapping_mul(0x9E37_79B9_7F4A_7C15))))
+        sum.wrapping_add(avalanche(
+            key.wrapping_add(u64::from(row.neuron).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+        ))
     });
     format!("{sum:016x}")
 }
@@ -189,12 +294,44 @@ fn hash(rows: &[Row], dt_ms: f64) -> String {
 fn a_run_writes_what_it_promises() {
     let folder = folder("results");
     let out = folder.join("new/results");
-    let said = succeed(&folder, &[
-        "run", "cuba", "--for", "300ms", "--seed", "9", "--set", "w_ex=15+1", "--threads", "1", "--simd", "portable", "--out", text(&out),
-    ]);
+    let said = succeed(
+        &folder,
+        &[
+            "run",
+            "cuba",
+            "--for",
+            "300ms",
+            "--seed",
+            "9",
+            "--set",
+            "w_ex=15+1",
+            "--threads",
+            "1",
+            "--simd",
+            "portable",
+            "--out",
+            text(&out),
+        ],
+    );
     assert_eq!(said.err, "", "no progress where nobody watches");
-    let names: BTreeSet<String> = fs::read_dir(&out).expect("a folder").map(|e| e.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
-    let expected = ["spikes.csv", "spike_times_ms.npy", "spike_regions.npy", "spike_neurons.npy", "rates.csv", "raster.png", "run.json"];
+    let names: BTreeSet<String> = fs::read_dir(&out)
+        .expect("a folder")
+        .map(|e| {
+            e.expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
+        .collect();
+    let expected = [
+        "spikes.csv",
+        "spike_times_ms.npy",
+        "spike_regions.npy",
+        "spike_neurons.npy",
+        "rates.csv",
+        "raster.png",
+        "run.json",
+    ];
     assert_eq!(names, expected.map(str::to_owned).into());
 
     let (report, rows) = (report(&out), rows(&out));
@@ -213,13 +350,26 @@ fn a_run_writes_what_it_promises() {
     ] {
         assert_eq!(report[key], value, "{key}");
     }
-    assert_eq!(report["parameters"], serde_json::json!({"w_ex": 16.0, "w_in": -90.0}));
+    assert_eq!(
+        report["parameters"],
+        serde_json::json!({"w_ex": 16.0, "w_in": -90.0})
+    );
     assert_eq!(report["machine"]["simd"], "portable");
     assert_eq!(report["network"]["neurons"], 4000);
     assert_eq!(report["network"]["synapses"], 4000 * 80);
-    let ends: Vec<_> = report["network"]["projections"].as_array().expect("a list").iter().map(|p| (&p["from"], &p["to"])).collect();
+    let ends: Vec<_> = report["network"]["projections"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|p| (&p["from"], &p["to"]))
+        .collect();
     let scene = support::load_shipped("cuba", &[], &Registry::new()).scene;
-    assert!(ends.iter().zip(&scene.projections).all(|((from, to), p)| *from == &p.from && *to == &p.to), "in the order of the scene: {ends:?}");
+    assert!(
+        ends.iter()
+            .zip(&scene.projections)
+            .all(|((from, to), p)| *from == &p.from && *to == &p.to),
+        "in the order of the scene: {ends:?}"
+    );
 
     // The same spikes as columns.
     let (shape, times) = read_npy::<f64>(out.join("spike_times_ms.npy")).expect("times");
@@ -229,13 +379,23 @@ fn a_run_writes_what_it_promises() {
     let region_names: Vec<&str> = scene.regions.iter().map(|r| r.name.as_str()).collect();
     for (i, row) in rows.iter().enumerate() {
         let columns = (times[i], region_names[regions[i] as usize], neurons[i]);
-        assert_eq!((row.time_ms, row.region.as_str(), row.neuron), columns, "spike {i}");
+        assert_eq!(
+            (row.time_ms, row.region.as_str(), row.neuron),
+            columns,
+            "spike {i}"
+        );
     }
-    assert!(rows.windows(2).all(|w| w[0].time_ms <= w[1].time_ms), "in the order of time");
+    assert!(
+        rows.windows(2).all(|w| w[0].time_ms <= w[1].time_ms),
+        "in the order of time"
+    );
     // Statistics are of the window from 200 ms on, bounds as everywhere.
     let counted = rows.iter().filter(|r| r.time_ms >= 200.0).count();
     assert_eq!(report["statistics"]["all"]["spikes"], counted);
-    assert_eq!(report["statistics"]["window_ms"], serde_json::json!([200.0, 300.0]));
+    assert_eq!(
+        report["statistics"]["window_ms"],
+        serde_json::json!([200.0, 300.0])
+    );
 
     // Rates: every spike is in its bin.
     let rates = fs::read_to_string(out.join("rates.csv")).expect("rates");
@@ -243,7 +403,10 @@ fn a_run_writes_what_it_promises() {
     assert_eq!(lines.next(), Some("time_ms,excitatory,inhibitory"));
     let mut sums = [0.0; 2];
     for (i, line) in lines.enumerate() {
-        let values: Vec<f64> = line.split(',').map(|v| v.parse().expect("a number")).collect();
+        let values: Vec<f64> = line
+            .split(',')
+            .map(|v| v.parse().expect("a number"))
+            .collect();
         assert_eq!(values[0], i as f64, "bins of 1 ms");
         sums[0] += values[1] * 3200.0 * 1e-3;
         sums[1] += values[2] * 800.0 * 1e-3;
@@ -254,15 +417,48 @@ fn a_run_writes_what_it_promises() {
     }
 
     // The summary says the same.
-    assert!(said.out.contains(&format!("spike hash {}", hash(&rows, 0.1))), "{}", said.out);
-    assert!(said.out.ends_with(&format!("results in {}\n", out.display())), "{}", said.out);
+    assert!(
+        said.out
+            .contains(&format!("spike hash {}", hash(&rows, 0.1))),
+        "{}",
+        said.out
+    );
+    assert!(
+        said.out
+            .ends_with(&format!("results in {}\n", out.display())),
+        "{}",
+        said.out
+    );
     raster_shows_something(&out.join("raster.png"));
 
     // A run again over the old results, with more threads, replaces them by the same.
-    let before: BTreeMap<_, _> = names.iter().map(|n| (n.clone(), fs::read(out.join(n)).expect("a file"))).collect();
-    succeed(&folder, &["run", "cuba", "--for", "300ms", "--seed", "9", "--set", "w_ex=16", "--threads", "2", "--out", text(&out), "--quiet"]);
+    let before: BTreeMap<_, _> = names
+        .iter()
+        .map(|n| (n.clone(), fs::read(out.join(n)).expect("a file")))
+        .collect();
+    succeed(
+        &folder,
+        &[
+            "run",
+            "cuba",
+            "--for",
+            "300ms",
+            "--seed",
+            "9",
+            "--set",
+            "w_ex=16",
+            "--threads",
+            "2",
+            "--out",
+            text(&out),
+            "--quiet",
+        ],
+    );
     for (name, bytes) in before.into_iter().filter(|(name, _)| name != "run.json") {
-        assert!(fs::read(out.join(&name)).expect("a file") == bytes, "{name} differs");
+        assert!(
+            fs::read(out.join(&name)).expect("a file") == bytes,
+            "{name} differs"
+        );
     }
     fs::remove_dir_all(folder).expect("a folder");
 }
@@ -272,7 +468,12 @@ fn raster_shows_something(path: &Path) {
     let mut reader = png::Decoder::new(file).read_info().expect("a PNG");
     let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
     let info = reader.next_frame(&mut pixels).expect("a picture");
-    assert!(info.width >= 400 && info.height >= 300, "{} × {}", info.width, info.height);
+    assert!(
+        info.width >= 400 && info.height >= 300,
+        "{} × {}",
+        info.width,
+        info.height
+    );
     let samples = info.color_type.samples();
     let mut colours = BTreeMap::new();
     for pixel in pixels[..info.buffer_size()].chunks_exact(samples) {
@@ -280,13 +481,27 @@ fn raster_shows_something(path: &Path) {
     }
     let background = colours.values().copied().max().expect("pixels");
     let drawn = info.width * info.height - background;
-    assert!(drawn > info.width * info.height / 100, "{drawn} pixels are drawn on");
+    assert!(
+        drawn > info.width * info.height / 100,
+        "{drawn} pixels are drawn on"
+    );
     // Blue for the first region, red for the second.
     let near = |r: i32, g: i32, b: i32| {
-        let distance = |p: &[u8]| (i32::from(p[0]) - r).abs() + (i32::from(p[1]) - g).abs() + (i32::from(p[2]) - b).abs();
-        colours.iter().filter(|(p, _)| distance(p) < 40).map(|(_, n)| n).sum::<u32>()
+        let distance = |p: &[u8]| {
+            (i32::from(p[0]) - r).abs() + (i32::from(p[1]) - g).abs() + (i32::from(p[2]) - b).abs()
+        };
+        colours
+            .iter()
+            .filter(|(p, _)| distance(p) < 40)
+            .map(|(_, n)| n)
+            .sum::<u32>()
     };
-    assert!(near(0, 114, 178) > 200 && near(213, 94, 0) > 200, "{} and {}", near(0, 114, 178), near(213, 94, 0));
+    assert!(
+        near(0, 114, 178) > 200 && near(213, 94, 0) > 200,
+        "{} and {}",
+        near(0, 114, 178),
+        near(213, 94, 0)
+    );
 }
 
 /// Traces and weights appear where the scene asks for them.
@@ -294,43 +509,102 @@ fn raster_shows_something(path: &Path) {
 fn probes_of_the_scene_are_written() {
     let folder = folder("probes");
     support::write_rich(&folder);
-    succeed(&folder, &["run", "rich.ron", "--for", "50ms", "--quiet", "--out", "out"]);
+    succeed(
+        &folder,
+        &[
+            "run", "rich.ron", "--for", "50ms", "--quiet", "--out", "out",
+        ],
+    );
     let out = folder.join("out");
     let (shape, v) = read_npy::<f32>(out.join("trace_adapting_v.npy")).expect("a trace");
     assert_eq!(shape, [100, 5], "every 0.5 ms, five neurons");
     let csv = fs::read_to_string(out.join("trace_adapting_v.csv")).expect("a trace");
-    assert!(csv.starts_with("time_ms,v_0,v_1,v_2,v_3,v_4\n0.5,"), "{}", &csv[..80.min(csv.len())]);
+    assert!(
+        csv.starts_with("time_ms,v_0,v_1,v_2,v_3,v_4\n0.5,"),
+        "{}",
+        &csv[..80.min(csv.len())]
+    );
     assert_eq!(csv.lines().count(), 101);
-    let last: Vec<f32> = csv.lines().last().expect("a row").split(',').skip(1).map(|x| x.parse().expect("a number")).collect();
+    let last: Vec<f32> = csv
+        .lines()
+        .last()
+        .expect("a row")
+        .split(',')
+        .skip(1)
+        .map(|x| x.parse().expect("a number"))
+        .collect();
     assert_eq!(last, v[v.len() - 5..], "both have the same bits");
     assert!(out.join("trace_cells_drive.npy").exists());
     let column = |name: &str| read_npy::<f32>(out.join(name)).expect("weights").1;
     let ends = |name: &str| read_npy::<u32>(out.join(name)).expect("ends").1;
     let weights = column("weights_cells_adapting.npy");
     let delays = column("weights_cells_adapting_delay_ms.npy");
-    let (sources, targets) = (ends("weights_cells_adapting_source.npy"), ends("weights_cells_adapting_target.npy"));
-    let mut synapses: Vec<_> = (0..400).map(|i| (sources[i], targets[i], (weights[i] * 1e4).round(), (delays[i] * 1e4).round())).collect();
-    let listed = String::from_utf8(support::rich_files().remove("connections.csv").expect("a list")).expect("text");
+    let (sources, targets) = (
+        ends("weights_cells_adapting_source.npy"),
+        ends("weights_cells_adapting_target.npy"),
+    );
+    let mut synapses: Vec<_> = (0..400)
+        .map(|i| {
+            (
+                sources[i],
+                targets[i],
+                (weights[i] * 1e4).round(),
+                (delays[i] * 1e4).round(),
+            )
+        })
+        .collect();
+    let listed = String::from_utf8(
+        support::rich_files()
+            .remove("connections.csv")
+            .expect("a list"),
+    )
+    .expect("text");
     let mut expected: Vec<_> = listed
         .lines()
         .skip(1)
         .map(|line| {
-            let v: Vec<f32> = line.split(',').map(|x| x.parse().expect("a number")).collect();
-            (v[0] as u32, v[1] as u32, (v[2] * 1e4).round(), ((v[3] / 0.1).round() * 1e3).round())
+            let v: Vec<f32> = line
+                .split(',')
+                .map(|x| x.parse().expect("a number"))
+                .collect();
+            (
+                v[0] as u32,
+                v[1] as u32,
+                (v[2] * 1e4).round(),
+                ((v[3] / 0.1).round() * 1e3).round(),
+            )
         })
         .collect();
     synapses.sort_by(|a, b| a.partial_cmp(b).expect("numbers"));
     expected.sort_by(|a, b| a.partial_cmp(b).expect("numbers"));
-    assert_eq!((weights.len(), synapses), (400, expected), "the listed synapses are those that were built");
+    assert_eq!(
+        (weights.len(), synapses),
+        (400, expected),
+        "the listed synapses are those that were built"
+    );
     fs::remove_dir_all(folder).expect("a folder");
 }
 
 #[test]
 fn quiet_prints_nothing() {
     let folder = folder("quiet");
-    fs::write(folder.join("idle.ron"), "Scene(regions: [(name: \"a\", neurons: 1, model: LifExp())])").expect("a file");
+    fs::write(
+        folder.join("idle.ron"),
+        "Scene(regions: [(name: \"a\", neurons: 1, model: LifExp())])",
+    )
+    .expect("a file");
     for args in [
-        &["run", "cuba", "--for", "20ms", "--quiet", "--checkpoint-every", "10ms", "--out", "out"][..],
+        &[
+            "run",
+            "cuba",
+            "--for",
+            "20ms",
+            "--quiet",
+            "--checkpoint-every",
+            "10ms",
+            "--out",
+            "out",
+        ][..],
         &["run", "idle.ron", "--for", "20ms", "--quiet"],
         &["resume", "out/checkpoint.neuropil", "--quiet"],
     ] {
@@ -338,9 +612,17 @@ fn quiet_prints_nothing() {
         assert_eq!((said.out.as_str(), said.err.as_str()), ("", ""), "{args:?}");
     }
     // Errors are printed all the same.
-    assert!(say(&folder, &["run", "nowhere", "--quiet"]).err.contains("nowhere"));
+    assert!(
+        say(&folder, &["run", "nowhere", "--quiet"])
+            .err
+            .contains("nowhere")
+    );
     // Without --quiet this scene does give a warning.
-    assert!(succeed(&folder, &["run", "idle.ron", "--for", "1ms"]).err.contains("warning: idle.ron:1:"));
+    assert!(
+        succeed(&folder, &["run", "idle.ron", "--for", "1ms"])
+            .err
+            .contains("warning: idle.ron:1:")
+    );
     fs::remove_dir_all(folder).expect("a folder");
 }
 
@@ -349,41 +631,96 @@ fn flags_do_what_they_say() {
     let folder = folder("flags");
     let hash = |args: &[&str]| {
         let said = succeed(&folder, &[&["run", "cuba", "--for", "50ms"], args].concat());
-        said.out.lines().find_map(|l| l.strip_prefix("spike hash ").map(str::to_owned)).expect("a hash")
+        said.out
+            .lines()
+            .find_map(|l| l.strip_prefix("spike hash ").map(str::to_owned))
+            .expect("a hash")
     };
     let plain = hash(&[]);
     assert_eq!(hash(&["--threads", "3", "--force-lanes"]), plain);
     assert_eq!(hash(&["--simd", "portable"]), plain);
     assert_eq!(hash(&["--seed", "1"]), plain, "the seed that the scene has");
-    assert_eq!(hash(&["--set", "w_ex=16.2"]), plain, "the value that the scene has");
-    let others = [hash(&["--seed", "2"]), hash(&["--set", "w_ex=16.3"]), hash(&["--set", "w_ex=16.3", "--set", "w_in=-80"])];
+    assert_eq!(
+        hash(&["--set", "w_ex=16.2"]),
+        plain,
+        "the value that the scene has"
+    );
+    let others = [
+        hash(&["--seed", "2"]),
+        hash(&["--set", "w_ex=16.3"]),
+        hash(&["--set", "w_ex=16.3", "--set", "w_in=-80"]),
+    ];
     let different: HashSet<_> = others.iter().chain([&plain]).collect();
     assert_eq!(different.len(), 4);
     // A duration of nothing is a run, too.
-    assert!(succeed(&folder, &["run", "cuba", "--for", "0s"]).out.contains("spike hash 0000000000000000"));
+    assert!(
+        succeed(&folder, &["run", "cuba", "--for", "0s"])
+            .out
+            .contains("spike hash 0000000000000000")
+    );
     // Checkpoints have a name of their own if none is given.
-    succeed(&folder, &["run", "cuba", "--for", "20ms", "--checkpoint-every", "10ms"]);
-    assert_eq!(Snapshot::read(folder.join("cuba.neuropil")).expect("a checkpoint").u64("clock.steps").expect("steps"), 100);
+    succeed(
+        &folder,
+        &["run", "cuba", "--for", "20ms", "--checkpoint-every", "10ms"],
+    );
+    assert_eq!(
+        Snapshot::read(folder.join("cuba.neuropil"))
+            .expect("a checkpoint")
+            .u64("clock.steps")
+            .expect("steps"),
+        100
+    );
     fs::remove_dir_all(folder).expect("a folder");
 }
 
 #[test]
 fn the_benchmark_measures() {
     let folder = folder("bench");
-    let args = ["bench", "--only", "izhikevich2003", "--shorten", "0.01", "--threads", "1,2"];
-    let said = succeed(&folder, &[&args[..], &["--json", "--csv", "rows.csv"]].concat());
-    let rows: Vec<serde_json::Value> = said.out.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    let args = [
+        "bench",
+        "--only",
+        "izhikevich2003",
+        "--shorten",
+        "0.01",
+        "--threads",
+        "1,2",
+    ];
+    let said = succeed(
+        &folder,
+        &[&args[..], &["--json", "--csv", "rows.csv"]].concat(),
+    );
+    let rows: Vec<serde_json::Value> = said
+        .out
+        .lines()
+        .map(|l| serde_json::from_str(l).expect("JSON"))
+        .collect();
     assert_eq!(rows.len(), 2);
     for row in &rows {
-        assert_eq!((&row["network"], &row["neurons"], &row["synapses"]), (&"izhikevich2003".into(), &1000.into(), &1_000_000.into()));
-        assert!(row["events_per_s"].as_f64().is_some_and(|n| n > 1e5) && row["wall_s_per_s"].as_f64().is_some_and(|s| s > 0.0), "{row}");
-        assert!(row["bytes_per_synapse"].as_f64().is_some_and(|b| b > 1.0 && b < 5.0), "{row}");
+        assert_eq!(
+            (&row["network"], &row["neurons"], &row["synapses"]),
+            (&"izhikevich2003".into(), &1000.into(), &1_000_000.into())
+        );
+        assert!(
+            row["events_per_s"].as_f64().is_some_and(|n| n > 1e5)
+                && row["wall_s_per_s"].as_f64().is_some_and(|s| s > 0.0),
+            "{row}"
+        );
+        assert!(
+            row["bytes_per_synapse"]
+                .as_f64()
+                .is_some_and(|b| b > 1.0 && b < 5.0),
+            "{row}"
+        );
     }
     assert_eq!(rows[0]["spike_hash"], rows[1]["spike_hash"]);
     let csv = fs::read_to_string(folder.join("rows.csv")).expect("rows");
     let (head, body) = csv.split_once('\n').expect("a head");
     assert_eq!(body.lines().count(), 2);
-    assert!(body.lines().all(|line| line.split(',').count() == head.split(',').count()), "{csv}");
+    assert!(
+        body.lines()
+            .all(|line| line.split(',').count() == head.split(',').count()),
+        "{csv}"
+    );
     let table = succeed(&folder, &args).out;
     assert_eq!(table.lines().count(), 3, "{table}");
     fs::remove_dir_all(folder).expect("a folder");
@@ -396,48 +733,105 @@ fn the_benchmark_measures() {
 fn an_interrupted_run_keeps_what_it_has() {
     let folder = folder("interrupted");
     let whole = folder.join("whole");
-    succeed(&folder, &["run", "cuba", "--for", "1s", "--quiet", "--out", text(&whole)]);
+    succeed(
+        &folder,
+        &[
+            "run",
+            "cuba",
+            "--for",
+            "1s",
+            "--quiet",
+            "--out",
+            text(&whole),
+        ],
+    );
     for (name, signal) in [("interrupted", libc::SIGINT), ("terminated", libc::SIGTERM)] {
         let out = folder.join(name);
         let checkpoint = out.join("checkpoint.neuropil");
         // So many checkpoints take long enough for the signal to arrive in time.
         let mut command = neuropil(&folder);
-        command.args(["run", "cuba", "--for", "1s", "--checkpoint-every", "0.1ms", "--out", text(&out)]);
-        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        command.args([
+            "run",
+            "cuba",
+            "--for",
+            "1s",
+            "--checkpoint-every",
+            "0.1ms",
+            "--out",
+            text(&out),
+        ]);
+        command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
         let child = command.spawn().expect("the program starts");
         wait_until(|| checkpoint.exists(), "the first checkpoint");
         send(child.id(), signal);
         let said = said(child.wait_with_output().expect("the program ends"));
         assert_eq!(said.code, Some(0), "{name}: {said:#?}");
         let resume = format!("go on with: neuropil resume {}", checkpoint.display());
-        assert!(said.err.starts_with("interrupted at ") && said.err.contains(&resume), "{name}: {}", said.err);
-        assert!(said.out.contains("interrupted after"), "{name}: {}", said.out);
+        assert!(
+            said.err.starts_with("interrupted at ") && said.err.contains(&resume),
+            "{name}: {}",
+            said.err
+        );
+        assert!(
+            said.out.contains("interrupted after"),
+            "{name}: {}",
+            said.out
+        );
 
         // What it has is the beginning of the whole run.
         let (part, rows) = (report(&out), rows(&out));
         assert_eq!(part["interrupted"], true);
         let end = part["duration_ms"].as_f64().expect("a time");
         assert!(end > 0.0 && end < 1000.0, "{name}: stopped at {end} ms");
-        assert_eq!((&part["spikes"], &part["spike_hash"]), (&rows.len().into(), &hash(&rows, 0.1).into()), "{name}");
+        assert_eq!(
+            (&part["spikes"], &part["spike_hash"]),
+            (&rows.len().into(), &hash(&rows, 0.1).into()),
+            "{name}"
+        );
         let all = rows_until(&whole, end);
         assert_eq!(all, rows.len(), "{name}: spikes up to {end} ms");
         assert!(out.join("raster.png").exists() && out.join("rates.csv").exists());
 
         // The checkpoint is of the moment it was stopped at, and leads to the same end.
-        let steps = Snapshot::read(&checkpoint).expect("a checkpoint").u64("clock.steps").expect("steps");
-        assert_eq!((steps as f64 * 0.1 * 1e6).round(), (end * 1e6).round(), "{name}");
-        succeed(&folder, &["resume", text(&checkpoint), "--quiet", "--out", text(&out)]);
-        for key in ["spikes", "spike_hash", "duration_ms", "interrupted", "statistics"] {
+        let steps = Snapshot::read(&checkpoint)
+            .expect("a checkpoint")
+            .u64("clock.steps")
+            .expect("steps");
+        assert_eq!(
+            (steps as f64 * 0.1 * 1e6).round(),
+            (end * 1e6).round(),
+            "{name}"
+        );
+        succeed(
+            &folder,
+            &["resume", text(&checkpoint), "--quiet", "--out", text(&out)],
+        );
+        for key in [
+            "spikes",
+            "spike_hash",
+            "duration_ms",
+            "interrupted",
+            "statistics",
+        ] {
             assert_eq!(report(&out)[key], report(&whole)[key], "{name}: {key}");
         }
-        assert!(fs::read(out.join("spikes.csv")).expect("spikes") == fs::read(whole.join("spikes.csv")).expect("spikes"), "{name}");
+        assert!(
+            fs::read(out.join("spikes.csv")).expect("spikes")
+                == fs::read(whole.join("spikes.csv")).expect("spikes"),
+            "{name}"
+        );
     }
     fs::remove_dir_all(folder).expect("a folder");
 }
 
 #[cfg(unix)]
 fn rows_until(out: &Path, end_ms: f64) -> usize {
-    rows(out).iter().filter(|row| row.time_ms <= end_ms + 1e-6).count()
+    rows(out)
+        .iter()
+        .filter(|row| row.time_ms <= end_ms + 1e-6)
+        .count()
 }
 
 #[cfg(unix)]
@@ -462,21 +856,41 @@ fn progress_is_shown_at_a_terminal() {
     use std::os::fd::FromRawFd;
     let folder = folder("progress");
     let (mut ours, mut theirs) = (0, 0);
-    let mut size = libc::winsize { ws_row: 24, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+    let size = libc::winsize {
+        ws_row: 24,
+        ws_col: 120,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
     // SAFETY: the pointers are valid for one value each, and null is allowed for name and settings.
-    let opened = unsafe { libc::openpty(&mut ours, &mut theirs, std::ptr::null_mut(), std::ptr::null_mut(), &mut size) };
+    let opened = unsafe {
+        libc::openpty(
+            &mut ours,
+            &mut theirs,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            &size,
+        )
+    };
     assert_eq!(opened, 0, "a terminal");
     // SAFETY: both were just opened and belong to nobody else.
-    let (mut ours, theirs) = unsafe { (fs::File::from_raw_fd(ours), fs::File::from_raw_fd(theirs)) };
+    let (mut ours, theirs) =
+        unsafe { (fs::File::from_raw_fd(ours), fs::File::from_raw_fd(theirs)) };
     let mut command = neuropil(&folder);
-    command.args(["run", "cuba", "--for", "1h"]).stderr(theirs).stdout(std::process::Stdio::piped());
+    command
+        .args(["run", "cuba", "--for", "1h"])
+        .stderr(theirs)
+        .stdout(std::process::Stdio::piped());
     let child = command.spawn().expect("the program starts");
     // The command holds the terminal's other end, too.
     drop(command);
     let (mut seen, mut some) = (String::new(), [0; 4096]);
     while !seen.contains("real-time factor") {
         let count = ours.read(&mut some).unwrap_or(0);
-        assert!(count > 0, "the program ended without showing progress: {seen:?}");
+        assert!(
+            count > 0,
+            "the program ended without showing progress: {seen:?}"
+        );
         seen += &String::from_utf8_lossy(&some[..count]);
     }
     send(child.id(), libc::SIGINT);
@@ -484,6 +898,9 @@ fn progress_is_shown_at_a_terminal() {
     while ours.read(&mut some).is_ok_and(|count| count > 0) {}
     let said = said(child.wait_with_output().expect("the program ends"));
     assert_eq!(said.code, Some(0), "{said:#?}");
-    assert!(seen.contains(" of 3600000.0 ms") && seen.contains(" left"), "{seen:?}");
+    assert!(
+        seen.contains(" of 3600000.0 ms") && seen.contains(" left"),
+        "{seen:?}"
+    );
     fs::remove_dir_all(folder).expect("a folder");
 }

@@ -49,20 +49,31 @@ struct Reference {
 fn reference(network: &Network) -> Arc<Reference> {
     type Known = Mutex<HashMap<&'static str, Arc<OnceLock<Arc<Reference>>>>>;
     static KNOWN: OnceLock<Known> = OnceLock::new();
-    let known = KNOWN.get_or_init(Known::default).lock().expect("no test panics here").entry(network.name).or_default().clone();
+    let known = KNOWN
+        .get_or_init(Known::default)
+        .lock()
+        .expect("no test panics here")
+        .entry(network.name)
+        .or_default()
+        .clone();
     let run = || {
         let mut simulation = network.build(&lanes(1));
         let early = network.steps.min(EARLY);
         simulation.run_steps(early);
         let first = Outcome::of(&mut simulation);
         simulation.run_steps(network.steps - early);
-        Arc::new(Reference { early: first, end: Outcome::of(&mut simulation) })
+        Arc::new(Reference {
+            early: first,
+            end: Outcome::of(&mut simulation),
+        })
     };
     known.get_or_init(run).clone()
 }
 
 fn assert_same(network: &Network, options: &BuildOptions, what: &str) {
-    reference(network).end.assert_equals(&run(network, options), &format!("{}, {what}", network.name));
+    reference(network)
+        .end
+        .assert_equals(&run(network, options), &format!("{}, {what}", network.name));
 }
 
 #[test]
@@ -71,7 +82,10 @@ fn spike_hash_is_equal_for_any_number_of_threads() {
         assert_same(&network, &lanes(2), "2 threads");
         let mut simulation = network.build(&lanes(7));
         simulation.run_steps(network.steps.min(EARLY));
-        reference(&network).early.assert_equals(&Outcome::of(&mut simulation), &format!("{}, 7 threads", network.name));
+        reference(&network).early.assert_equals(
+            &Outcome::of(&mut simulation),
+            &format!("{}, 7 threads", network.name),
+        );
     }
 }
 
@@ -79,7 +93,11 @@ fn spike_hash_is_equal_for_any_number_of_threads() {
 fn spike_hash_is_equal_for_repeated_runs() {
     for network in networks() {
         assert_same(&network, &lanes(1), "again");
-        assert_same(&network, &BuildOptions::default(), "with as many lanes as are worth it");
+        assert_same(
+            &network,
+            &BuildOptions::default(),
+            "with as many lanes as are worth it",
+        );
     }
 }
 
@@ -99,11 +117,25 @@ fn spike_hash_is_equal_for_any_vector_instructions() {
 fn observing_changes_nothing() {
     for network in networks() {
         let scene = network.observed();
-        let mut simulation = network.build_scene(&scene, &BuildOptions { statistics: true, ..lanes(2) });
+        let mut simulation = network.build_scene(
+            &scene,
+            &BuildOptions {
+                statistics: true,
+                ..lanes(2)
+            },
+        );
         simulation.run_steps(network.steps);
-        reference(&network).end.assert_equals(&Outcome::of(&mut simulation), &format!("{}, observed", network.name));
+        reference(&network).end.assert_equals(
+            &Outcome::of(&mut simulation),
+            &format!("{}, observed", network.name),
+        );
         let kept = support::recorded(&mut simulation).len() as u64;
-        assert_eq!(kept, simulation.spike_count().spikes, "{}: the probes saw every spike", network.name);
+        assert_eq!(
+            kept,
+            simulation.spike_count().spikes,
+            "{}: the probes saw every spike",
+            network.name
+        );
     }
 }
 
@@ -112,14 +144,26 @@ fn observing_changes_nothing() {
 fn spike_hash_depends_on_every_spike() {
     let network = support::rich();
     let outcome = reference(&network).end.clone();
-    assert!(outcome.count.spikes > 1_000, "{} spikes", outcome.count.spikes);
-    assert!(outcome.count.events > 1_000, "{} events", outcome.count.events);
+    assert!(
+        outcome.count.spikes > 1_000,
+        "{} spikes",
+        outcome.count.spikes
+    );
+    assert!(
+        outcome.count.events > 1_000,
+        "{} events",
+        outcome.count.events
+    );
 
     let mut scene = network.scene.clone();
     scene.seed += 1;
     let mut simulation = network.build_scene(&scene, &lanes(1));
     simulation.run_steps(network.steps);
-    assert_ne!(simulation.spike_count().hash, outcome.count.hash, "another seed");
+    assert_ne!(
+        simulation.spike_count().hash,
+        outcome.count.hash,
+        "another seed"
+    );
 
     // One neuron that is kept from its first spike changes the hash at once.
     let first = {
@@ -128,8 +172,12 @@ fn spike_hash_depends_on_every_spike() {
         simulation.recorded_spikes("cells")[0]
     };
     let mut scene = network.scene.clone();
-    scene.stimuli.push(StimulusSpec { neurons: Selection::List(vec![first.1]), ..StimulusSpec::new("cells", StimulusKind::Silence) });
-    let [mut with, mut without] = [&network.scene, &scene].map(|scene| network.build_scene(scene, &lanes(1)));
+    scene.stimuli.push(StimulusSpec {
+        neurons: Selection::List(vec![first.1]),
+        ..StimulusSpec::new("cells", StimulusKind::Silence)
+    });
+    let [mut with, mut without] =
+        [&network.scene, &scene].map(|scene| network.build_scene(scene, &lanes(1)));
     with.run_steps(first.0);
     without.run_steps(first.0);
     assert_eq!(with.spike_count(), without.spike_count());
@@ -144,17 +192,37 @@ fn spike_hash_depends_on_every_spike() {
 fn every_network_fires() {
     for network in networks() {
         let count = reference(&network).end.count;
-        let neurons: u64 = network.scene.regions.iter().map(|r| u64::from(r.neurons)).sum();
+        let neurons: u64 = network
+            .scene
+            .regions
+            .iter()
+            .map(|r| u64::from(r.neurons))
+            .sum();
         let least = neurons.min(1_000);
-        assert!(count.spikes >= least, "{}: {} spikes of {neurons} neurons in {} ms", network.name, count.spikes, network.duration_ms());
-        assert!(count.events > 0 || network.scene.projections.is_empty(), "{}: nothing was delivered", network.name);
+        assert!(
+            count.spikes >= least,
+            "{}: {} spikes of {neurons} neurons in {} ms",
+            network.name,
+            count.spikes,
+            network.duration_ms()
+        );
+        assert!(
+            count.events > 0 || network.scene.projections.is_empty(),
+            "{}: nothing was delivered",
+            network.name
+        );
     }
 }
 
 #[test]
 fn golden_hashes_hold() {
-    let found: Vec<(&str, u64)> = networks().map(|network| (network.name, reference(&network).end.count.hash)).collect();
-    let table: String = found.iter().map(|(name, hash)| format!("    (\"{name}\", 0x{hash:016x}),\n")).collect();
+    let found: Vec<(&str, u64)> = networks()
+        .map(|network| (network.name, reference(&network).end.count.hash))
+        .collect();
+    let table: String = found
+        .iter()
+        .map(|(name, hash)| format!("    (\"{name}\", 0x{hash:016x}),\n"))
+        .collect();
     if std::env::var_os("NEUROPIL_PRINT_HASHES").is_some() {
         println!("{table}");
         return;
@@ -164,6 +232,10 @@ fn golden_hashes_hold() {
         "the spikes of a network have changed. If that is meant, say so in CHANGELOG.md and put this table into tests/determinism.rs \
          (NEUROPIL_PRINT_HASHES=1 cargo test --test determinism golden -- --nocapture prints it):\n{table}\
          If it is not meant: the differing ones are {:?}",
-        found.iter().filter(|f| !GOLDEN.contains(f)).map(|f| f.0).collect::<Vec<_>>()
+        found
+            .iter()
+            .filter(|f| !GOLDEN.contains(f))
+            .map(|f| f.0)
+            .collect::<Vec<_>>()
     );
 }

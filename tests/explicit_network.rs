@@ -24,17 +24,28 @@ struct Network {
 
 fn read(folder: &str) -> Network {
     let text = |file: &str| {
-        let path = format!("{}/tests/reference/{folder}/{file}", env!("CARGO_MANIFEST_DIR"));
+        let path = format!(
+            "{}/tests/reference/{folder}/{file}",
+            env!("CARGO_MANIFEST_DIR")
+        );
         std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
     };
     let rows = |file: &str, header: &str| -> Vec<Vec<String>> {
         let text = text(file);
         let mut lines = text.lines();
         assert_eq!(lines.next(), Some(header), "{folder}/{file}");
-        lines.map(|line| line.split(',').map(str::to_string).collect()).collect()
+        lines
+            .map(|line| line.split(',').map(str::to_string).collect())
+            .collect()
     };
-    let f = |text: &String| text.parse::<f64>().unwrap_or_else(|e| panic!("{text}: {e}"));
-    let n = |text: &String| text.parse::<u32>().unwrap_or_else(|e| panic!("{text}: {e}"));
+    let f = |text: &String| {
+        text.parse::<f64>()
+            .unwrap_or_else(|e| panic!("{text}: {e}"))
+    };
+    let n = |text: &String| {
+        text.parse::<u32>()
+            .unwrap_or_else(|e| panic!("{text}: {e}"))
+    };
     let about: Value = serde_json::from_str(&text("about.json")).expect("about.json");
     let dt = about["dt_ms"].as_f64().expect("a step");
     let mut spikes: Vec<_> = rows("spikes.csv", "time_ms,neuron")
@@ -65,20 +76,30 @@ const REGIONS: [&str; 2] = ["exc", "inh"];
 
 impl Network {
     fn size(&self, region: usize) -> u32 {
-        self.about["neurons"][REGIONS[region]].as_u64().expect("a number") as u32
+        self.about["neurons"][REGIONS[region]]
+            .as_u64()
+            .expect("a number") as u32
     }
 
     /// The region of a neuron and its index there.
     fn place(&self, neuron: u32) -> (usize, u32) {
         let excitatory = self.size(0);
-        if neuron < excitatory { (0, neuron) } else { (1, neuron - excitatory) }
+        if neuron < excitatory {
+            (0, neuron)
+        } else {
+            (1, neuron - excitatory)
+        }
     }
 
     fn scene(&self) -> Scene {
         let p = &self.about["parameters"];
-        let at = |key: &str| Distribution::from(p[key].as_f64().unwrap_or_else(|| panic!("no {key}")));
+        let at =
+            |key: &str| Distribution::from(p[key].as_f64().unwrap_or_else(|| panic!("no {key}")));
         let is_delta = self.about["model"] == "iaf_psc_delta";
-        let mut scene = Scene { dt_ms: self.about["dt_ms"].as_f64().expect("a step"), ..default() };
+        let mut scene = Scene {
+            dt_ms: self.about["dt_ms"].as_f64().expect("a step"),
+            ..default()
+        };
         for (region, name) in REGIONS.into_iter().enumerate() {
             let mut spec = RegionSpec::new(name, self.size(region), LifExp::default());
             spec.model = if is_delta {
@@ -130,13 +151,21 @@ impl Network {
         }
         for (neuron, ..) in &self.neurons {
             let (region, index) = self.place(*neuron);
-            let course: Vec<_> = self.currents.iter().filter(|c| c.0 == *neuron).map(|c| (c.1, c.2)).collect();
+            let course: Vec<_> = self
+                .currents
+                .iter()
+                .filter(|c| c.0 == *neuron)
+                .map(|c| (c.1, c.2))
+                .collect();
             scene.stimuli.push(StimulusSpec {
                 neurons: Selection::List(vec![index]),
                 ..StimulusSpec::new(REGIONS[region], StimulusKind::Schedule(course))
             });
         }
-        scene.probes.push(ProbeSpec { region: None, kind: ProbeKind::Spikes });
+        scene.probes.push(ProbeSpec {
+            region: None,
+            kind: ProbeKind::Spikes,
+        });
         scene
     }
 
@@ -145,7 +174,10 @@ impl Network {
         for &(neuron, _, v, _) in &self.neurons {
             let (region, index) = self.place(neuron);
             let entity = simulation.region(REGIONS[region]).expect("the region");
-            let mut membrane = simulation.world_mut().get_mut::<Membrane>(entity).expect("a membrane");
+            let mut membrane = simulation
+                .world_mut()
+                .get_mut::<Membrane>(entity)
+                .expect("a membrane");
             membrane.column_mut().as_mut_slice()[index as usize] = v as f32;
         }
         simulation
@@ -157,7 +189,12 @@ impl Network {
         let mut spikes = Vec::new();
         for (region, name) in REGIONS.into_iter().enumerate() {
             let first = if region == 0 { 0 } else { self.size(0) };
-            spikes.extend(simulation.recorded_spikes(name).iter().map(|(step, n)| (step + 1, first + n)));
+            spikes.extend(
+                simulation
+                    .recorded_spikes(name)
+                    .iter()
+                    .map(|(step, n)| (step + 1, first + n)),
+            );
         }
         spikes.sort_unstable();
         spikes
@@ -166,12 +203,29 @@ impl Network {
 
 fn spikes_are_nests(folder: &str) {
     let network = read(folder);
-    assert_eq!(network.connections.len() as u64, network.about["connections"]["count"].as_u64().expect("a number"));
-    assert_eq!(network.spikes.len() as u64, network.about["statistics"]["spikes"].as_u64().expect("a number"));
+    assert_eq!(
+        network.connections.len() as u64,
+        network.about["connections"]["count"]
+            .as_u64()
+            .expect("a number")
+    );
+    assert_eq!(
+        network.spikes.len() as u64,
+        network.about["statistics"]["spikes"]
+            .as_u64()
+            .expect("a number")
+    );
     let mut simulation = network.simulation(&BuildOptions::default());
     let spikes = network.run(&mut simulation);
-    if let Some(i) = spikes.iter().zip(&network.spikes).position(|(got, want)| got != want) {
-        panic!("spike {i} is (step, neuron) {:?}, want {:?}", spikes[i], network.spikes[i]);
+    if let Some(i) = spikes
+        .iter()
+        .zip(&network.spikes)
+        .position(|(got, want)| got != want)
+    {
+        panic!(
+            "spike {i} is (step, neuron) {:?}, want {:?}",
+            spikes[i], network.spikes[i]
+        );
     }
     assert_eq!(spikes.len(), network.spikes.len());
     let v = REGIONS.map(|name| simulation.column(name, "v").expect("V"));
@@ -179,10 +233,17 @@ fn spikes_are_nests(folder: &str) {
     for &(neuron, _, _, want) in &network.neurons {
         let (region, index) = network.place(neuron);
         let error = (f64::from(v[region][index as usize]) - want).abs();
-        assert!(error < 1e-3, "neuron {neuron} ends at {} mV, want {want}", v[region][index as usize]);
+        assert!(
+            error < 1e-3,
+            "neuron {neuron} ends at {} mV, want {want}",
+            v[region][index as usize]
+        );
         largest = f64::max(largest, error);
     }
-    println!("{folder}: {} spikes, V at the end within {largest:.1e} mV", spikes.len());
+    println!(
+        "{folder}: {} spikes, V at the end within {largest:.1e} mV",
+        spikes.len()
+    );
 }
 
 #[test]
@@ -199,10 +260,22 @@ fn delta_network_spikes_as_in_nest() {
 fn threads_and_vector_instructions_change_no_spike() {
     for folder in ["explicit_network", "explicit_network_delta"] {
         let network = read(folder);
-        for (threads, simd) in [(1, SimdLevel::Portable), (2, SimdLevel::detect()), (3, SimdLevel::Portable)] {
-            let options = BuildOptions { threads, force_lanes: true, simd, ..default() };
+        for (threads, simd) in [
+            (1, SimdLevel::Portable),
+            (2, SimdLevel::detect()),
+            (3, SimdLevel::Portable),
+        ] {
+            let options = BuildOptions {
+                threads,
+                force_lanes: true,
+                simd,
+                ..default()
+            };
             let spikes = network.run(&mut network.simulation(&options));
-            assert!(spikes == network.spikes, "{folder} on {threads} threads with {simd:?}");
+            assert!(
+                spikes == network.spikes,
+                "{folder} on {threads} threads with {simd:?}"
+            );
         }
     }
 }
@@ -212,5 +285,8 @@ fn a_displaced_current_is_noticed() {
     let mut network = read("explicit_network");
     network.currents[3].2 += 0.5;
     let spikes = network.run(&mut network.simulation(&BuildOptions::default()));
-    assert!(spikes != network.spikes, "half a picoampere must change a recurrent network");
+    assert!(
+        spikes != network.spikes,
+        "half a picoampere must change a recurrent network"
+    );
 }

@@ -20,7 +20,10 @@ fn every_kernel_is_valid_wgsl() {
     let types = registry.types.read();
     let (mut seen, mut invalid) = (Vec::new(), Vec::new());
     for registration in types.iter() {
-        let Some(wgsl) = registration.data::<ReflectNeuronModel>().and_then(|model| model.wgsl) else {
+        let Some(wgsl) = registration
+            .data::<ReflectNeuronModel>()
+            .and_then(|model| model.wgsl)
+        else {
             continue;
         };
         let name = registration.type_info().type_path_table().short_path();
@@ -31,9 +34,26 @@ fn every_kernel_is_valid_wgsl() {
         }
         seen.push(name);
     }
-    assert!(invalid.is_empty(), "{} of {} kernels are invalid:\n{}", invalid.len(), seen.len(), invalid.join("\n"));
-    for name in ["LifAdaptive", "LifAlpha", "LifCondAlpha", "LifCondExp", "LifDelta", "LifExp", "Mat2"] {
-        assert!(seen.contains(&name), "{name} is not among the kernels: {seen:?}");
+    assert!(
+        invalid.is_empty(),
+        "{} of {} kernels are invalid:\n{}",
+        invalid.len(),
+        seen.len(),
+        invalid.join("\n")
+    );
+    for name in [
+        "LifAdaptive",
+        "LifAlpha",
+        "LifCondAlpha",
+        "LifCondExp",
+        "LifDelta",
+        "LifExp",
+        "Mat2",
+    ] {
+        assert!(
+            seen.contains(&name),
+            "{name} is not among the kernels: {seen:?}"
+        );
     }
 }
 
@@ -64,7 +84,13 @@ mod faulty {
 #[test]
 fn what_only_rust_understands_is_found() {
     use neuropil::sim::kernel::Kernel;
-    for wgsl in [faulty::reserved::Executor::wgsl(), faulty::method::Executor::wgsl()] {
-        assert!(validate(&format!("{WGSL_PRELUDE}{wgsl}")).is_err(), "naga accepts\n{wgsl}");
+    for wgsl in [
+        faulty::reserved::Executor::wgsl(),
+        faulty::method::Executor::wgsl(),
+    ] {
+        assert!(
+            validate(&format!("{WGSL_PRELUDE}{wgsl}")).is_err(),
+            "naga accepts\n{wgsl}"
+        );
     }
 }

@@ -77,7 +77,9 @@ impl Current {
             let mut before = u64::MAX;
             loop {
                 std::thread::sleep(Duration::from_secs(30));
-                let Some(current) = watched.upgrade() else { return };
+                let Some(current) = watched.upgrade() else {
+                    return;
+                };
                 let Ok(current) = current.lock() else { return };
                 if current.0 == before {
                     eprintln!("this scene takes more than 30 s:\n{}", current.1);
@@ -112,10 +114,21 @@ fn attempt(bytes: &[u8], current: &Current) -> End {
     let text = String::from_utf8_lossy(bytes).into_owned();
     current.set(&text);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
-    let loaded = match load(SceneSource { name: "mutant".into(), text, folder }, &[], &REGISTRY) {
+    let loaded = match load(
+        SceneSource {
+            name: "mutant".into(),
+            text,
+            folder,
+        },
+        &[],
+        &REGISTRY,
+    ) {
         Ok(loaded) => loaded,
         Err(error) => {
-            assert!(!error.message.is_empty() && error.line > 0 && error.column > 0, "{error:?}");
+            assert!(
+                !error.message.is_empty() && error.line > 0 && error.column > 0,
+                "{error:?}"
+            );
             return End::Refused;
         }
     };
@@ -123,7 +136,10 @@ fn attempt(bytes: &[u8], current: &Current) -> End {
     let prepared = match loaded.prepare(&REGISTRY, &files) {
         Ok(prepared) => prepared,
         Err(error) => {
-            assert!(!error.message.is_empty() && error.line > 0 && error.column > 0, "{error:?}");
+            assert!(
+                !error.message.is_empty() && error.line > 0 && error.column > 0,
+                "{error:?}"
+            );
             return End::Refused;
         }
     };
@@ -134,8 +150,20 @@ fn attempt(bytes: &[u8], current: &Current) -> End {
         return End::Checked;
     }
     let threads = 1 + loaded.scene.regions.len() % 3;
-    let options = BuildOptions { threads, force_lanes: true, statistics: true, ..BuildOptions::default() };
-    let mut simulation = match Simulation::build(&loaded.scene, &prepared, &REGISTRY, &files, &options, &|_| {}) {
+    let options = BuildOptions {
+        threads,
+        force_lanes: true,
+        statistics: true,
+        ..BuildOptions::default()
+    };
+    let mut simulation = match Simulation::build(
+        &loaded.scene,
+        &prepared,
+        &REGISTRY,
+        &files,
+        &options,
+        &|_| {},
+    ) {
         Ok(simulation) => simulation,
         Err(error) => {
             assert!(loaded.locate(&error).line > 0, "{error}");
@@ -145,7 +173,12 @@ fn attempt(bytes: &[u8], current: &Current) -> End {
     simulation.run_steps(5);
     assert_eq!(simulation.clock().steps_done(), 5);
     let most = 2.0 * prepared.synapses + 10.0 * prepared.synapses.sqrt() + 1_000.0;
-    assert!(simulation.synapse_count() as f64 <= most, "{} synapses instead of {}", simulation.synapse_count(), prepared.synapses);
+    assert!(
+        simulation.synapse_count() as f64 <= most,
+        "{} synapses instead of {}",
+        simulation.synapse_count(),
+        prepared.synapses
+    );
     End::Ran
 }
 
@@ -166,48 +199,114 @@ impl Dice {
     }
 
     fn maybe(&self, percent: usize, text: impl FnOnce() -> String) -> String {
-        if self.below(100) < percent { text() } else { String::new() }
+        if self.below(100) < percent {
+            text()
+        } else {
+            String::new()
+        }
     }
 }
 
 const POSITIVE: [&str; 12] = [
-    "0.1", "1", "1.5", "2", "5", "20", "\"p\"", "\"2 * p\"", "Uniform(min: 0.5, max: 3)", "Normal(mean: 2, sd: 1, min: 0.3)",
-    "LogNormal(mu: 0, sigma: 0.5)", "Exponential(mean: 1, min: 0.1)",
+    "0.1",
+    "1",
+    "1.5",
+    "2",
+    "5",
+    "20",
+    "\"p\"",
+    "\"2 * p\"",
+    "Uniform(min: 0.5, max: 3)",
+    "Normal(mean: 2, sd: 1, min: 0.3)",
+    "LogNormal(mu: 0, sigma: 0.5)",
+    "Exponential(mean: 1, min: 0.1)",
 ];
 const WEIGHTS: [&str; 12] = [
-    "0", "1", "-1", "87.8", "-90", "\"-p\"", "0.001", "Uniform(min: 0, max: 0.5)", "Uniform(min: -1, max: 1)",
-    "Normal(mean: 5, sd: 1, min: 0)", "Normal(mean: -5, sd: 1)", "LogNormal(mu: 0, sigma: 1)",
+    "0",
+    "1",
+    "-1",
+    "87.8",
+    "-90",
+    "\"-p\"",
+    "0.001",
+    "Uniform(min: 0, max: 0.5)",
+    "Uniform(min: -1, max: 1)",
+    "Normal(mean: 5, sd: 1, min: 0)",
+    "Normal(mean: -5, sd: 1)",
+    "LogNormal(mu: 0, sigma: 1)",
 ];
 const RULES: [&str; 21] = [
-    "AllToAll", "OneToOne", "AllButOwn", "FixedIndegree(3)", "FixedIndegree(0)", "FixedOutdegree(4)", "FixedTotalNumber(50)",
-    "PairwiseBernoulli(0.2)", "PairwiseBernoulli(1)", "Distance(kernel: Gaussian(sigma_mm: 0.2, peak: 0.8))",
-    "Distance(kernel: Mask(radius_mm: 0.3), period_mm: [1, 1, 0])", "Distance(kernel: Exponential(length_mm: 0.1, peak: 1))",
-    "SmallWorld(neighbours: 4, rewire: 0.2)", "Pairs([(0, 1), (1, 0), (0, 1)])", "Pairs([])",
-    "List([(source: 0, target: 1, weight: 3, delay_ms: 2), (source: 2, target: 0, weight: 1, delay_ms: 200)])", "ListFile(\"list.csv\")",
-    "Not([OneToOne])", "And([AllToAll, Not([PairwiseBernoulli(0.5)])])", "Or([FixedIndegree(2), Pairs([(0, 0)])])", "List([])",
+    "AllToAll",
+    "OneToOne",
+    "AllButOwn",
+    "FixedIndegree(3)",
+    "FixedIndegree(0)",
+    "FixedOutdegree(4)",
+    "FixedTotalNumber(50)",
+    "PairwiseBernoulli(0.2)",
+    "PairwiseBernoulli(1)",
+    "Distance(kernel: Gaussian(sigma_mm: 0.2, peak: 0.8))",
+    "Distance(kernel: Mask(radius_mm: 0.3), period_mm: [1, 1, 0])",
+    "Distance(kernel: Exponential(length_mm: 0.1, peak: 1))",
+    "SmallWorld(neighbours: 4, rewire: 0.2)",
+    "Pairs([(0, 1), (1, 0), (0, 1)])",
+    "Pairs([])",
+    "List([(source: 0, target: 1, weight: 3, delay_ms: 2), (source: 2, target: 0, weight: 1, delay_ms: 200)])",
+    "ListFile(\"list.csv\")",
+    "Not([OneToOne])",
+    "And([AllToAll, Not([PairwiseBernoulli(0.5)])])",
+    "Or([FixedIndegree(2), Pairs([(0, 0)])])",
+    "List([])",
 ];
 const KINDS: [&str; 19] = [
-    "Direct(amplitude: 300)", "Step(amplitude: Uniform(min: 0, max: 500))", "Ramp(from: 0, to: 100)", "Silence",
-    "Alternating(amplitude: 100, offset: 50, frequency_hz: 40, phase_deg: 90)", "Noise(mean: 0, sd: 5, interval_ms: 1)",
-    "Noise(mean: 1, sd: 0, interval_ms: 0)", "Schedule([(0, 1), (2, 500), (3, 0)])", "Schedule([])", "CurrentFile(\"currents.csv\")",
-    "Poisson(rate_hz: 1000, weight: 5, delay_ms: 1)", "Poisson(rate_hz: 0, weight: 0, delay_ms: 0)",
+    "Direct(amplitude: 300)",
+    "Step(amplitude: Uniform(min: 0, max: 500))",
+    "Ramp(from: 0, to: 100)",
+    "Silence",
+    "Alternating(amplitude: 100, offset: 50, frequency_hz: 40, phase_deg: 90)",
+    "Noise(mean: 0, sd: 5, interval_ms: 1)",
+    "Noise(mean: 1, sd: 0, interval_ms: 0)",
+    "Schedule([(0, 1), (2, 500), (3, 0)])",
+    "Schedule([])",
+    "CurrentFile(\"currents.csv\")",
+    "Poisson(rate_hz: 1000, weight: 5, delay_ms: 1)",
+    "Poisson(rate_hz: 0, weight: 0, delay_ms: 0)",
     "Poisson(rate_hz: Uniform(min: 0, max: 9000), weight: Uniform(min: 0, max: 3), delay_ms: 0.5)",
-    "Poisson(rate_hz: 1e6, weight: -5, delay_ms: 1)", "InputSpikes(times_ms: [0, 0.1, 0.1, 5], weight: 20, delay_ms: 0.2)",
-    "InputSpikes(times_ms: [], weight: -20, delay_ms: 0)", "Spike(times_ms: [0, 0.3, 1])", "Spike(times_ms: [])",
+    "Poisson(rate_hz: 1e6, weight: -5, delay_ms: 1)",
+    "InputSpikes(times_ms: [0, 0.1, 0.1, 5], weight: 20, delay_ms: 0.2)",
+    "InputSpikes(times_ms: [], weight: -20, delay_ms: 0)",
+    "Spike(times_ms: [0, 0.3, 1])",
+    "Spike(times_ms: [])",
     "Poisson(rate_hz: 500, weight: 5, delay_ms: 100, receptor: \"excitatory\")",
 ];
 const LAYOUTS: [&str; 6] = [
-    "Ball(radius_mm: 0.5)", "Sheet(size_mm: [1, 1])", "Grid(shape: [10, 10, 1], spacing_mm: [0.1, 0.1, 0])", "Ring(radius_mm: 1)",
-    "Box(size_mm: [1, 0, 1])", "Column(radius_mm: 0.2, height_mm: 1)",
+    "Ball(radius_mm: 0.5)",
+    "Sheet(size_mm: [1, 1])",
+    "Grid(shape: [10, 10, 1], spacing_mm: [0.1, 0.1, 0])",
+    "Ring(radius_mm: 1)",
+    "Box(size_mm: [1, 0, 1])",
+    "Column(radius_mm: 0.2, height_mm: 1)",
 ];
-const SELECTIONS: [&str; 7] = ["All", "Range(0, 1)", "List([0, 2])", "List([])", "Every(3)", "Fraction(0.5)", "Fraction(0)"];
+const SELECTIONS: [&str; 7] = [
+    "All",
+    "Range(0, 1)",
+    "List([0, 2])",
+    "List([])",
+    "Every(3)",
+    "Fraction(0.5)",
+    "Fraction(0)",
+];
 
 /// A scene made at random. Most of its parts are as they should be; whether they fit together is left to chance.
 fn random_scene(seed: u64) -> String {
     let dice = Dice(Cell::new(seed));
     let models: Vec<_> = {
         let types = REGISTRY.types.read();
-        let mut models: Vec<_> = types.iter().filter(|r| r.data::<ReflectNeuronModel>().is_some()).map(|r| r.type_info()).collect();
+        let mut models: Vec<_> = types
+            .iter()
+            .filter(|r| r.data::<ReflectNeuronModel>().is_some())
+            .map(|r| r.type_info())
+            .collect();
         models.sort_unstable_by_key(|info| info.type_path());
         models
     };
@@ -215,18 +314,34 @@ fn random_scene(seed: u64) -> String {
     let region_list: String = (0..regions)
         .map(|i| {
             let model = models[dice.below(models.len())];
-            let fields: Vec<_> = model.as_struct().map(|s| s.iter().map(|f| f.name()).collect()).unwrap_or_default();
+            let fields: Vec<_> = model
+                .as_struct()
+                .map(|s| s.iter().map(|f| f.name()).collect())
+                .unwrap_or_default();
             let name = model.type_path_table().short_path();
             let parameters = dice.maybe(if fields.is_empty() { 0 } else { 30 }, || {
                 let field = dice.one(&fields);
-                format!("({field}: {})", dice.one(if field.starts_with(['v', 'e']) { &["-70", "-50", "0", "10"] } else { &POSITIVE }))
+                format!(
+                    "({field}: {})",
+                    dice.one(if field.starts_with(['v', 'e']) {
+                        &["-70", "-50", "0", "10"]
+                    } else {
+                        &POSITIVE
+                    })
+                )
             });
             format!(
                 "(name: \"r{i}\", neurons: {}, model: {name}{parameters}, {}{}{}), ",
                 dice.one(&["1", "3", "20", "64", "65", "\"rint(10 * p)\""]),
                 dice.maybe(50, || format!("layout: {}, ", dice.one(&LAYOUTS))),
-                dice.maybe(20, || format!("initial: {{\"v\": {}}}, ", dice.one(&["-65", "0", "Uniform(min: -70, max: -50)"]))),
-                dice.maybe(30, || format!("sign: {}, ", dice.one(&["Mixed", "Excitatory", "Inhibitory"]))),
+                dice.maybe(20, || format!(
+                    "initial: {{\"v\": {}}}, ",
+                    dice.one(&["-65", "0", "Uniform(min: -70, max: -50)"])
+                )),
+                dice.maybe(30, || format!(
+                    "sign: {}, ",
+                    dice.one(&["Mixed", "Excitatory", "Inhibitory"])
+                )),
             )
         })
         .collect();
@@ -252,7 +367,15 @@ fn random_scene(seed: u64) -> String {
                 "(to: {}, {}{}kind: {}), ",
                 region(),
                 dice.maybe(30, || format!("neurons: {}, ", dice.one(&SELECTIONS))),
-                dice.maybe(30, || format!("window: ({}), ", dice.one(&["", "start_ms: 0.2", "stop_ms: 0.3", "start_ms: 0, stop_ms: 2"]))),
+                dice.maybe(30, || format!(
+                    "window: ({}), ",
+                    dice.one(&[
+                        "",
+                        "start_ms: 0.2",
+                        "stop_ms: 0.3",
+                        "start_ms: 0, stop_ms: 2"
+                    ])
+                )),
                 dice.one(&KINDS),
             )
         })
@@ -262,10 +385,17 @@ fn random_scene(seed: u64) -> String {
             let kind = match dice.below(4) {
                 0 => "Spikes".into(),
                 1 => format!("Rate(bin_ms: {})", dice.one(&["0.1", "1", "0.01", "1000"])),
-                2 => format!("Column(column: \"{}\", neurons: {}, every_ms: 0.2)", dice.one(&["v", "u", "drive"]), dice.one(&SELECTIONS)),
+                2 => format!(
+                    "Column(column: \"{}\", neurons: {}, every_ms: 0.2)",
+                    dice.one(&["v", "u", "drive"]),
+                    dice.one(&SELECTIONS)
+                ),
                 _ => format!("Weights(from: {}, to: {})", region(), region()),
             };
-            format!("({}kind: {kind}), ", dice.maybe(40, || format!("region: {}, ", region())))
+            format!(
+                "({}kind: {kind}), ",
+                dice.maybe(40, || format!("region: {}, ", region()))
+            )
         })
         .collect();
     format!(
@@ -280,12 +410,26 @@ fn random_scene(seed: u64) -> String {
 /// The scenes that mutants are made from: those that ship, as they are and with a hundredth of their neurons.
 static ORIGINALS: LazyLock<Vec<String>> = LazyLock::new(|| {
     const SMALLER: [(&str, &str); 10] = [
-        ("neurons: 3200", "neurons: 32"), ("neurons: 800", "neurons: 8"), ("neurons: 200,", "neurons: 5,"), ("Indegree(64)", "Indegree(6)"),
-        ("Indegree(16)", "Indegree(2)"), ("\"order\": 2500", "\"order\": 25"), ("\"c_e\": 1000", "\"c_e\": 8"),
-        ("\"scale\": 0.1", "\"scale\": 0.002"), ("neurons: 1000", "neurons: 20"), ("neurons: 400", "neurons: 24"),
+        ("neurons: 3200", "neurons: 32"),
+        ("neurons: 800", "neurons: 8"),
+        ("neurons: 200,", "neurons: 5,"),
+        ("Indegree(64)", "Indegree(6)"),
+        ("Indegree(16)", "Indegree(2)"),
+        ("\"order\": 2500", "\"order\": 25"),
+        ("\"c_e\": 1000", "\"c_e\": 8"),
+        ("\"scale\": 0.1", "\"scale\": 0.002"),
+        ("neurons: 1000", "neurons: 20"),
+        ("neurons: 400", "neurons: 24"),
     ];
-    let small = |text: &str| SMALLER.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
-    SCENES.iter().flat_map(|(_, text)| [(*text).to_owned(), small(text)]).collect()
+    let small = |text: &str| {
+        SMALLER
+            .iter()
+            .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    };
+    SCENES
+        .iter()
+        .flat_map(|(_, text)| [(*text).to_owned(), small(text)])
+        .collect()
 });
 
 /// The tokens of a scene: words, numbers, strings, single signs; blanks and comments belong to the token before.
@@ -301,7 +445,9 @@ fn tokens(text: &str) -> Vec<&str> {
             c => c.len_utf8(),
         };
         loop {
-            let blank = left[end..].find(|c: char| !c.is_whitespace()).unwrap_or(left.len() - end);
+            let blank = left[end..]
+                .find(|c: char| !c.is_whitespace())
+                .unwrap_or(left.len() - end);
             end += blank;
             if !left[end..].starts_with("//") {
                 break;
@@ -316,18 +462,90 @@ fn tokens(text: &str) -> Vec<&str> {
 
 /// What a number may become.
 const NUMBERS: [&str; 44] = [
-    "0", "-1", "1", "2", "3", "0.5", "-0.5", "0.1", "7", "64", "65", "1e-3", "1e-300", "5e-324", "1e300", "-1e39", "1e-40", "1e30", "255", "256",
-    "257", "65535", "65536", "6553.5", "6553.6", "4294967295", "4294967296", "18446744073709551615", "1e9", "1000000000", "1000000", "NaN",
-    "inf", "-inf", "0x10", "\"1 / 0\"", "\"-p\"", "\"sqrt(p)\"", "Uniform(min: 0, max: 1)", "Uniform(min: -1e30, max: 1e30)",
-    "Normal(mean: 1, sd: 1e-30, min: 0)", "LogNormal(mu: 300, sigma: 30)", "Exponential(mean: 1e-200)", "Shared(offset: 0, scale: 1, power: 1e-9)",
+    "0",
+    "-1",
+    "1",
+    "2",
+    "3",
+    "0.5",
+    "-0.5",
+    "0.1",
+    "7",
+    "64",
+    "65",
+    "1e-3",
+    "1e-300",
+    "5e-324",
+    "1e300",
+    "-1e39",
+    "1e-40",
+    "1e30",
+    "255",
+    "256",
+    "257",
+    "65535",
+    "65536",
+    "6553.5",
+    "6553.6",
+    "4294967295",
+    "4294967296",
+    "18446744073709551615",
+    "1e9",
+    "1000000000",
+    "1000000",
+    "NaN",
+    "inf",
+    "-inf",
+    "0x10",
+    "\"1 / 0\"",
+    "\"-p\"",
+    "\"sqrt(p)\"",
+    "Uniform(min: 0, max: 1)",
+    "Uniform(min: -1e30, max: 1e30)",
+    "Normal(mean: 1, sd: 1e-30, min: 0)",
+    "LogNormal(mu: 300, sigma: 30)",
+    "Exponential(mean: 1e-200)",
+    "Shared(offset: 0, scale: 1, power: 1e-9)",
 ];
 
 /// What anything may become.
 const WORDS: [&str; 36] = [
-    "true", "None", "Some(3)", "()", "[]", "{}", "\"\"", "\"p\"", "\"E\"", "\"v\"", "\"excitatory\"", "\"inhibitory\"", "\"list.csv\"",
-    "\"lost.csv\"", "\"/\"", "AllToAll", "OneToOne", "FixedIndegree(1)", "PairwiseBernoulli(0.5)", "Not([AllToAll])", "Pairs([(0, 0)])",
-    "List([])", "ListFile(\"list.csv\")", "SmallWorld(neighbours: 2, rewire: 1)", "Distance(kernel: Mask(radius_mm: 1))", "LifExp", "Relay",
-    "Izhikevich", "PoissonSource", "HhSquid", "Silence", "Spikes", "Every(1)", "(", "]", ",",
+    "true",
+    "None",
+    "Some(3)",
+    "()",
+    "[]",
+    "{}",
+    "\"\"",
+    "\"p\"",
+    "\"E\"",
+    "\"v\"",
+    "\"excitatory\"",
+    "\"inhibitory\"",
+    "\"list.csv\"",
+    "\"lost.csv\"",
+    "\"/\"",
+    "AllToAll",
+    "OneToOne",
+    "FixedIndegree(1)",
+    "PairwiseBernoulli(0.5)",
+    "Not([AllToAll])",
+    "Pairs([(0, 0)])",
+    "List([])",
+    "ListFile(\"list.csv\")",
+    "SmallWorld(neighbours: 2, rewire: 1)",
+    "Distance(kernel: Mask(radius_mm: 1))",
+    "LifExp",
+    "Relay",
+    "Izhikevich",
+    "PoissonSource",
+    "HhSquid",
+    "Silence",
+    "Spikes",
+    "Every(1)",
+    "(",
+    "]",
+    ",",
 ];
 
 /// One change to a text: what kind, where, and with what.
@@ -341,7 +559,11 @@ fn mutated(text: &str, mutations: &[Mutation]) -> Vec<u8> {
         if words.is_empty() {
             break;
         }
-        let starts = |of: fn(char) -> bool| -> Vec<usize> { (0..words.len()).filter(|&i| words[i].starts_with(of)).collect() };
+        let starts = |of: fn(char) -> bool| -> Vec<usize> {
+            (0..words.len())
+                .filter(|&i| words[i].starts_with(of))
+                .collect()
+        };
         // Most changes keep the kind of a word, so that the whole keeps its form and is read to the end.
         let alike = match kind % 24 {
             0..=11 => starts(|c| c.is_numeric() || c == '-'),
@@ -385,8 +607,14 @@ fn mutated(text: &str, mutations: &[Mutation]) -> Vec<u8> {
 
 /// Runs `cases` cases of a strategy of scenes, the same in every run, and returns how many ended in each way.
 fn run(cases: u32, scenes: impl Strategy<Value = Vec<u8>>) -> [u32; 3] {
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 200,
+        ..Config::default()
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let ends = [const { Cell::new(0) }; 3];
     let current = Current::watched();
     let result = runner.run(&scenes.prop_map(Readable), |scene| {
@@ -415,17 +643,27 @@ fn mutations(most: usize) -> impl Strategy<Value = Vec<Mutation>> {
 
 #[test]
 fn random_scenes_run_or_are_refused() {
-    let [refused, checked, ran] = run(CASES * 2, any::<u64>().prop_map(|seed| random_scene(seed).into_bytes()));
+    let [refused, checked, ran] = run(
+        CASES * 2,
+        any::<u64>().prop_map(|seed| random_scene(seed).into_bytes()),
+    );
     println!("random: {refused} refused, {checked} checked, {ran} ran");
-    assert!(ran > 300 && refused > 300, "{refused} refused, {checked} checked, {ran} ran");
+    assert!(
+        ran > 300 && refused > 300,
+        "{refused} refused, {checked} checked, {ran} ran"
+    );
 }
 
 #[test]
 fn mutants_of_random_scenes_run_or_are_refused() {
-    let scenes = (any::<u64>(), mutations(4)).prop_map(|(seed, mutations)| mutated(&random_scene(seed), &mutations));
+    let scenes = (any::<u64>(), mutations(4))
+        .prop_map(|(seed, mutations)| mutated(&random_scene(seed), &mutations));
     let [refused, checked, ran] = run(CASES * 4, scenes);
     println!("mutants of random: {refused} refused, {checked} checked, {ran} ran");
-    assert!(ran > 100 && refused > 1000, "{refused} refused, {checked} checked, {ran} ran");
+    assert!(
+        ran > 100 && refused > 1000,
+        "{refused} refused, {checked} checked, {ran} ran"
+    );
 }
 
 #[test]
@@ -436,5 +674,8 @@ fn mutants_of_shipped_scenes_run_or_are_refused() {
     });
     let [refused, checked, ran] = run(CASES * 4, scenes);
     println!("mutants of shipped: {refused} refused, {checked} checked, {ran} ran");
-    assert!(ran > 50 && checked > 50 && refused > 1000, "{refused} refused, {checked} checked, {ran} ran");
+    assert!(
+        ran > 50 && checked > 50 && refused > 1000,
+        "{refused} refused, {checked} checked, {ran} ran"
+    );
 }

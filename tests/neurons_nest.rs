@@ -24,11 +24,18 @@ fn cases(file: &str) -> Vec<Value> {
 }
 
 fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))
+    value
+        .as_f64()
+        .unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap_or_else(|| panic!("{value} is not a list")).iter().map(number).collect()
+    value
+        .as_array()
+        .unwrap_or_else(|| panic!("{value} is not a list"))
+        .iter()
+        .map(number)
+        .collect()
 }
 
 fn steps(times_ms: &[f64], dt: f64) -> Vec<u64> {
@@ -138,24 +145,46 @@ struct Course {
 fn run(cell: Cell<'_>) -> Course {
     let mut region = RegionSpec::new("cell", 1, LifExp::default()).starting("v", cell.v);
     region.model = cell.model;
-    let mut scene = Scene { dt_ms: cell.dt, ..default() };
+    let mut scene = Scene {
+        dt_ms: cell.dt,
+        ..default()
+    };
     scene.regions.push(region);
-    scene.stimuli.extend(cell.stimuli.into_iter().map(|kind| StimulusSpec::new("cell", kind)));
-    scene.probes.push(ProbeSpec { region: None, kind: ProbeKind::Spikes });
+    scene.stimuli.extend(
+        cell.stimuli
+            .into_iter()
+            .map(|kind| StimulusSpec::new("cell", kind)),
+    );
+    scene.probes.push(ProbeSpec {
+        region: None,
+        kind: ProbeKind::Spikes,
+    });
     for &column in cell.columns {
-        let kind = ProbeKind::Column { column: column.into(), neurons: Selection::All, every_ms: cell.every_ms };
+        let kind = ProbeKind::Column {
+            column: column.into(),
+            neurons: Selection::All,
+            every_ms: cell.every_ms,
+        };
         scene.probes.push(ProbeSpec { region: None, kind });
     }
-    let mut simulation = Simulation::new(&scene, &BuildOptions::default()).expect("the scene is right");
+    let mut simulation =
+        Simulation::new(&scene, &BuildOptions::default()).expect("the scene is right");
     simulation.run_ms(cell.ms);
-    let spikes = simulation.recorded_spikes("cell").iter().map(|(step, _)| step + 1).collect();
+    let spikes = simulation
+        .recorded_spikes("cell")
+        .iter()
+        .map(|(step, _)| step + 1)
+        .collect();
     let world = simulation.world_mut();
     let mut probes = world.query::<&ColumnProbe>();
     let samples = cell
         .columns
         .iter()
         .map(|name| {
-            let probe = probes.iter(world).find(|p| p.column.name == *name).expect("the probe was asked for");
+            let probe = probes
+                .iter(world)
+                .find(|p| p.column.name == *name)
+                .expect("the probe was asked for");
             probe.values.iter().map(|&v| f64::from(v)).collect()
         })
         .collect();
@@ -168,7 +197,10 @@ fn agree(what: &str, got: &[f64], want: &[f64], tolerance: f64) -> f64 {
     let mut largest = 0.0;
     for (i, (got, want)) in got.iter().zip(want).enumerate() {
         let difference = (got - want).abs();
-        assert!(difference <= tolerance, "{what}, sample {i}: {got}, want {want}");
+        assert!(
+            difference <= tolerance,
+            "{what}, sample {i}: {got}, want {want}"
+        );
         largest = f64::max(largest, difference);
     }
     largest
@@ -176,7 +208,8 @@ fn agree(what: &str, got: &[f64], want: &[f64], tolerance: f64) -> f64 {
 
 /// Asserts that spikes agree, each within `within` steps.
 fn spikes_agree(what: &str, got: &[u64], want: &[u64], within: u64) {
-    let same = got.len() == want.len() && got.iter().zip(want).all(|(a, b)| a.abs_diff(*b) <= within);
+    let same =
+        got.len() == want.len() && got.iter().zip(want).all(|(a, b)| a.abs_diff(*b) <= within);
     assert!(same, "{what}: spikes at steps\n{got:?}, want\n{want:?}");
 }
 
@@ -204,7 +237,12 @@ fn constant_currents_give_nests_spikes_and_potentials() {
             stimuli: Vec::new(),
         });
         let want = steps(&numbers(&case["spike_times_ms"]), dt);
-        spikes_agree(&what, &course.spikes, &want, if is_exact(name) { 0 } else { 1 });
+        spikes_agree(
+            &what,
+            &course.spikes,
+            &want,
+            if is_exact(name) { 0 } else { 1 },
+        );
         let error = agree(&what, &course.samples[0], &numbers(&case["V_m"]), V);
         println!("{what}: {} spikes, V within {error:.1e} mV", want.len());
         compared.push(name.to_string());
@@ -241,10 +279,17 @@ fn a_stimulus_current_acts_as_the_constant_current_does() {
             ms: number(&case["T_ms"]),
             every_ms: number(&case["sample_every_ms"]),
             columns: &["v"],
-            stimuli: vec![StimulusKind::Direct { amplitude: current.into() }],
+            stimuli: vec![StimulusKind::Direct {
+                amplitude: current.into(),
+            }],
         });
         let what = format!("{name} stimulated with {current} pA");
-        spikes_agree(&what, &course.spikes, &steps(&numbers(&case["spike_times_ms"]), dt), 0);
+        spikes_agree(
+            &what,
+            &course.spikes,
+            &steps(&numbers(&case["spike_times_ms"]), dt),
+            0,
+        );
         agree(&what, &course.samples[0], &numbers(&case["V_m"]), V);
         compared += 1;
     }
@@ -264,20 +309,35 @@ fn synaptic_input_gives_nests_spikes_currents_and_conductances() {
         let delay_ms = number(&case["delay_ms"]);
         let mut stimuli = Vec::new();
         let mut largest = 0.0;
-        for (times, weight) in [("exc_spike_times_ms", "w_exc"), ("inh_spike_times_ms", "w_inh")] {
+        for (times, weight) in [
+            ("exc_spike_times_ms", "w_exc"),
+            ("inh_spike_times_ms", "w_inh"),
+        ] {
             if case[times].is_null() {
                 continue;
             }
             let weight = number(&case[weight]);
             largest = f64::max(largest, weight.abs());
-            stimuli.push(StimulusKind::InputSpikes { times_ms: numbers(&case[times]), weight, delay_ms, receptor: None });
+            stimuli.push(StimulusKind::InputSpikes {
+                times_ms: numbers(&case[times]),
+                weight,
+                delay_ms,
+                receptor: None,
+            });
         }
         // NEST's name of a trace and ours.
-        let traces: Vec<_> = [("I_syn_ex", "i_ex"), ("I_syn_in", "i_in"), ("g_ex", "g_ex"), ("g_in", "g_in")]
-            .into_iter()
-            .filter(|(theirs, _)| case[*theirs].is_array())
+        let traces: Vec<_> = [
+            ("I_syn_ex", "i_ex"),
+            ("I_syn_in", "i_in"),
+            ("g_ex", "g_ex"),
+            ("g_in", "g_in"),
+        ]
+        .into_iter()
+        .filter(|(theirs, _)| case[*theirs].is_array())
+        .collect();
+        let columns: Vec<_> = core::iter::once("v")
+            .chain(traces.iter().map(|(_, ours)| *ours))
             .collect();
-        let columns: Vec<_> = core::iter::once("v").chain(traces.iter().map(|(_, ours)| *ours)).collect();
         let course = run(Cell {
             model,
             v: number(&case["all_params"]["V_m"]),
@@ -288,13 +348,28 @@ fn synaptic_input_gives_nests_spikes_currents_and_conductances() {
             stimuli,
         });
         let want = steps(&numbers(&case["spike_times_ms"]), dt);
-        spikes_agree(&what, &course.spikes, &want, if is_exact(name) { 0 } else { 1 });
-        let error = agree(&format!("{what}, V"), &course.samples[0], &numbers(&case["V_m"]), V);
+        spikes_agree(
+            &what,
+            &course.spikes,
+            &want,
+            if is_exact(name) { 0 } else { 1 },
+        );
+        let error = agree(
+            &format!("{what}, V"),
+            &course.samples[0],
+            &numbers(&case["V_m"]),
+            V,
+        );
         println!("{what}: {} spikes, V within {error:.1e} mV", want.len());
         for ((theirs, ours), samples) in traces.iter().zip(&course.samples[1..]) {
             // NEST integrates conductances, too, with an error of about 10⁻⁵ of the weight.
             let tolerance = largest * if is_exact(name) { 4e-6 } else { 2e-5 };
-            let error = agree(&format!("{what}, {ours}"), samples, &numbers(&case[*theirs]), tolerance);
+            let error = agree(
+                &format!("{what}, {ours}"),
+                samples,
+                &numbers(&case[*theirs]),
+                tolerance,
+            );
             println!("  {ours} within {error:.1e}");
             compared += 1;
         }
@@ -317,7 +392,11 @@ fn currents_and_potentials_of_one_spike_have_nests_shape() {
         }
         let rest = number(&case["E_L"]);
         let (weight, dt) = (number(&case["weight"]), 0.1);
-        let columns: &[&str] = if case["I_syn_ex"].is_array() { &["v", "i_ex"] } else { &["v"] };
+        let columns: &[&str] = if case["I_syn_ex"].is_array() {
+            &["v", "i_ex"]
+        } else {
+            &["v"]
+        };
         let course = run(Cell {
             model: model(name, &parameters).expect("one of ours"),
             v: rest,
@@ -334,29 +413,52 @@ fn currents_and_potentials_of_one_spike_have_nests_shape() {
         });
         // Sample n is at the end of step n, at (n + 1)·dt.
         let at = |column: usize, times: &[f64]| -> Vec<f64> {
-            steps(times, dt).iter().map(|&step| course.samples[column][step as usize - 1]).collect()
+            steps(times, dt)
+                .iter()
+                .map(|&step| course.samples[column][step as usize - 1])
+                .collect()
         };
         let times = numbers(&case["times_ms"]);
         let peak = number(&case["psp_peak_mV"]);
-        agree(&format!("{name}, V"), &at(0, &times), &numbers(&case["V_m"]), 1e-3 * peak);
+        agree(
+            &format!("{name}, V"),
+            &at(0, &times),
+            &numbers(&case["V_m"]),
+            1e-3 * peak,
+        );
         if columns.len() > 1 {
-            agree(&format!("{name}, I"), &at(1, &times), &numbers(&case["I_syn_ex"]), 2e-6 * weight);
+            agree(
+                &format!("{name}, I"),
+                &at(1, &times),
+                &numbers(&case["I_syn_ex"]),
+                2e-6 * weight,
+            );
         }
         let (step, highest) = course.samples[0]
             .iter()
             .enumerate()
             .max_by(|a, b| a.1.total_cmp(b.1))
             .expect("there are samples");
-        assert!(((highest - rest) / peak - 1.0).abs() < 1e-3, "{name}: peak of {} mV, want {peak}", highest - rest);
+        assert!(
+            ((highest - rest) / peak - 1.0).abs() < 1e-3,
+            "{name}: peak of {} mV, want {peak}",
+            highest - rest
+        );
         let time = (step + 1) as f64 * dt;
-        assert!((time / number(&case["psp_peak_time_ms"]) - 1.0).abs() < 1e-3, "{name}: peak at {time} ms");
+        assert!(
+            (time / number(&case["psp_peak_time_ms"]) - 1.0).abs() < 1e-3,
+            "{name}: peak at {time} ms"
+        );
     }
 }
 
 #[test]
 fn constant_currents_give_brian2s_spikes_and_potentials() {
     let mut compared = 0;
-    for case in cases("neurons_brian2.json").iter().filter(|c| c["model"] == "LIF") {
+    for case in cases("neurons_brian2.json")
+        .iter()
+        .filter(|c| c["model"] == "LIF")
+    {
         let p = &case["params"];
         let dt = number(&case["dt_ms"]);
         // RI is in mV; the membrane resistance is tau_m/C_m. Brian2's refractory period is one step shorter than NEST's and ours.
@@ -377,13 +479,21 @@ fn constant_currents_give_brian2s_spikes_and_potentials() {
                 stimuli: Vec::new(),
             });
             // Brian2 stamps a spike with the start of its step, and samples at the start of steps.
-            let want: Vec<u64> = steps(&numbers(&case["spike_times_ms"]), dt).iter().map(|s| s + 1).collect();
+            let want: Vec<u64> = steps(&numbers(&case["spike_times_ms"]), dt)
+                .iter()
+                .map(|s| s + 1)
+                .collect();
             spikes_agree(&what, &course.spikes, &want, 0);
             let v = numbers(&case["v_mV"]);
             // In single precision the membrane stands still where a step would move it by less than half the distance of
             // neighbouring numbers, which is 2⁻¹⁸ mV here.
             let standstill = libm::exp2(-19.0) * number(&p["tau"]) / dt;
-            let error = agree(&what, &course.samples[0][..v.len() - 1], &v[1..], V.max(standstill + 1e-5));
+            let error = agree(
+                &what,
+                &course.samples[0][..v.len() - 1],
+                &v[1..],
+                V.max(standstill + 1e-5),
+            );
             println!("{what}: {} spikes, V within {error:.1e} mV", want.len());
             compared += 1;
         }

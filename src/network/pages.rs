@@ -46,7 +46,7 @@ impl<T: Copy + Zeroable> Pages<T> {
     }
 
     fn layout(len: usize) -> Layout {
-        let bytes = len.checked_mul(size_of::<T>()).unwrap_or(usize::MAX);
+        let bytes = len.saturating_mul(size_of::<T>());
         let align = if bytes >= HUGE { HUGE } else { 64 };
         Layout::from_size_align(bytes, align).unwrap_or(Layout::new::<T>())
     }

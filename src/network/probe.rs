@@ -57,7 +57,11 @@ pub struct StatisticsProbe {
 }
 
 /// Fills the spike probes.
-pub fn record_spikes(clock: Res<Clock>, mut probes: Query<&mut SpikeProbe>, regions: Query<&Spikes>) {
+pub fn record_spikes(
+    clock: Res<Clock>,
+    mut probes: Query<&mut SpikeProbe>,
+    regions: Query<&Spikes>,
+) {
     let step = clock.step();
     for mut probe in &mut probes {
         if let Ok(spikes) = regions.get(probe.region)
@@ -93,7 +97,9 @@ pub fn record_statistics(
     for mut probe in &mut probes {
         for (region, spikes) in &regions {
             if !spikes.list.is_empty() {
-                probe.statistics.record_all(region.index as usize, &spikes.list, step);
+                probe
+                    .statistics
+                    .record_all(region.index as usize, &spikes.list, step);
             }
         }
     }

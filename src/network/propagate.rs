@@ -106,7 +106,12 @@ impl<T: Accumulator> Slots<T> {
         let mut position = 0;
         if self.ring > 1 {
             position = (step % self.ring as u64) as usize;
-            for ((current, first), block) in self.current.iter_mut().zip(&self.pointers).zip(&self.blocks) {
+            for ((current, first), block) in self
+                .current
+                .iter_mut()
+                .zip(&self.pointers)
+                .zip(&self.blocks)
+            {
                 *current = first.offset(position * block.stride);
             }
         }
@@ -140,7 +145,9 @@ impl<T: Accumulator> Slots<T> {
     pub fn block_mut(&mut self, block: usize) -> &mut [T] {
         let block = &mut self.blocks[block];
         // SAFETY: a line is an array of 16 values.
-        unsafe { core::slice::from_raw_parts_mut(block.lines.as_mut_ptr().cast(), block.lines.len() * 16) }
+        unsafe {
+            core::slice::from_raw_parts_mut(block.lines.as_mut_ptr().cast(), block.lines.len() * 16)
+        }
     }
 
     /// Slots per ring position of a block.
@@ -210,7 +217,11 @@ impl<T> SharedSlots<'_, T> {
             position -= self.ring;
         }
         // SAFETY: within the block's allocation, since `position` is less than the ring length.
-        unsafe { self.pointers[block].pointer().add(position * self.blocks[block].stride) }
+        unsafe {
+            self.pointers[block]
+                .pointer()
+                .add(position * self.blocks[block].stride)
+        }
     }
 }
 
@@ -309,7 +320,11 @@ impl SpikeHistory {
     /// The spikes of the step that was `delay` steps before the one at `slot`; `delay` is less than the depth.
     #[inline]
     fn before(&self, slot: usize, delay: usize) -> &[u32] {
-        let place = if slot >= delay { slot - delay } else { slot + self.depth - delay };
+        let place = if slot >= delay {
+            slot - delay
+        } else {
+            slot + self.depth - delay
+        };
         let (start, len) = self.ranges[place];
         &self.ids[start as usize..(start + len) as usize]
     }
@@ -357,7 +372,10 @@ struct LaneWork {
 impl Default for LaneWork {
     /// With room for what a small network needs, so that its rare bursts do not allocate.
     fn default() -> Self {
-        Self { fragments: Vec::with_capacity(1024), events: 0 }
+        Self {
+            fragments: Vec::with_capacity(1024),
+            events: 0,
+        }
     }
 }
 
@@ -514,7 +532,11 @@ fn list_fragments(
         Weights::Shared(w) => (Kind::Shared, *w, 0),
         Weights::Narrow { shift, .. } => (Kind::Narrow, 0, *shift as u8),
         Weights::Wide(_) => (Kind::Wide, 0, 0),
-        Weights::Dense { weights, shift, layout } => {
+        Weights::Dense {
+            weights,
+            shift,
+            layout,
+        } => {
             let runs = &layout.runs[block];
             fragments.extend(spikes.iter().map(|&source| Fragment {
                 start: SynapseStore::dense_row(weights, layout, source as usize, block).cast(),
@@ -609,11 +631,15 @@ unsafe fn add_fragment<T: Accumulator>(fragment: &Fragment, slot: *mut T, simd: 
                 }
             }
             Kind::Dense => {
-                let runs = core::slice::from_raw_parts(fragment.weights.cast::<(u32, u32)>(), fragment.shared as usize);
+                let runs = core::slice::from_raw_parts(
+                    fragment.weights.cast::<(u32, u32)>(),
+                    fragment.shared as usize,
+                );
                 let mut weights = fragment.start.cast::<i16>();
                 for &(first, len) in runs {
                     let row = core::slice::from_raw_parts(weights, len as usize);
-                    let slots = core::slice::from_raw_parts_mut(slot.add(first as usize), len as usize);
+                    let slots =
+                        core::slice::from_raw_parts_mut(slot.add(first as usize), len as usize);
                     add_dense(simd, slots, row, u32::from(fragment.shift));
                     weights = weights.add(len as usize);
                 }
@@ -658,9 +684,9 @@ pub fn list_spikes(
             count.spikes += list.len() as u64;
             let key = region.key ^ avalanche(step);
             for &neuron in list.iter() {
-                count.hash = count
-                    .hash
-                    .wrapping_add(avalanche(key.wrapping_add(u64::from(neuron).wrapping_mul(0x9E37_79B9_7F4A_7C15))));
+                count.hash = count.hash.wrapping_add(avalanche(
+                    key.wrapping_add(u64::from(neuron).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+                ));
             }
         }
     }
@@ -686,7 +712,11 @@ pub fn push_spikes(
         if spikes.list.is_empty() {
             continue;
         }
-        count.events += spikes.list.iter().map(|&s| store.row_len(s as usize) as u64).sum::<u64>();
+        count.events += spikes
+            .list
+            .iter()
+            .map(|&s| store.row_len(s as usize) as u64)
+            .sum::<u64>();
         match &mut *slots {
             InputSlots::Narrow(slots) => {
                 let shares = slots.share(step);
@@ -704,7 +734,12 @@ pub fn push_spikes(
 
 /// # Safety
 /// No other thread uses the lane's blocks.
-unsafe fn push<T: Accumulator>(store: &SynapseStore, spikes: &[u32], slots: &SharedSlots<'_, T>, lane: usize) {
+unsafe fn push<T: Accumulator>(
+    store: &SynapseStore,
+    spikes: &[u32],
+    slots: &SharedSlots<'_, T>,
+    lane: usize,
+) {
     let mut block = lane;
     while block < slots.blocks.len() {
         for &source in spikes {
@@ -735,19 +770,29 @@ mod tests {
                     2 => 0,
                     _ => step % 2 * 1000 + step % 3,
                 };
-                (0..n.min(neurons as u64) as u32).map(|i| i ^ (step % 2) as u32).collect()
+                (0..n.min(neurons as u64) as u32)
+                    .map(|i| i ^ (step % 2) as u32)
+                    .collect()
             };
             let mut room = 0;
             for step in 0..3600 {
                 history.push(step, &spikes(step));
                 for back in 0..(depth as u64).min(step + 1) {
-                    assert_eq!(history.at(step - back), spikes(step - back), "depth {depth}, step {step} - {back}");
+                    assert_eq!(
+                        history.at(step - back),
+                        spikes(step - back),
+                        "depth {depth}, step {step} - {back}"
+                    );
                 }
                 if step == 1200 {
                     room = history.ids.len();
                 }
             }
-            assert_eq!(history.ids.len(), room, "depth {depth}: it grew after all kinds of stretches had come");
+            assert_eq!(
+                history.ids.len(),
+                room,
+                "depth {depth}: it grew after all kinds of stretches had come"
+            );
         }
     }
 }

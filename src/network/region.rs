@@ -111,11 +111,29 @@ pub fn integrate<M: NeuronModel>(
     match &mut *slots {
         InputSlots::Narrow(slots) => {
             let shares = slots.share(step);
-            workers.run(&|lane| step_lane::<M>(jobs, Blocks::Narrow(shares.blocks()), shares.lanes(), simd, now, lane));
+            workers.run(&|lane| {
+                step_lane::<M>(
+                    jobs,
+                    Blocks::Narrow(shares.blocks()),
+                    shares.lanes(),
+                    simd,
+                    now,
+                    lane,
+                )
+            });
         }
         InputSlots::Wide(slots) => {
             let shares = slots.share(step);
-            workers.run(&|lane| step_lane::<M>(jobs, Blocks::Wide(shares.blocks()), shares.lanes(), simd, now, lane));
+            workers.run(&|lane| {
+                step_lane::<M>(
+                    jobs,
+                    Blocks::Wide(shares.blocks()),
+                    shares.lanes(),
+                    simd,
+                    now,
+                    lane,
+                )
+            });
         }
     }
 }
@@ -165,5 +183,9 @@ fn step_lane<M: NeuronModel>(
 #[inline]
 pub fn valid_bits(neurons: u32, chunk: usize) -> u64 {
     let left = neurons as usize - chunk * LANES;
-    if left >= LANES { u64::MAX } else { (1 << left) - 1 }
+    if left >= LANES {
+        u64::MAX
+    } else {
+        (1 << left) - 1
+    }
 }

@@ -45,9 +45,9 @@ impl Selection {
         };
         match self {
             Self::All => Ok(neurons),
-            Self::Range(first, last) if first > last => {
-                Err(format!("the range {first} to {last} is empty; give the smaller number first"))
-            }
+            Self::Range(first, last) if first > last => Err(format!(
+                "the range {first} to {last} is empty; give the smaller number first"
+            )),
             Self::Range(_, last) if *last >= neurons => Err(outside(*last)),
             Self::Range(first, last) => Ok(last - first + 1),
             Self::List(list) => match list.iter().find(|n| **n >= neurons) {
@@ -263,7 +263,8 @@ impl Course {
         match self {
             Self::Sine(amplitude, offset, turns_per_ms, phase) => {
                 let turn = turns_per_ms * step as f64 * dt_ms + phase;
-                (offset + amplitude * libm::sin(core::f64::consts::TAU * (turn - turn.floor()))) as f32
+                (offset + amplitude * libm::sin(core::f64::consts::TAU * (turn - turn.floor())))
+                    as f32
             }
             Self::Ramp(from, to, first, steps) => {
                 let share = (step.saturating_sub(*first)) as f64 / (*steps).max(1) as f64;
@@ -410,8 +411,10 @@ pub fn drive_currents(
                         while chunk < chunks {
                             let at = chunk * LANES;
                             // SAFETY: each lane has its own chunks.
-                            let out: &mut [f32; LANES] = unsafe { &mut *shares.pointer().add(at).cast() };
-                            let mask: &[f32; LANES] = selected[at..at + LANES].try_into().expect("a whole chunk");
+                            let out: &mut [f32; LANES] =
+                                unsafe { &mut *shares.pointer().add(at).cast() };
+                            let mask: &[f32; LANES] =
+                                selected[at..at + LANES].try_into().expect("a whole chunk");
                             noise_chunk(*simd, out, mask, *mean, *sd, key, chunk as u32);
                             chunk += lanes;
                         }
@@ -424,7 +427,14 @@ pub fn drive_currents(
 }
 
 #[inline(always)]
-fn noise_body(out: &mut [f32; LANES], mask: &[f32; LANES], mean: f32, sd: f32, key: [u32; 2], chunk: u32) {
+fn noise_body(
+    out: &mut [f32; LANES],
+    mask: &[f32; LANES],
+    mean: f32,
+    sd: f32,
+    key: [u32; 2],
+    chunk: u32,
+) {
     const HALF: usize = LANES / 2;
     const UNIT: f32 = 1.0 / (1 << 24) as f32;
     let mut normal = [0.0f32; LANES];
@@ -445,13 +455,27 @@ fn noise_body(out: &mut [f32; LANES], mask: &[f32; LANES], mean: f32, sd: f32, k
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn noise_avx2(out: &mut [f32; LANES], mask: &[f32; LANES], mean: f32, sd: f32, key: [u32; 2], chunk: u32) {
+fn noise_avx2(
+    out: &mut [f32; LANES],
+    mask: &[f32; LANES],
+    mean: f32,
+    sd: f32,
+    key: [u32; 2],
+    chunk: u32,
+) {
     noise_body(out, mask, mean, sd, key, chunk);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-fn noise_avx512(out: &mut [f32; LANES], mask: &[f32; LANES], mean: f32, sd: f32, key: [u32; 2], chunk: u32) {
+fn noise_avx512(
+    out: &mut [f32; LANES],
+    mask: &[f32; LANES],
+    mean: f32,
+    sd: f32,
+    key: [u32; 2],
+    chunk: u32,
+) {
     noise_body(out, mask, mean, sd, key, chunk);
 }
 
@@ -497,17 +521,20 @@ pub fn background_input(
         match &mut *slots {
             InputSlots::Narrow(slots) => {
                 let shares = slots.share(step);
-                add_input(stimulus, region, map, &shares, step, *simd, seed.0, &workers);
+                add_input(
+                    stimulus, region, map, &shares, step, *simd, seed.0, &workers,
+                );
             }
             InputSlots::Wide(slots) => {
                 let shares = slots.share(step);
-                add_input(stimulus, region, map, &shares, step, *simd, seed.0, &workers);
+                add_input(
+                    stimulus, region, map, &shares, step, *simd, seed.0, &workers,
+                );
             }
         }
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "everything that one stimulus touches in a step")]
 fn add_input<T: Accumulator>(
     stimulus: &Stimulus,
     region: &Region,
@@ -520,7 +547,8 @@ fn add_input<T: Accumulator>(
 ) {
     match &stimulus.action {
         Action::Poisson(background) => {
-            if step < background.delay + stimulus.start || step - background.delay >= stimulus.stop {
+            if step < background.delay + stimulus.start || step - background.delay >= stimulus.stop
+            {
                 return;
             }
             let Some(offset) = map.offset[background.receptor] else {
@@ -533,7 +561,12 @@ fn add_input<T: Accumulator>(
                 neurons: region.neurons as usize,
             };
             workers.run(&|lane| {
-                let lane = LaneSlots { map, offset, slots, lane };
+                let lane = LaneSlots {
+                    map,
+                    offset,
+                    slots,
+                    lane,
+                };
                 // SAFETY: a lane touches the chunks of its own blocks only; the level was detected on this processor.
                 unsafe {
                     match simd {
@@ -553,10 +586,17 @@ fn add_input<T: Accumulator>(
             };
             for _ in 0..times {
                 for (chunk, weights) in quanta.as_slice().chunks_exact(LANES).enumerate() {
-                    let lane = LaneSlots { map, offset, slots, lane: 0 };
+                    let lane = LaneSlots {
+                        map,
+                        offset,
+                        slots,
+                        lane: 0,
+                    };
                     // SAFETY: one thread only.
                     let out = unsafe { lane.chunk(chunk) };
-                    out.iter_mut().zip(weights).for_each(|(slot, &w)| slot.add(w, 0));
+                    out.iter_mut()
+                        .zip(weights)
+                        .for_each(|(slot, &w)| slot.add(w, 0));
                 }
             }
         }
@@ -580,7 +620,8 @@ impl Emission<'_> {
     }
 
     fn second_draw(&self, draw: u32, neuron: usize) -> Draws {
-        self.random.draws(self.draw(draw).wrapping_mul(1 << 27) ^ neuron as u64)
+        self.random
+            .draws(self.draw(draw).wrapping_mul(1 << 27) ^ neuron as u64)
     }
 }
 
@@ -608,7 +649,13 @@ impl<T> LaneSlots<'_, T> {
     unsafe fn chunk(&self, chunk: usize) -> &mut [T; LANES] {
         let block = usize::from(self.map.block[chunk]);
         // SAFETY: the caller's promise; the chunk has slots at the offset.
-        unsafe { &mut *self.slots.block(block).add((self.map.base[chunk] + self.offset) as usize).cast() }
+        unsafe {
+            &mut *self
+                .slots
+                .block(block)
+                .add((self.map.base[chunk] + self.offset) as usize)
+                .cast()
+        }
     }
 }
 
@@ -682,7 +729,11 @@ unsafe fn poisson_per_neuron<T: Accumulator>(emission: &Emission<'_>, lane: &Lan
         let at = chunk * LANES;
         // SAFETY: the caller's promise.
         let out = unsafe { lane.chunk(chunk) };
-        for (i, slot) in out.iter_mut().enumerate().take(emission.neurons.saturating_sub(at)) {
+        for (i, slot) in out
+            .iter_mut()
+            .enumerate()
+            .take(emission.neurons.saturating_sub(at))
+        {
             let (counts, draws) = &background.per_neuron[at + i];
             for draw in 0..*draws {
                 let key = emission.random.step_key(emission.draw(draw));
@@ -735,10 +786,18 @@ pub fn clamp_spikes(
         };
         match &stimulus.action {
             Action::Spike(steps, mask) if steps.binary_search(&step).is_ok() => {
-                spikes.mask.iter_mut().zip(mask).for_each(|(bits, m)| *bits |= m);
+                spikes
+                    .mask
+                    .iter_mut()
+                    .zip(mask)
+                    .for_each(|(bits, m)| *bits |= m);
             }
             Action::Silence(mask) if step >= stimulus.start && step < stimulus.stop => {
-                spikes.mask.iter_mut().zip(mask).for_each(|(bits, m)| *bits &= !m);
+                spikes
+                    .mask
+                    .iter_mut()
+                    .zip(mask)
+                    .for_each(|(bits, m)| *bits &= !m);
             }
             _ => {}
         }
@@ -762,7 +821,9 @@ pub struct StimulusOrder {
 pub fn window_steps(window: &Window, dt_ms: f64) -> (u64, u64) {
     (
         to_steps(window.start_ms, dt_ms),
-        window.stop_ms.map_or(u64::MAX, |stop| to_steps(stop, dt_ms)),
+        window
+            .stop_ms
+            .map_or(u64::MAX, |stop| to_steps(stop, dt_ms)),
     )
 }
 
@@ -790,21 +851,28 @@ mod tests {
             let variance = square / f64::from(n) - m * m;
             let error = 4.5 * (mean / f64::from(n)).sqrt();
             assert!((m - mean).abs() < error, "mean {m} of {mean}");
-            assert!((variance / mean - 1.0).abs() < 0.05, "variance {variance} of {mean}");
+            assert!(
+                (variance / mean - 1.0).abs() < 0.05,
+                "variance {variance} of {mean}"
+            );
         }
     }
 
     #[test]
     fn poisson_table_owns_what_its_probabilities_say() {
         let counts = PoissonCounts::new(2.0);
-        let mut seen = vec![0u32; 40];
+        let mut seen = [0u32; 40];
         let random = Random::new(1, 1, Purpose::Test);
         for bits in 0..65_536u32 {
             seen[counts.count(bits, || random.draws(bits.into())) as usize] += 1;
         }
         let mut p = (-2.0f64).exp();
         for (k, &n) in seen.iter().enumerate().take(9) {
-            assert!((f64::from(n) - p * 65_536.0).abs() < 8.0, "{k}: {n} of {}", p * 65_536.0);
+            assert!(
+                (f64::from(n) - p * 65_536.0).abs() < 8.0,
+                "{k}: {n} of {}",
+                p * 65_536.0
+            );
             p *= 2.0 / (k + 1) as f64;
         }
     }
@@ -812,7 +880,9 @@ mod tests {
     #[test]
     fn a_fraction_selects_that_many_distinct_neurons() {
         let random = Random::new(1, 2, Purpose::Choice);
-        let chosen = Selection::Fraction(0.3).neurons(1000, random).expect("a valid fraction");
+        let chosen = Selection::Fraction(0.3)
+            .neurons(1000, random)
+            .expect("a valid fraction");
         assert_eq!(chosen.len(), 300);
         assert!(chosen.windows(2).all(|w| w[0] < w[1]));
     }

@@ -76,7 +76,11 @@ impl DenseLayout {
             let len: u32 = block.iter().map(|r| r.1).sum();
             start.push(start[start.len() - 1] + len as usize);
         }
-        Self { runs, start, neurons }
+        Self {
+            runs,
+            start,
+            neurons,
+        }
     }
 
     /// Weights in a row.
@@ -184,7 +188,13 @@ pub struct StorePlan<'a> {
 }
 
 /// Predicts the transfer and the size in bytes of a store.
-pub fn predict(rows: usize, synapses: f64, blocks: usize, delays: usize, format: WeightFormat) -> (Transfer, f64) {
+pub fn predict(
+    rows: usize,
+    synapses: f64,
+    blocks: usize,
+    delays: usize,
+    format: WeightFormat,
+) -> (Transfer, f64) {
     if let WeightFormat::Dense { .. } = format {
         return (Transfer::Pull, rows as f64 * 10.0 + 2.2 * synapses);
     }
@@ -198,7 +208,10 @@ pub fn predict(rows: usize, synapses: f64, blocks: usize, delays: usize, format:
     let bytes = format.bytes() as f64 * synapses;
     match transfer {
         Transfer::Pull => (transfer, fixed + table + bytes),
-        Transfer::Push => (transfer, fixed + (rows * (blocks + 1)) as f64 * 2.0 + bytes + synapses),
+        Transfer::Push => (
+            transfer,
+            fixed + (rows * (blocks + 1)) as f64 * 2.0 + bytes + synapses,
+        ),
     }
 }
 
@@ -214,7 +227,13 @@ impl SynapseStore {
         }
         row_start[rows] = total;
         let synapses = total as usize;
-        let (transfer, _) = predict(rows, total as f64, plan.blocks, plan.delays.len(), plan.format);
+        let (transfer, _) = predict(
+            rows,
+            total as f64,
+            plan.blocks,
+            plan.delays.len(),
+            plan.format,
+        );
         let columns = match transfer {
             Transfer::Pull => plan.delays.len(),
             Transfer::Push => 1,
@@ -227,10 +246,22 @@ impl SynapseStore {
         let mut table32 = Pages::<u32>::zeroed(if narrow_table { 0 } else { rows * width });
         let paired = matches!(plan.format, WeightFormat::Narrow { .. });
         let mut targets = Pages::<u16>::zeroed(if paired || dense { 0 } else { synapses });
-        let mut dense_weights = Pages::<i16>::zeroed(if dense { rows * plan.dense.row_len() } else { 0 });
+        let mut dense_weights = Pages::<i16>::zeroed(if dense {
+            rows * plan.dense.row_len()
+        } else {
+            0
+        });
         let mut pairs = Pages::<u32>::zeroed(if paired { synapses } else { 0 });
-        let mut wide = Pages::<i32>::zeroed(if plan.format == WeightFormat::Wide { synapses } else { 0 });
-        let mut delay_of = Pages::<u8>::zeroed(if transfer == Transfer::Push { synapses } else { 0 });
+        let mut wide = Pages::<i32>::zeroed(if plan.format == WeightFormat::Wide {
+            synapses
+        } else {
+            0
+        });
+        let mut delay_of = Pages::<u8>::zeroed(if transfer == Transfer::Push {
+            synapses
+        } else {
+            0
+        });
         {
             let out = Out {
                 table16: Shares::new(&mut table16),
@@ -285,7 +316,11 @@ impl SynapseStore {
             delays: plan.delays.clone(),
             transfer,
             row_start,
-            table: if narrow_table { Table::Narrow(table16) } else { Table::Wide(table32) },
+            table: if narrow_table {
+                Table::Narrow(table16)
+            } else {
+                Table::Wide(table32)
+            },
             targets,
             weights: match plan.format {
                 WeightFormat::Shared(weight) => Weights::Shared(weight),
@@ -385,7 +420,12 @@ impl SynapseStore {
 
     /// Pointer to the weights of a dense row in a block.
     #[inline(always)]
-    pub(super) fn dense_row(weights: &[i16], layout: &DenseLayout, row: usize, block: usize) -> *const i16 {
+    pub(super) fn dense_row(
+        weights: &[i16],
+        layout: &DenseLayout,
+        row: usize,
+        block: usize,
+    ) -> *const i16 {
         weights[row * layout.row_len() + layout.start[block]..].as_ptr()
     }
 
@@ -414,11 +454,21 @@ impl SynapseStore {
     ///
     /// A dense row also has a weight of 0 for each slot of the padding.
     pub fn visit_row(&self, row: usize, visit: &mut dyn FnMut(usize, usize, i64, u32)) {
-        if let Weights::Dense { weights, shift, layout } = &self.weights {
+        if let Weights::Dense {
+            weights,
+            shift,
+            layout,
+        } = &self.weights
+        {
             let mut at = row * layout.row_len();
             for (block, runs) in layout.runs.iter().enumerate() {
                 for slot in runs.iter().flat_map(|&(first, len)| first..first + len) {
-                    visit(block, slot as usize, i64::from(weights[at]) << shift, self.delays[0]);
+                    visit(
+                        block,
+                        slot as usize,
+                        i64::from(weights[at]) << shift,
+                        self.delays[0],
+                    );
                     at += 1;
                 }
             }
@@ -486,15 +536,25 @@ impl Out<'_> {
         let RowScratch { synapses, counts } = scratch;
         if let WeightFormat::Dense { .. } = self.format {
             for synapse in synapses.iter() {
-                if let Some(place) = self.dense.place(synapse.block.into(), synapse.target.into()) {
+                if let Some(place) = self
+                    .dense
+                    .place(synapse.block.into(), synapse.target.into())
+                {
                     // SAFETY: the place lies within this row.
-                    unsafe { *self.dense_weights.get(row * self.dense.row_len() + place) = synapse.weight as i16 };
+                    unsafe {
+                        *self.dense_weights.get(row * self.dense.row_len() + place) =
+                            synapse.weight as i16
+                    };
                 }
             }
             return;
         }
         let column = |s: &BuildSynapse| {
-            let delay = if self.transfer == Transfer::Pull { usize::from(s.delay_index) } else { 0 };
+            let delay = if self.transfer == Transfer::Pull {
+                usize::from(s.delay_index)
+            } else {
+                0
+            };
             usize::from(s.block) * self.columns + delay
         };
         counts.fill(0);
@@ -523,8 +583,8 @@ impl Out<'_> {
             unsafe {
                 match self.format {
                     WeightFormat::Narrow { .. } => {
-                        *self.pairs.get(index) =
-                            u32::from(synapse.target) | (u32::from(synapse.weight as i16 as u16) << 16);
+                        *self.pairs.get(index) = u32::from(synapse.target)
+                            | (u32::from(synapse.weight as i16 as u16) << 16);
                     }
                     WeightFormat::Shared(_) => *self.targets.get(index) = synapse.target,
                     WeightFormat::Wide => {

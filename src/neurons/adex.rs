@@ -53,7 +53,10 @@
 //!
 //! **Scenes**: `adex_patterns`.
 
-use super::{NeuronModel, Receptor, RegisterNeuron, Sample, Sign, check_below, refractory_steps, substeps_within};
+use super::{
+    NeuronModel, Receptor, RegisterNeuron, Sample, Sign, check_below, refractory_steps,
+    substeps_within,
+};
 use crate::kernel;
 use crate::network::distribution::Distribution;
 use crate::sim::quantity::{Range, Unit};
@@ -258,7 +261,11 @@ kernel! {
 /// The constants that all exponential neurons share, for sub-steps of `h` ms within steps of `dt` ms.
 pub(super) fn constants(m: &AdEx, neuron: &Sample<'_>, dt: f64, h: f64) -> update::Params {
     let at = |field, distribution| neuron.parameter(field, distribution);
-    let (c_m, g_l, delta_t) = (at("c_m", &m.c_m), at("g_l", &m.g_l), at("delta_t", &m.delta_t));
+    let (c_m, g_l, delta_t) = (
+        at("c_m", &m.c_m),
+        at("g_l", &m.g_l),
+        at("delta_t", &m.delta_t),
+    );
     let (v_th, v_reset) = (at("v_th", &m.v_th), at("v_reset", &m.v_reset));
     let swing = h * g_l * delta_t / c_m;
     let refractory = refractory_steps(at("t_ref", &m.t_ref), dt);
@@ -295,8 +302,16 @@ impl AdEx {
 impl NeuronModel for AdEx {
     type Kernel = update::Executor;
     const RECEPTORS: &'static [Receptor] = &[
-        Receptor { name: "excitatory", sign: Sign::Positive, unit: "nS" },
-        Receptor { name: "inhibitory", sign: Sign::Negative, unit: "nS" },
+        Receptor {
+            name: "excitatory",
+            sign: Sign::Positive,
+            unit: "nS",
+        },
+        Receptor {
+            name: "inhibitory",
+            sign: Sign::Negative,
+            unit: "nS",
+        },
     ];
 
     fn derive(&self, neuron: &Sample<'_>, dt: f64) -> update::Params {
@@ -346,7 +361,11 @@ pub(super) fn check_leak(g_l: &Distribution, c_m: &Distribution, h: f64) -> Resu
 mod tests {
     use super::*;
 
-    const NO_INPUT: update::Input = update::Input { drive: 0.0, excitatory: 0.0, inhibitory: 0.0 };
+    const NO_INPUT: update::Input = update::Input {
+        drive: 0.0,
+        excitatory: 0.0,
+        inhibitory: 0.0,
+    };
 
     fn derived(model: &AdEx, dt: f64) -> (update::Params, update::State) {
         let sample = Sample::new(1, 2, 0, &[]);
@@ -354,11 +373,22 @@ mod tests {
     }
 
     fn state(next: update::Next) -> update::State {
-        update::State { v: next.v, w: next.w, g_ex: next.g_ex, g_in: next.g_in, until: next.until }
+        update::State {
+            v: next.v,
+            w: next.w,
+            g_ex: next.g_ex,
+            g_in: next.g_in,
+            until: next.until,
+        }
     }
 
     /// Sub-steps until a spike, at most `most`, and the state after it.
-    fn until_spike(p: update::Params, mut s: update::State, drive: f32, most: usize) -> (usize, update::State) {
+    fn until_spike(
+        p: update::Params,
+        mut s: update::State,
+        drive: f32,
+        most: usize,
+    ) -> (usize, update::State) {
         for n in 0..most {
             let next = update::repeat(p, s, update::Input { drive, ..NO_INPUT }, 0);
             s = state(next);
@@ -372,7 +402,11 @@ mod tests {
     #[test]
     fn a_neuron_without_upswing_follows_the_linear_solution() {
         // V and w are a linear system when the threshold is out of reach: solved by its eigenvalues.
-        let model = AdEx { v_th: 1e4.into(), v_peak: 2e4.into(), ..default() };
+        let model = AdEx {
+            v_th: 1e4.into(),
+            v_peak: 2e4.into(),
+            ..default()
+        };
         let (p, mut s) = derived(&model, 0.1);
         s.v = -60.0;
         for _ in 0..4000 {
@@ -388,7 +422,11 @@ mod tests {
         let share = (m11 - l2) / (l1 - l2);
         let x = x0 * (share * (l1 * t).exp() + (1.0 - share) * (l2 * t).exp());
         let w = x0 * m21 / (l1 - l2) * ((l1 * t).exp() - (l2 * t).exp());
-        assert!((f64::from(s.v) + 70.6 - x).abs() < 2e-3, "V − E_L {} of {x}", s.v + 70.6);
+        assert!(
+            (f64::from(s.v) + 70.6 - x).abs() < 2e-3,
+            "V − E_L {} of {x}",
+            s.v + 70.6
+        );
         assert!((f64::from(s.w) - w).abs() < 2e-2, "w {} of {w}", s.w);
     }
 
@@ -399,27 +437,57 @@ mod tests {
         let slope = 30.0 * 2.0 * ((start + 50.4) / 2.0).exp() / 281.0;
         let expected = 2.0 / slope;
         for substep_ms in [0.1, 0.05, 0.01] {
-            let model = AdEx { substep_ms, a: 0.0.into(), b: 0.0.into(), g_l: 30.0.into(), e_l: start.into(), ..default() };
+            let model = AdEx {
+                substep_ms,
+                a: 0.0.into(),
+                b: 0.0.into(),
+                g_l: 30.0.into(),
+                e_l: start.into(),
+                ..default()
+            };
             let (p, s) = derived(&model, 0.1);
-            let (n, after) = until_spike(p, update::State { v: start as f32, ..s }, 0.0, 1000);
+            let (n, after) = until_spike(
+                p,
+                update::State {
+                    v: start as f32,
+                    ..s
+                },
+                0.0,
+                1000,
+            );
             // After the reset V moves on at the slope that it has there; how far tells when the reset was.
             let reset_slope = 30.0 * (start + 60.0) / 281.0 + 60.0 * (-9.6f64 / 2.0).exp() / 281.0;
             let left = (f64::from(after.v) + 60.0) / reset_slope;
             let at = (n + 1) as f64 * substep_ms - left;
             // The leak that the estimate leaves out holds the upswing back by less than 3 %.
-            assert!((at / expected - 1.0).abs() < 0.03, "sub-step {substep_ms}: {at} ms of {expected}");
+            assert!(
+                (at / expected - 1.0).abs() < 0.03,
+                "sub-step {substep_ms}: {at} ms of {expected}"
+            );
         }
     }
 
     #[test]
     fn a_spike_adds_b_and_holds_the_membrane_for_the_refractory_period() {
-        let model = AdEx { t_ref: 0.5.into(), a: 0.0.into(), ..default() };
+        let model = AdEx {
+            t_ref: 0.5.into(),
+            a: 0.0.into(),
+            ..default()
+        };
         let (p, mut s) = derived(&model, 0.1);
         let mut held = Vec::new();
         for now in 0..2000 {
             let mut spiked = false;
             for _ in 0..model.substeps(0.1) {
-                let next = update::repeat(p, s, update::Input { drive: 2000.0, ..NO_INPUT }, now);
+                let next = update::repeat(
+                    p,
+                    s,
+                    update::Input {
+                        drive: 2000.0,
+                        ..NO_INPUT
+                    },
+                    now,
+                );
                 spiked |= next.spike;
                 s = state(next);
             }
@@ -452,9 +520,22 @@ mod tests {
 
     #[test]
     fn a_reset_above_the_peak_is_refused() {
-        let error = AdEx { v_reset: 5.0.into(), ..default() }.check(0.1).expect_err("5 mV is above 0 mV");
-        assert!(error.contains("v_reset reaches 5") && error.contains("v_peak"), "{error}");
-        let error = AdEx { c_m: 0.1.into(), ..default() }.check(0.1).expect_err("0.003 ms is less than a sub-step");
+        let error = AdEx {
+            v_reset: 5.0.into(),
+            ..default()
+        }
+        .check(0.1)
+        .expect_err("5 mV is above 0 mV");
+        assert!(
+            error.contains("v_reset reaches 5") && error.contains("v_peak"),
+            "{error}"
+        );
+        let error = AdEx {
+            c_m: 0.1.into(),
+            ..default()
+        }
+        .check(0.1)
+        .expect_err("0.003 ms is less than a sub-step");
         assert!(error.contains("c_m / g_l"), "{error}");
     }
 }

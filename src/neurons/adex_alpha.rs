@@ -109,18 +109,88 @@ pub struct AdExAlpha {
 
 impl Default for AdExAlpha {
     fn default() -> Self {
-        let AdEx { c_m, g_l, e_l, v_th, delta_t, v_peak, v_reset, t_ref, a, b, tau_w, e_ex, e_in, tau_syn_ex, tau_syn_in, i_e, substep_ms } =
-            AdEx::default();
-        Self { c_m, g_l, e_l, v_th, delta_t, v_peak, v_reset, t_ref, a, b, tau_w, e_ex, e_in, tau_syn_ex, tau_syn_in, i_e, substep_ms }
+        let AdEx {
+            c_m,
+            g_l,
+            e_l,
+            v_th,
+            delta_t,
+            v_peak,
+            v_reset,
+            t_ref,
+            a,
+            b,
+            tau_w,
+            e_ex,
+            e_in,
+            tau_syn_ex,
+            tau_syn_in,
+            i_e,
+            substep_ms,
+        } = AdEx::default();
+        Self {
+            c_m,
+            g_l,
+            e_l,
+            v_th,
+            delta_t,
+            v_peak,
+            v_reset,
+            t_ref,
+            a,
+            b,
+            tau_w,
+            e_ex,
+            e_in,
+            tau_syn_ex,
+            tau_syn_in,
+            i_e,
+            substep_ms,
+        }
     }
 }
 
 impl AdExAlpha {
     /// The same membrane with exponential conductances.
     fn exponential(&self) -> AdEx {
-        let Self { c_m, g_l, e_l, v_th, delta_t, v_peak, v_reset, t_ref, a, b, tau_w, e_ex, e_in, tau_syn_ex, tau_syn_in, i_e, substep_ms } =
-            self.clone();
-        AdEx { c_m, g_l, e_l, v_th, delta_t, v_peak, v_reset, t_ref, a, b, tau_w, e_ex, e_in, tau_syn_ex, tau_syn_in, i_e, substep_ms }
+        let Self {
+            c_m,
+            g_l,
+            e_l,
+            v_th,
+            delta_t,
+            v_peak,
+            v_reset,
+            t_ref,
+            a,
+            b,
+            tau_w,
+            e_ex,
+            e_in,
+            tau_syn_ex,
+            tau_syn_in,
+            i_e,
+            substep_ms,
+        } = self.clone();
+        AdEx {
+            c_m,
+            g_l,
+            e_l,
+            v_th,
+            delta_t,
+            v_peak,
+            v_reset,
+            t_ref,
+            a,
+            b,
+            tau_w,
+            e_ex,
+            e_in,
+            tau_syn_ex,
+            tau_syn_in,
+            i_e,
+            substep_ms,
+        }
     }
 }
 
@@ -317,14 +387,35 @@ mod tests {
 
     #[test]
     fn a_spike_gives_an_alpha_function_of_its_weight() {
-        let model = AdExAlpha { tau_syn_in: 2.0.into(), ..default() };
+        let model = AdExAlpha {
+            tau_syn_in: 2.0.into(),
+            ..default()
+        };
         let sample = Sample::new(1, 2, 0, &[]);
         let (p, s) = (model.derive(&sample, 0.1), model.initial(&sample, 0.1));
         let state = |n: update::Next| update::State {
-            v: n.v, w: n.w, z_ex: n.z_ex, g_ex: n.g_ex, z_in: n.z_in, g_in: n.g_in, until: n.until,
+            v: n.v,
+            w: n.w,
+            z_ex: n.z_ex,
+            g_ex: n.g_ex,
+            z_in: n.z_in,
+            g_in: n.g_in,
+            until: n.until,
         };
-        let quiet = update::Input { drive: 0.0, excitatory: 0.0, inhibitory: 0.0 };
-        let mut s = state(update::step(p, s, update::Input { inhibitory: 20.0, ..quiet }, 0));
+        let quiet = update::Input {
+            drive: 0.0,
+            excitatory: 0.0,
+            inhibitory: 0.0,
+        };
+        let mut s = state(update::step(
+            p,
+            s,
+            update::Input {
+                inhibitory: 20.0,
+                ..quiet
+            },
+            0,
+        ));
         let mut peak = (0.0f32, 0.0);
         for n in 1..=200 {
             for _ in 0..model.substeps(0.1) {
@@ -333,12 +424,19 @@ mod tests {
             s = state(update::step(p, s, quiet, n));
             let t = f64::from(n) * 0.1;
             let g = 20.0 * t / 2.0 * (1.0 - t / 2.0).exp();
-            assert!((f64::from(s.g_in) - g).abs() < 5e-4, "at {t} ms: {} of {g} nS", s.g_in);
+            assert!(
+                (f64::from(s.g_in) - g).abs() < 5e-4,
+                "at {t} ms: {} of {g} nS",
+                s.g_in
+            );
             if s.g_in > peak.0 {
                 peak = (s.g_in, t);
             }
         }
-        assert!((peak.0 - 20.0).abs() < 1e-3 && (peak.1 - 2.0).abs() < 1e-9, "{peak:?}");
+        assert!(
+            (peak.0 - 20.0).abs() < 1e-3 && (peak.1 - 2.0).abs() < 1e-9,
+            "{peak:?}"
+        );
         assert!(s.v < -71.0, "inhibition lowers the membrane: {}", s.v);
     }
 }

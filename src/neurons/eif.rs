@@ -93,19 +93,76 @@ pub struct Eif {
 
 impl Default for Eif {
     fn default() -> Self {
-        let AdEx { c_m, g_l, e_l, v_th, delta_t, v_peak, v_reset, t_ref, e_ex, e_in, tau_syn_ex, tau_syn_in, i_e, substep_ms, .. } =
-            AdEx::default();
-        Self { c_m, g_l, e_l, v_th, delta_t, v_peak, v_reset, t_ref, e_ex, e_in, tau_syn_ex, tau_syn_in, i_e, substep_ms }
+        let AdEx {
+            c_m,
+            g_l,
+            e_l,
+            v_th,
+            delta_t,
+            v_peak,
+            v_reset,
+            t_ref,
+            e_ex,
+            e_in,
+            tau_syn_ex,
+            tau_syn_in,
+            i_e,
+            substep_ms,
+            ..
+        } = AdEx::default();
+        Self {
+            c_m,
+            g_l,
+            e_l,
+            v_th,
+            delta_t,
+            v_peak,
+            v_reset,
+            t_ref,
+            e_ex,
+            e_in,
+            tau_syn_ex,
+            tau_syn_in,
+            i_e,
+            substep_ms,
+        }
     }
 }
 
 impl Eif {
     /// The same neuron as one that could adapt but does not.
     fn adaptive(&self) -> AdEx {
-        let Self { c_m, g_l, e_l, v_th, delta_t, v_peak, v_reset, t_ref, e_ex, e_in, tau_syn_ex, tau_syn_in, i_e, substep_ms } =
-            self.clone();
+        let Self {
+            c_m,
+            g_l,
+            e_l,
+            v_th,
+            delta_t,
+            v_peak,
+            v_reset,
+            t_ref,
+            e_ex,
+            e_in,
+            tau_syn_ex,
+            tau_syn_in,
+            i_e,
+            substep_ms,
+        } = self.clone();
         AdEx {
-            c_m, g_l, e_l, v_th, delta_t, v_peak, v_reset, t_ref, e_ex, e_in, tau_syn_ex, tau_syn_in, i_e, substep_ms,
+            c_m,
+            g_l,
+            e_l,
+            v_th,
+            delta_t,
+            v_peak,
+            v_reset,
+            t_ref,
+            e_ex,
+            e_in,
+            tau_syn_ex,
+            tau_syn_in,
+            i_e,
+            substep_ms,
             a: 0.0.into(),
             b: 0.0.into(),
             ..default()
@@ -144,16 +201,29 @@ mod tests {
 
     /// Steps until the first spike under a constant current, counted in sub-steps.
     fn first_spike(drive: f32, substep_ms: f64) -> Option<f64> {
-        let model = Eif { substep_ms, ..default() };
+        let model = Eif {
+            substep_ms,
+            ..default()
+        };
         let sample = Sample::new(1, 2, 0, &[]);
         let (p, mut s) = (model.derive(&sample, 0.1), model.initial(&sample, 0.1));
-        let x = update::Input { drive, excitatory: 0.0, inhibitory: 0.0 };
+        let x = update::Input {
+            drive,
+            excitatory: 0.0,
+            inhibitory: 0.0,
+        };
         for n in 0..100_000 {
             let next = update::repeat(p, s, x, 0);
             if next.spike {
                 return Some(f64::from(n) * substep_ms);
             }
-            s = update::State { v: next.v, w: next.w, g_ex: next.g_ex, g_in: next.g_in, until: next.until };
+            s = update::State {
+                v: next.v,
+                w: next.w,
+                g_ex: next.g_ex,
+                g_in: next.g_in,
+                until: next.until,
+            };
         }
         assert_eq!(s.w, 0.0);
         None
@@ -175,11 +245,16 @@ mod tests {
             let time: f64 = (0..n)
                 .map(|k| {
                     let v = from + (f64::from(k) + 0.5) * width;
-                    281.0 * width / (-30.0 * (v + 70.6) + 60.0 * ((v + 50.4) / 2.0f64).exp() + current)
+                    281.0 * width
+                        / (-30.0 * (v + 70.6) + 60.0 * ((v + 50.4) / 2.0f64).exp() + current)
                 })
                 .sum();
-            let found = first_spike(current as f32, substep_ms).expect("the current is above the rheobase");
-            assert!(found <= time && time <= found + 1.5 * substep_ms, "{current} pA: {found} of {time} ms");
+            let found =
+                first_spike(current as f32, substep_ms).expect("the current is above the rheobase");
+            assert!(
+                found <= time && time <= found + 1.5 * substep_ms,
+                "{current} pA: {found} of {time} ms"
+            );
         }
     }
 }

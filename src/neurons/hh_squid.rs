@@ -40,7 +40,9 @@
 //!
 //! **Scenes**: `hodgkin_huxley`.
 
-use super::{NeuronModel, Receptor, RegisterNeuron, Sample, Sign, refractory_steps, substeps_within};
+use super::{
+    NeuronModel, Receptor, RegisterNeuron, Sample, Sign, refractory_steps, substeps_within,
+};
 use crate::kernel;
 use crate::network::distribution::Distribution;
 use crate::sim::quantity::{Range, Unit};
@@ -228,18 +230,41 @@ kernel! {
 
 /// The gates m, h and n in the steady state of the membrane potential `v`.
 fn steady_gates(v: f64) -> [f64; 3] {
-    let rise = |x: f64| if x.abs() < 1e-9 { 1.0 } else { x / libm::expm1(x) };
-    let (alpha_m, beta_m) = (rise(-(v + 40.0) / 10.0), 4.0 * libm::exp(-(v + 65.0) / 18.0));
-    let (alpha_h, beta_h) = (0.07 * libm::exp(-(v + 65.0) / 20.0), 1.0 / (1.0 + libm::exp(-(v + 35.0) / 10.0)));
-    let (alpha_n, beta_n) = (0.1 * rise(-(v + 55.0) / 10.0), 0.125 * libm::exp(-(v + 65.0) / 80.0));
-    [alpha_m / (alpha_m + beta_m), alpha_h / (alpha_h + beta_h), alpha_n / (alpha_n + beta_n)]
+    let rise = |x: f64| {
+        if x.abs() < 1e-9 {
+            1.0
+        } else {
+            x / libm::expm1(x)
+        }
+    };
+    let (alpha_m, beta_m) = (
+        rise(-(v + 40.0) / 10.0),
+        4.0 * libm::exp(-(v + 65.0) / 18.0),
+    );
+    let (alpha_h, beta_h) = (
+        0.07 * libm::exp(-(v + 65.0) / 20.0),
+        1.0 / (1.0 + libm::exp(-(v + 35.0) / 10.0)),
+    );
+    let (alpha_n, beta_n) = (
+        0.1 * rise(-(v + 55.0) / 10.0),
+        0.125 * libm::exp(-(v + 65.0) / 80.0),
+    );
+    [
+        alpha_m / (alpha_m + beta_m),
+        alpha_h / (alpha_h + beta_h),
+        alpha_n / (alpha_n + beta_n),
+    ]
 }
 
 /// Checks that the channels together are not too fast for a sub-step of `h` ms.
 ///
 /// # Errors
 /// Names the fields, their values and what is allowed.
-pub(super) fn check_channels(conductances: [&Distribution; 3], c_m: &Distribution, h: f64) -> Result<(), String> {
+pub(super) fn check_channels(
+    conductances: [&Distribution; 3],
+    c_m: &Distribution,
+    h: f64,
+) -> Result<(), String> {
     /// Measured with all channels of the default neurons: stable up to here, since they never open all at once.
     const MOST: f64 = 8.0;
     let total: f64 = conductances.iter().map(|g| g.bounds().1).sum();
@@ -256,14 +281,25 @@ pub(super) fn check_channels(conductances: [&Distribution; 3], c_m: &Distributio
 impl NeuronModel for HhSquid {
     type Kernel = update::Executor;
     const RECEPTORS: &'static [Receptor] = &[
-        Receptor { name: "excitatory", sign: Sign::Any, unit: "pA" },
-        Receptor { name: "inhibitory", sign: Sign::Any, unit: "pA" },
+        Receptor {
+            name: "excitatory",
+            sign: Sign::Any,
+            unit: "pA",
+        },
+        Receptor {
+            name: "inhibitory",
+            sign: Sign::Any,
+            unit: "pA",
+        },
     ];
 
     fn derive(&self, neuron: &Sample<'_>, dt: f64) -> update::Params {
         let at = |field, distribution| neuron.parameter(field, distribution);
         let h = dt / f64::from(self.substeps(dt));
-        let (tau_ex, tau_in) = (at("tau_syn_ex", &self.tau_syn_ex), at("tau_syn_in", &self.tau_syn_in));
+        let (tau_ex, tau_in) = (
+            at("tau_syn_ex", &self.tau_syn_ex),
+            at("tau_syn_in", &self.tau_syn_in),
+        );
         update::Params {
             substep: h as f32,
             half: (0.5 * h) as f32,
@@ -341,7 +377,11 @@ mod tests {
     /// `steps` steps of 0.1 ms under a constant current; the steps that spiked, and the highest and lowest V.
     fn run(model: &HhSquid, drive: f32, steps: i32) -> (Vec<i32>, f32, f32) {
         let (p, mut s) = derived(model);
-        let x = update::Input { drive, excitatory: 0.0, inhibitory: 0.0 };
+        let x = update::Input {
+            drive,
+            excitatory: 0.0,
+            inhibitory: 0.0,
+        };
         let (mut spikes, mut high, mut low) = (Vec::new(), f32::MIN, f32::MAX);
         for now in 0..steps {
             for _ in 0..model.substeps(0.1) {
@@ -365,7 +405,11 @@ mod tests {
             let k = update::slopes(p, v as f32, m as f32, h as f32, n as f32, 0.0);
             // In the steady state opening and closing cancel; what is left is rounding of rates of up to 20 per ms.
             for (name, slope) in [("m", k.m), ("h", k.h), ("n", k.n)] {
-                assert!((slope / p.substep).abs() < 2e-4, "d{name}/dt at {v} mV: {} per ms", slope / p.substep);
+                assert!(
+                    (slope / p.substep).abs() < 2e-4,
+                    "d{name}/dt at {v} mV: {} per ms",
+                    slope / p.substep
+                );
             }
         }
     }
@@ -375,13 +419,33 @@ mod tests {
         let (p, s) = derived(&HhSquid::default());
         // With no conductance but a huge capacitance the membrane stays where it is.
         let held = update::Params { per_pa: 0.0, ..p };
-        let mut s = update::State { v: -40.0, n: 0.0, ..s };
+        let mut s = update::State {
+            v: -40.0,
+            n: 0.0,
+            ..s
+        };
         for _ in 0..80 {
-            s = state(update::repeat(held, s, update::Input { drive: 0.0, excitatory: 0.0, inhibitory: 0.0 }, 0));
+            s = state(update::repeat(
+                held,
+                s,
+                update::Input {
+                    drive: 0.0,
+                    excitatory: 0.0,
+                    inhibitory: 0.0,
+                },
+                0,
+            ));
         }
-        let (alpha, beta) = (0.01 * 15.0 / (1.0 - (-1.5f64).exp()), 0.125 * (-25.0f64 / 80.0).exp());
+        let (alpha, beta) = (
+            0.01 * 15.0 / (1.0 - (-1.5f64).exp()),
+            0.125 * (-25.0f64 / 80.0).exp(),
+        );
         let n = alpha / (alpha + beta) * (1.0 - (-(alpha + beta) * 2.0).exp());
-        assert!((f64::from(s.n) - n).abs() < 1e-6, "n {} of {n} after 2 ms", s.n);
+        assert!(
+            (f64::from(s.n) - n).abs() < 1e-6,
+            "n {} of {n} after 2 ms",
+            s.n
+        );
     }
 
     #[test]
@@ -390,14 +454,34 @@ mod tests {
         // The squid axon fires repetitively from about 6.3 µA/cm², here 630 pA; the action potential spans about 100 mV.
         let (spikes, high, low) = run(&HhSquid::default(), 1000.0, 2000);
         assert_eq!(spikes.len(), 14);
-        assert!((35.0..45.0).contains(&high) && (-78.0..-74.0).contains(&low), "{low} to {high} mV");
+        assert!(
+            (35.0..45.0).contains(&high) && (-78.0..-74.0).contains(&low),
+            "{low} to {high} mV"
+        );
     }
 
     #[test]
     fn a_spike_is_found_where_the_membrane_first_falls() {
         let (p, s) = derived(&HhSquid::default());
-        let x = update::Input { drive: 0.0, excitatory: 0.0, inhibitory: 0.0 };
-        let at = |previous, v, until| update::step(p, update::State { v, previous, until, ..s }, x, 100).spike;
+        let x = update::Input {
+            drive: 0.0,
+            excitatory: 0.0,
+            inhibitory: 0.0,
+        };
+        let at = |previous, v, until| {
+            update::step(
+                p,
+                update::State {
+                    v,
+                    previous,
+                    until,
+                    ..s
+                },
+                x,
+                100,
+            )
+            .spike
+        };
         assert!(at(30.0, 29.0, 0));
         assert!(!at(29.0, 30.0, 0), "still rising");
         assert!(!at(0.5, -0.5, 0), "below 0 mV");
@@ -409,14 +493,29 @@ mod tests {
     fn extreme_currents_leave_finite_values() {
         for drive in [-1e5, 1e5, -1e7, 1e7] {
             let (_, high, low) = run(&HhSquid::default(), drive, 500);
-            assert!(high.is_finite() && low.is_finite(), "{drive} pA: {low} to {high}");
+            assert!(
+                high.is_finite() && low.is_finite(),
+                "{drive} pA: {low} to {high}"
+            );
         }
     }
 
     #[test]
     fn channels_too_fast_for_the_substep_are_refused() {
-        let error = HhSquid { g_na: 1e6.into(), ..default() }.check(0.1).expect_err("10 per µs");
+        let error = HhSquid {
+            g_na: 1e6.into(),
+            ..default()
+        }
+        .check(0.1)
+        .expect_err("10 per µs");
         assert!(error.contains("substep_ms"), "{error}");
-        assert_eq!(HhSquid { substep_ms: 0.05, ..default() }.check(0.1), Ok(()));
+        assert_eq!(
+            HhSquid {
+                substep_ms: 0.05,
+                ..default()
+            }
+            .check(0.1),
+            Ok(())
+        );
     }
 }

@@ -43,7 +43,9 @@
 //! **Scenes**: `coba_hh`.
 
 use super::hh_squid::check_channels;
-use super::{NeuronModel, Receptor, RegisterNeuron, Sample, Sign, refractory_steps, substeps_within};
+use super::{
+    NeuronModel, Receptor, RegisterNeuron, Sample, Sign, refractory_steps, substeps_within,
+};
 use crate::kernel;
 use crate::network::distribution::Distribution;
 use crate::sim::quantity::{Range, Unit};
@@ -232,18 +234,42 @@ kernel! {
 
 /// The gates m, h and n in the steady state of `u` = V − V_T.
 fn steady_gates(u: f64) -> [f64; 3] {
-    let rise = |x: f64| if x.abs() < 1e-9 { 1.0 } else { x / libm::expm1(x) };
+    let rise = |x: f64| {
+        if x.abs() < 1e-9 {
+            1.0
+        } else {
+            x / libm::expm1(x)
+        }
+    };
     let (alpha_m, beta_m) = (1.28 * rise((13.0 - u) / 4.0), 1.4 * rise((u - 40.0) / 5.0));
-    let (alpha_h, beta_h) = (0.128 * libm::exp((17.0 - u) / 18.0), 4.0 / (1.0 + libm::exp((40.0 - u) / 5.0)));
-    let (alpha_n, beta_n) = (0.16 * rise((15.0 - u) / 5.0), 0.5 * libm::exp((10.0 - u) / 40.0));
-    [alpha_m / (alpha_m + beta_m), alpha_h / (alpha_h + beta_h), alpha_n / (alpha_n + beta_n)]
+    let (alpha_h, beta_h) = (
+        0.128 * libm::exp((17.0 - u) / 18.0),
+        4.0 / (1.0 + libm::exp((40.0 - u) / 5.0)),
+    );
+    let (alpha_n, beta_n) = (
+        0.16 * rise((15.0 - u) / 5.0),
+        0.5 * libm::exp((10.0 - u) / 40.0),
+    );
+    [
+        alpha_m / (alpha_m + beta_m),
+        alpha_h / (alpha_h + beta_h),
+        alpha_n / (alpha_n + beta_n),
+    ]
 }
 
 impl NeuronModel for HhTraub {
     type Kernel = update::Executor;
     const RECEPTORS: &'static [Receptor] = &[
-        Receptor { name: "excitatory", sign: Sign::Positive, unit: "nS" },
-        Receptor { name: "inhibitory", sign: Sign::Negative, unit: "nS" },
+        Receptor {
+            name: "excitatory",
+            sign: Sign::Positive,
+            unit: "nS",
+        },
+        Receptor {
+            name: "inhibitory",
+            sign: Sign::Negative,
+            unit: "nS",
+        },
     ];
 
     fn derive(&self, neuron: &Sample<'_>, dt: f64) -> update::Params {
@@ -303,7 +329,11 @@ impl NeuronModel for HhTraub {
 mod tests {
     use super::*;
 
-    const NO_INPUT: update::Input = update::Input { drive: 0.0, excitatory: 0.0, inhibitory: 0.0 };
+    const NO_INPUT: update::Input = update::Input {
+        drive: 0.0,
+        excitatory: 0.0,
+        inhibitory: 0.0,
+    };
 
     fn derived(model: &HhTraub) -> (update::Params, update::State) {
         let sample = Sample::new(1, 2, 0, &[]);
@@ -328,10 +358,23 @@ mod tests {
         let (p, _) = derived(&HhTraub::default());
         for u in (-1000..=1100).map(|i| f64::from(i) * 0.1) {
             let [m, h, n] = steady_gates(u);
-            let k = update::slopes(p, (u - 63.0) as f32, m as f32, h as f32, n as f32, 0.0, 0.0, 0.0);
+            let k = update::slopes(
+                p,
+                (u - 63.0) as f32,
+                m as f32,
+                h as f32,
+                n as f32,
+                0.0,
+                0.0,
+                0.0,
+            );
             // In the steady state opening and closing cancel; what is left is rounding of rates of up to 80 per ms.
             for (name, slope) in [("m", k.m), ("h", k.h), ("n", k.n)] {
-                assert!((slope / p.substep).abs() < 1e-3, "d{name}/dt at U = {u} mV: {} per ms", slope / p.substep);
+                assert!(
+                    (slope / p.substep).abs() < 1e-3,
+                    "d{name}/dt at U = {u} mV: {} per ms",
+                    slope / p.substep
+                );
             }
         }
     }
@@ -354,14 +397,21 @@ mod tests {
             ] {
                 let found = f64::from(slope / p.substep);
                 // 1 − (α + β) + β loses what α adds to β.
-                assert!((found - rate).abs() < 2e-6 * (1.0 + rate), "{name} at U = {u}: {found} of {rate}");
+                assert!(
+                    (found - rate).abs() < 2e-6 * (1.0 + rate),
+                    "{name} at U = {u}: {found} of {rate}"
+                );
             }
         }
     }
 
     #[test]
     fn a_conductance_pulls_the_membrane_to_its_reversal_potential() {
-        let model = HhTraub { g_na: 0.0.into(), g_k: 0.0.into(), ..default() };
+        let model = HhTraub {
+            g_na: 0.0.into(),
+            g_k: 0.0.into(),
+            ..default()
+        };
         let (p, s) = derived(&model);
         // Leak and a lasting inhibition: V∞ is their weighted mean, reached with τ = C/(g_L + g_in).
         let lasting = update::Params { half_in: 1.0, ..p };
@@ -370,13 +420,18 @@ mod tests {
             s = state(update::repeat(lasting, s, NO_INPUT, 0));
         }
         let v = -75.0 + 15.0 * (-5.0f64 * 40.0 / 200.0).exp();
-        assert!((f64::from(s.v) - v).abs() < 1e-3, "V {} of {v} after 5 ms", s.v);
+        assert!(
+            (f64::from(s.v) - v).abs() < 1e-3,
+            "V {} of {v} after 5 ms",
+            s.v
+        );
     }
 
     #[test]
     fn a_spike_is_found_at_v_t_plus_30_and_above() {
         let (p, s) = derived(&HhTraub::default());
-        let at = |previous, v| update::step(p, update::State { v, previous, ..s }, NO_INPUT, 100).spike;
+        let at =
+            |previous, v| update::step(p, update::State { v, previous, ..s }, NO_INPUT, 100).spike;
         assert!(at(-32.0, -32.5));
         assert!(!at(-32.5, -33.5));
         assert!(!at(-32.5, -32.0));
@@ -386,11 +441,20 @@ mod tests {
     fn extreme_input_leaves_finite_values() {
         let model = HhTraub::default();
         let (p, s) = derived(&model);
-        for (drive, g_ex, g_in) in [(-1e6, 0.0, 0.0), (1e6, 0.0, 0.0), (0.0, 1e9, 0.0), (0.0, 0.0, 1e9), (1e5, 1e9, 1e9)] {
+        for (drive, g_ex, g_in) in [
+            (-1e6, 0.0, 0.0),
+            (1e6, 0.0, 0.0),
+            (0.0, 1e9, 0.0),
+            (0.0, 0.0, 1e9),
+            (1e5, 1e9, 1e9),
+        ] {
             let mut s = update::State { g_ex, g_in, ..s };
             for _ in 0..4000 {
                 s = state(update::repeat(p, s, update::Input { drive, ..NO_INPUT }, 0));
-                assert!(s.v.is_finite() && (-0.1..=1.1).contains(&s.m) && (-0.1..=1.1).contains(&s.h), "{drive} {s:?}");
+                assert!(
+                    s.v.is_finite() && (-0.1..=1.1).contains(&s.m) && (-0.1..=1.1).contains(&s.h),
+                    "{drive} {s:?}"
+                );
             }
         }
     }

@@ -447,7 +447,8 @@ impl Izhikevich {
     /// The distributions of a, b, c and d, before jitter.
     fn shape(&self) -> [(&'static str, Distribution); 4] {
         let [a, b, c, d] = self.preset.values();
-        let given = |value: &Option<Distribution>, preset: f64| value.clone().unwrap_or(preset.into());
+        let given =
+            |value: &Option<Distribution>, preset: f64| value.clone().unwrap_or(preset.into());
         [
             ("a", given(&self.a, a)),
             ("b", given(&self.b, b)),
@@ -463,7 +464,12 @@ impl Izhikevich {
             if self.jitter == 0.0 {
                 return value;
             }
-            let factor = Distribution::Normal { mean: 1.0, sd: self.jitter, min: Some(0.0), max: Some(2.0) };
+            let factor = Distribution::Normal {
+                mean: 1.0,
+                sd: self.jitter,
+                min: Some(0.0),
+                max: Some(2.0),
+            };
             value * neuron.parameter(&format!("jitter of {field}"), &factor)
         })
     }
@@ -472,27 +478,43 @@ impl Izhikevich {
 impl Izhikevich {
     /// Steps of the simulation of `dt` ms per step of the scheme.
     fn steps_of_scheme(&self, dt: f64) -> i32 {
-        self.step_ms.map_or(1, |step_ms| (step_ms / dt).round().clamp(1.0, 1e6) as i32)
+        self.step_ms
+            .map_or(1, |step_ms| (step_ms / dt).round().clamp(1.0, 1e6) as i32)
     }
 }
 
 /// The longest sub-step, at most `substep_ms`, in which neither rule of the stable scheme meets a pole below the peak: f' at the
 /// peak and the leak of recovery (both per ms) must be small against it.
 pub(super) fn stable_substep(substep_ms: f64, steepest: f64, recovery: f64) -> f64 {
-    substep_ms.min(1.0 / steepest.max(1e-9)).min(0.5 / recovery.max(1e-9))
+    substep_ms
+        .min(1.0 / steepest.max(1e-9))
+        .min(0.5 / recovery.max(1e-9))
 }
 
 impl NeuronModel for Izhikevich {
     type Kernel = Schemes;
-    const RECEPTORS: &'static [Receptor] = &[Receptor { name: "input", sign: Sign::Any, unit: "mV" }];
+    const RECEPTORS: &'static [Receptor] = &[Receptor {
+        name: "input",
+        sign: Sign::Any,
+        unit: "mV",
+    }];
 
     fn derive(&self, neuron: &Sample<'_>, dt: f64) -> Constants {
         let at = |field, distribution| neuron.parameter(field, distribution);
         let [a, b, c, d] = self.shape_of(neuron);
-        let (k1, k0) = (at("k1", &self.k1), at("k0", &self.k0) + at("i_e", &self.i_e));
+        let (k1, k0) = (
+            at("k1", &self.k1),
+            at("k0", &self.k0) + at("i_e", &self.i_e),
+        );
         let (v_off, e) = (at("v_off", &self.v_off), at("e", &self.e));
         let h = dt / f64::from(self.substeps(dt));
-        let (k1, k0, v_peak, c, d) = (k1, k0, at("v_peak", &self.v_peak) as f32, c as f32, d as f32);
+        let (k1, k0, v_peak, c, d) = (
+            k1,
+            k0,
+            at("v_peak", &self.v_peak) as f32,
+            c as f32,
+            d as f32,
+        );
         let u_per_v = (h * a * b) as f32;
         let u_constant = (h * a * b * v_off) as f32;
         let u_leak = (h * a * e) as f32;
@@ -513,7 +535,17 @@ impl NeuronModel for Izhikevich {
             }),
             IzhikevichScheme::Published => {
                 let (k1, k0) = (k1 as f32, k0 as f32);
-                Constants::Published(published::Params { half, k1, k0, v_peak, c, d, u_per_v, u_constant, u_leak })
+                Constants::Published(published::Params {
+                    half,
+                    k1,
+                    k0,
+                    v_peak,
+                    c,
+                    d,
+                    u_per_v,
+                    u_constant,
+                    u_leak,
+                })
             }
             IzhikevichScheme::PublishedSingle => {
                 let (k1, k0) = (k1 as f32, k0 as f32);
@@ -534,7 +566,17 @@ impl NeuronModel for Izhikevich {
             }
             IzhikevichScheme::Euler => {
                 let (k1, k0) = (k1 as f32, k0 as f32);
-                Constants::Euler(euler::Params { dt, k1, k0, v_peak, c, d, u_per_v, u_constant, u_leak })
+                Constants::Euler(euler::Params {
+                    dt,
+                    k1,
+                    k0,
+                    v_peak,
+                    c,
+                    d,
+                    u_per_v,
+                    u_constant,
+                    u_leak,
+                })
             }
         }
     }
@@ -543,7 +585,10 @@ impl NeuronModel for Izhikevich {
         let [_, b, ..] = self.shape_of(neuron);
         let v = neuron.initial("v", -65.0);
         let u = b * (v + neuron.parameter("v_off", &self.v_off));
-        stable::State { v: v as f32, u: neuron.initial("u", u) as f32 }
+        stable::State {
+            v: v as f32,
+            u: neuron.initial("u", u) as f32,
+        }
     }
 
     fn substeps(&self, dt: f64) -> u32 {
@@ -565,8 +610,10 @@ impl NeuronModel for Izhikevich {
                 return Err("step_ms belongs to the scheme PublishedSingle; leave it out or choose that scheme".into());
             }
             let times = step_ms / dt;
-            if times > 1e6 || times < 0.5 || (times - times.round()).abs() > 1e-6 * times {
-                return Err(format!("step_ms is {step_ms} ms, which is no multiple of the simulation's step of {dt} ms"));
+            if !(0.5..=1e6).contains(&times) || (times - times.round()).abs() > 1e-6 * times {
+                return Err(format!(
+                    "step_ms is {step_ms} ms, which is no multiple of the simulation's step of {dt} ms"
+                ));
             }
         }
         let [_, _, (_, c), _] = self.shape();
@@ -597,7 +644,10 @@ mod tests {
         // v(t) = (√D tan(√D t/2 + φ) − 5)/0.08, D = 0.16 q − 25. The error is of second order.
         for (substep_ms, tolerance) in [(0.2, 0.04), (0.1, 0.01), (0.05, 0.0025)] {
             for current in [5.0, 10.0, 200.0] {
-                let model = Izhikevich { substep_ms, ..Izhikevich::new(0.0, 0.2, -65.0, 0.0) };
+                let model = Izhikevich {
+                    substep_ms,
+                    ..Izhikevich::new(0.0, 0.2, -65.0, 0.0)
+                };
                 let (p, mut s) = stable_of(&model, 1.0);
                 let h = 1.0 / f64::from(model.substeps(1.0));
                 let q = 140.0 + 13.0 + current;
@@ -607,7 +657,10 @@ mod tests {
                 let mut steps = 0;
                 let after = loop {
                     let next = stable::repeat(p, s, input(current as f32, 0.0), 0);
-                    s = stable::State { v: next.v, u: next.u };
+                    s = stable::State {
+                        v: next.v,
+                        u: next.u,
+                    };
                     if next.spike {
                         break f64::from(s.v);
                     }
@@ -616,7 +669,10 @@ mod tests {
                 // From the reset v has moved along the same tangent for what was left of the sub-step.
                 let left = 2.0 / root * (angle(after) - angle(-65.0));
                 let found = f64::from(steps + 1) * h - left;
-                assert!((found - expected).abs() < tolerance, "I = {current}, h = {h}: {found} of {expected} ms");
+                assert!(
+                    (found - expected).abs() < tolerance,
+                    "I = {current}, h = {h}: {found} of {expected} ms"
+                );
             }
         }
     }
@@ -625,15 +681,28 @@ mod tests {
     fn recovery_alone_relaxes_exponentially() {
         let (p, s) = stable_of(&Izhikevich::default(), 1.0);
         // With gain 0 and v at its resting point, −65 being none: hold v by taking its whole equation away.
-        let held = stable::Params { square: 0.0, linear: 0.0, constant: 0.0, gain: 0.0, ..p };
+        let held = stable::Params {
+            square: 0.0,
+            linear: 0.0,
+            constant: 0.0,
+            gain: 0.0,
+            ..p
+        };
         let mut s = stable::State { u: 10.0, ..s };
         for _ in 0..1000 {
             let next = stable::repeat(held, s, input(0.0, 0.0), 0);
-            s = stable::State { v: next.v, u: next.u };
+            s = stable::State {
+                v: next.v,
+                u: next.u,
+            };
         }
         let expected = -13.0 + 23.0 * (-0.02f64 * 100.0).exp();
         assert_eq!(s.v, -65.0);
-        assert!((f64::from(s.u) - expected).abs() < 1e-3, "u {} of {expected}", s.u);
+        assert!(
+            (f64::from(s.u) - expected).abs() < 1e-3,
+            "u {} of {expected}",
+            s.u
+        );
     }
 
     #[test]
@@ -644,12 +713,23 @@ mod tests {
                 let (p, mut s) = stable_of(&model, dt);
                 for _ in 0..5000 {
                     let next = stable::repeat(p, s, input(current, 0.0), 0);
-                    assert!(!next.spike && next.v.is_finite(), "I = {current}, dt = {dt}: v {}", next.v);
-                    s = stable::State { v: next.v, u: next.u };
+                    assert!(
+                        !next.spike && next.v.is_finite(),
+                        "I = {current}, dt = {dt}: v {}",
+                        next.v
+                    );
+                    s = stable::State {
+                        v: next.v,
+                        u: next.u,
+                    };
                 }
                 // It comes to rest where the equation says: 0.04 v² + 4.8 v + 140 + I = 0 once u = 0.2 v.
                 let rest = (-4.8 - (4.8 * 4.8 - 0.16 * (140.0 + f64::from(current))).sqrt()) / 0.08;
-                assert!((f64::from(s.v) / rest - 1.0).abs() < 1e-3, "I = {current}, dt = {dt}: {} of {rest}", s.v);
+                assert!(
+                    (f64::from(s.v) / rest - 1.0).abs() < 1e-3,
+                    "I = {current}, dt = {dt}: {} of {rest}",
+                    s.v
+                );
             }
         }
     }
@@ -659,14 +739,30 @@ mod tests {
         // The trap that the stable scheme is there to avoid: a spike in every step.
         let model = Izhikevich::default().with_scheme(IzhikevichScheme::Published);
         let sample = Sample::new(1, 2, 0, &[]);
-        let Constants::Published(p) = model.derive(&sample, 1.0) else { panic!("not the published scheme") };
+        let Constants::Published(p) = model.derive(&sample, 1.0) else {
+            panic!("not the published scheme")
+        };
         let start = model.initial(&sample, 1.0);
-        let mut s = published::State { v: start.v, u: start.u };
+        let mut s = published::State {
+            v: start.v,
+            u: start.u,
+        };
         let mut spikes = 0;
         for now in 0..100 {
-            let next = published::step(p, s, published::Input { drive: -300.0, input: 0.0 }, now);
+            let next = published::step(
+                p,
+                s,
+                published::Input {
+                    drive: -300.0,
+                    input: 0.0,
+                },
+                now,
+            );
             spikes += i32::from(next.spike);
-            s = published::State { v: next.v, u: next.u };
+            s = published::State {
+                v: next.v,
+                u: next.u,
+            };
         }
         assert!(spikes >= 90, "{spikes} spikes in 100 ms");
     }
@@ -682,16 +778,36 @@ mod tests {
 
     #[test]
     fn jitter_varies_neurons_around_the_preset() {
-        let model = Izhikevich { jitter: 0.1, preset: IzhikevichPreset::FS, ..default() };
-        let shapes: Vec<[f64; 4]> = (0..4000).map(|n| model.shape_of(&Sample::new(1, 2, n, &[]))).collect();
+        let model = Izhikevich {
+            jitter: 0.1,
+            preset: IzhikevichPreset::FS,
+            ..default()
+        };
+        let shapes: Vec<[f64; 4]> = (0..4000)
+            .map(|n| model.shape_of(&Sample::new(1, 2, n, &[])))
+            .collect();
         for (i, nominal) in IzhikevichPreset::FS.values().into_iter().enumerate() {
             let mean = shapes.iter().map(|s| s[i]).sum::<f64>() / 4000.0;
             let variance = shapes.iter().map(|s| (s[i] - mean).powi(2)).sum::<f64>() / 4000.0;
-            assert!((mean / nominal - 1.0).abs() < 0.008, "mean {mean} of {nominal}");
-            assert!((variance.sqrt() / nominal.abs() / 0.1 - 1.0).abs() < 0.05, "sd {}", variance.sqrt());
+            assert!(
+                (mean / nominal - 1.0).abs() < 0.008,
+                "mean {mean} of {nominal}"
+            );
+            assert!(
+                (variance.sqrt() / nominal.abs() / 0.1 - 1.0).abs() < 0.05,
+                "sd {}",
+                variance.sqrt()
+            );
         }
-        assert_ne!(shapes[0][0] / 0.1, shapes[0][1] / 0.2, "each parameter is drawn alone");
-        let exact = Izhikevich { preset: IzhikevichPreset::FS, ..default() };
+        assert_ne!(
+            shapes[0][0] / 0.1,
+            shapes[0][1] / 0.2,
+            "each parameter is drawn alone"
+        );
+        let exact = Izhikevich {
+            preset: IzhikevichPreset::FS,
+            ..default()
+        };
         let sample = Sample::new(1, 2, 0, &[]);
         assert_eq!(exact.shape_of(&sample), IzhikevichPreset::FS.values());
         assert!(!sample.varied());
@@ -699,9 +815,21 @@ mod tests {
 
     #[test]
     fn given_values_replace_those_of_the_preset() {
-        let model = Izhikevich { preset: IzhikevichPreset::CH, d: Some(5.0.into()), ..default() };
-        assert_eq!(model.shape_of(&Sample::new(1, 2, 0, &[])), [0.02, 0.2, -50.0, 5.0]);
-        let error = Izhikevich { c: Some(40.0.into()), ..default() }.check(1.0).expect_err("40 is above 30");
+        let model = Izhikevich {
+            preset: IzhikevichPreset::CH,
+            d: Some(5.0.into()),
+            ..default()
+        };
+        assert_eq!(
+            model.shape_of(&Sample::new(1, 2, 0, &[])),
+            [0.02, 0.2, -50.0, 5.0]
+        );
+        let error = Izhikevich {
+            c: Some(40.0.into()),
+            ..default()
+        }
+        .check(1.0)
+        .expect_err("40 is above 30");
         assert!(error.contains("c reaches 40"), "{error}");
     }
 
@@ -716,9 +844,12 @@ mod tests {
         for text in texts {
             let module = naga::front::wgsl::parse_str(&format!("{WGSL_PRELUDE}{text}"))
                 .unwrap_or_else(|e| panic!("{}\n{text}", e.emit_to_string(&text)));
-            naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty())
-                .validate(&module)
-                .unwrap_or_else(|e| panic!("{e:?}\n{text}"));
+            naga::valid::Validator::new(
+                naga::valid::ValidationFlags::all(),
+                naga::valid::Capabilities::empty(),
+            )
+            .validate(&module)
+            .unwrap_or_else(|e| panic!("{e:?}\n{text}"));
         }
     }
 }

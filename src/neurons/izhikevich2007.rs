@@ -103,7 +103,11 @@ impl Default for Izhikevich2007 {
 
 impl NeuronModel for Izhikevich2007 {
     type Kernel = stable::Executor;
-    const RECEPTORS: &'static [Receptor] = &[Receptor { name: "input", sign: Sign::Any, unit: "mV" }];
+    const RECEPTORS: &'static [Receptor] = &[Receptor {
+        name: "input",
+        sign: Sign::Any,
+        unit: "mV",
+    }];
 
     fn derive(&self, neuron: &Sample<'_>, dt: f64) -> stable::Params {
         let at = |field, distribution| neuron.parameter(field, distribution);
@@ -129,14 +133,21 @@ impl NeuronModel for Izhikevich2007 {
         let v_r = neuron.parameter("v_r", &self.v_r);
         let v = neuron.initial("v", v_r);
         let u = neuron.parameter("b", &self.b) * (v - v_r);
-        stable::State { v: v as f32, u: neuron.initial("u", u) as f32 }
+        stable::State {
+            v: v as f32,
+            u: neuron.initial("u", u) as f32,
+        }
     }
 
     fn substeps(&self, dt: f64) -> u32 {
-        let [k, v_r, v_t, v_peak] = [&self.k, &self.v_r, &self.v_t, &self.v_peak].map(Distribution::largest_magnitude);
+        let [k, v_r, v_t, v_peak] =
+            [&self.k, &self.v_r, &self.v_t, &self.v_peak].map(Distribution::largest_magnitude);
         // f' = k (2 v − v_r − v_t)/C, at most at the peak.
         let steepest = k * (2.0 * v_peak + v_r + v_t) / self.c_m.bounds().0.max(1e-3);
-        substeps_within(dt, stable_substep(self.substep_ms, steepest, self.a.largest_magnitude()))
+        substeps_within(
+            dt,
+            stable_substep(self.substep_ms, steepest, self.a.largest_magnitude()),
+        )
     }
 
     fn is_self_driven(&self) -> bool {
@@ -154,16 +165,25 @@ mod tests {
 
     #[test]
     fn the_derived_form_is_the_equation() {
-        let model = Izhikevich2007 { i_e: 70.0.into(), ..default() };
+        let model = Izhikevich2007 {
+            i_e: 70.0.into(),
+            ..default()
+        };
         let p = model.derive(&Sample::new(1, 2, 0, &[]), 0.1);
         for (v, u) in [(-60.0f64, 0.0f64), (-47.0, 30.0), (10.0, -12.0)] {
             let expected = 0.1 * (0.7 * (v + 60.0) * (v + 40.0) - u + 70.0) / 100.0;
             let (v32, u32) = (v as f32, u as f32);
             let found = (p.square * v32 + p.linear) * v32 + p.constant - p.gain * u32;
-            assert!((f64::from(found) - expected).abs() < 1e-6, "v' {found} of {expected}");
+            assert!(
+                (f64::from(found) - expected).abs() < 1e-6,
+                "v' {found} of {expected}"
+            );
             let expected = 0.1 * 0.03 * (-2.0 * (v + 60.0) - u);
             let found = stable::recovery(p, v32, u32);
-            assert!((f64::from(found) - expected).abs() < 1e-5, "u' {found} of {expected}");
+            assert!(
+                (f64::from(found) - expected).abs() < 1e-5,
+                "u' {found} of {expected}"
+            );
         }
     }
 
@@ -173,8 +193,19 @@ mod tests {
         let sample = Sample::new(1, 2, 0, &[]);
         let (p, mut s) = (model.derive(&sample, 1.0), model.initial(&sample, 1.0));
         for _ in 0..10_000 {
-            let next = stable::repeat(p, s, stable::Input { drive: 0.0, input: 0.0 }, 0);
-            s = stable::State { v: next.v, u: next.u };
+            let next = stable::repeat(
+                p,
+                s,
+                stable::Input {
+                    drive: 0.0,
+                    input: 0.0,
+                },
+                0,
+            );
+            s = stable::State {
+                v: next.v,
+                u: next.u,
+            };
         }
         assert!((s.v + 60.0).abs() < 1e-3 && s.u.abs() < 1e-2, "{s:?}");
     }
@@ -182,6 +213,13 @@ mod tests {
     #[test]
     fn a_steep_upswing_takes_finer_substeps() {
         assert_eq!(Izhikevich2007::default().substeps(1.0), 10);
-        assert!(Izhikevich2007 { k: 70.0.into(), ..default() }.substeps(1.0) >= 100);
+        assert!(
+            Izhikevich2007 {
+                k: 70.0.into(),
+                ..default()
+            }
+            .substeps(1.0)
+                >= 100
+        );
     }
 }

@@ -168,14 +168,25 @@ kernel! {
 impl NeuronModel for LifAdaptive {
     type Kernel = update::Executor;
     const RECEPTORS: &'static [Receptor] = &[
-        Receptor { name: "excitatory", sign: Sign::Any, unit: "pA" },
-        Receptor { name: "inhibitory", sign: Sign::Any, unit: "pA" },
+        Receptor {
+            name: "excitatory",
+            sign: Sign::Any,
+            unit: "pA",
+        },
+        Receptor {
+            name: "inhibitory",
+            sign: Sign::Any,
+            unit: "pA",
+        },
     ];
 
     fn derive(&self, neuron: &Sample<'_>, dt: f64) -> update::Params {
         let at = |field, distribution| neuron.parameter(field, distribution);
         let (tau_m, c_m) = (at("tau_m", &self.tau_m), at("c_m", &self.c_m));
-        let (tau_ex, tau_in) = (at("tau_syn_ex", &self.tau_syn_ex), at("tau_syn_in", &self.tau_syn_in));
+        let (tau_ex, tau_in) = (
+            at("tau_syn_ex", &self.tau_syn_ex),
+            at("tau_syn_in", &self.tau_syn_in),
+        );
         let (e_l, i_e) = (at("e_l", &self.e_l), at("i_e", &self.i_e));
         let leak = -libm::expm1(-dt / tau_m);
         update::Params {
@@ -222,7 +233,11 @@ mod tests {
     use super::*;
     use crate::neurons::lif_exp::{LifExp, update as fixed};
 
-    const REST: Input = Input { drive: 0.0, excitatory: 0.0, inhibitory: 0.0 };
+    const REST: Input = Input {
+        drive: 0.0,
+        excitatory: 0.0,
+        inhibitory: 0.0,
+    };
 
     fn derived(model: &LifAdaptive, dt: f64) -> (Params, State) {
         let sample = Sample::new(1, 1, 0, &[]);
@@ -244,8 +259,18 @@ mod tests {
     #[test]
     fn the_threshold_falls_exponentially_however_slowly() {
         for tau in [1.0, 30.0, 1e3, 1e5, 1e7] {
-            let (p, s) = derived(&LifAdaptive { tau_theta: tau.into(), ..default() }, 0.1);
-            let mut s = State { theta: 3.0, theta_event: 3.0, ..s };
+            let (p, s) = derived(
+                &LifAdaptive {
+                    tau_theta: tau.into(),
+                    ..default()
+                },
+                0.1,
+            );
+            let mut s = State {
+                theta: 3.0,
+                theta_event: 3.0,
+                ..s
+            };
             // Long enough for three new starting points.
             for now in 0..3_500_000 {
                 s = state(step(p, s, REST, now));
@@ -253,7 +278,12 @@ mod tests {
                     let fallen = -3.0 * libm::expm1(-0.1 * f64::from(now + 1) / tau);
                     let error = (3.0 - f64::from(s.theta) - fallen).abs();
                     // A few units in the last place of θ, and 10⁻⁴ of what it has lost.
-                    assert!(error < 1e-6 + 1e-4 * fallen, "τ {tau} ms, step {now}: θ {}, want {}", s.theta, 3.0 - fallen);
+                    assert!(
+                        error < 1e-6 + 1e-4 * fallen,
+                        "τ {tau} ms, step {now}: θ {}, want {}",
+                        s.theta,
+                        3.0 - fallen
+                    );
                 }
             }
         }
@@ -272,25 +302,52 @@ mod tests {
         let (p, mut s) = derived(&model, 0.1);
         let spikes = 50_000;
         for now in 0..spikes * 100 {
-            let next = step(p, s, Input { drive: 1e12, ..REST }, now);
+            let next = step(
+                p,
+                s,
+                Input {
+                    drive: 1e12,
+                    ..REST
+                },
+                now,
+            );
             assert_eq!(next.spike, now % 100 == 0, "step {now}");
             s = state(next);
         }
         let (kept, n) = (libm::exp(-1e-4), f64::from(spikes));
         // As of 99 steps after the last spike.
         let want = 0.05 * (1.0 - libm::pow(kept, n)) / (1.0 - kept) * libm::exp(-99e-6);
-        assert!((f64::from(s.theta) / want - 1.0).abs() < 1e-3, "θ {}, want {want}", s.theta);
+        assert!(
+            (f64::from(s.theta) / want - 1.0).abs() < 1e-3,
+            "θ {}, want {want}",
+            s.theta
+        );
         assert!(want < 0.05 * n * 0.25, "the decay is what is tested");
     }
 
     #[test]
     fn a_spike_lifts_the_threshold_and_the_next_needs_more() {
-        let model = LifAdaptive { theta_step: 2.0.into(), tau_theta: 50.0.into(), ..default() };
+        let model = LifAdaptive {
+            theta_step: 2.0.into(),
+            tau_theta: 50.0.into(),
+            ..default()
+        };
         let (p, mut s) = derived(&model, 0.1);
         s.v = -55.0;
-        let next = step(p, s, Input { drive: 500.0, ..REST }, 0);
+        let next = step(
+            p,
+            s,
+            Input {
+                drive: 500.0,
+                ..REST
+            },
+            0,
+        );
         assert!(next.spike);
-        assert_eq!((next.theta, next.theta_event, next.theta_age), (2.0, 2.0, 0.0));
+        assert_eq!(
+            (next.theta, next.theta_event, next.theta_age),
+            (2.0, 2.0, 0.0)
+        );
         let mut s = state(next);
         for now in 1..100 {
             s = state(step(p, s, REST, now));
@@ -299,26 +356,76 @@ mod tests {
         for (v, fires) in [(-55.0 + theta - 1e-3, false), (-55.0 + theta + 1e-3, true)] {
             // So that the leak of this step is made up for.
             let s = State { v: v as f32, ..s };
-            let next = step(p, s, Input { drive: ((v + 70.0) * 25.0) as f32, ..REST }, 100);
-            assert_eq!(next.spike, fires, "{} mV against {} mV", next.v, -55.0 + next.theta);
+            let next = step(
+                p,
+                s,
+                Input {
+                    drive: ((v + 70.0) * 25.0) as f32,
+                    ..REST
+                },
+                100,
+            );
+            assert_eq!(
+                next.spike,
+                fires,
+                "{} mV against {} mV",
+                next.v,
+                -55.0 + next.theta
+            );
         }
     }
 
     #[test]
     fn without_a_step_of_the_threshold_it_is_lif_exp() {
-        let (p, mut s) = derived(&LifAdaptive { theta_step: 0.0.into(), i_e: 500.0.into(), ..default() }, 0.1);
+        let (p, mut s) = derived(
+            &LifAdaptive {
+                theta_step: 0.0.into(),
+                i_e: 500.0.into(),
+                ..default()
+            },
+            0.1,
+        );
         let sample = Sample::new(1, 1, 0, &[]);
-        let plain = LifExp { i_e: 500.0.into(), ..default() };
+        let plain = LifExp {
+            i_e: 500.0.into(),
+            ..default()
+        };
         let (q, mut r) = (plain.derive(&sample, 0.1), plain.initial(&sample, 0.1));
         let mut spikes = 0;
         for now in 0..2000 {
-            let (excitatory, inhibitory) = (if now % 37 == 0 { 300.0 } else { 0.0 }, if now % 53 == 0 { -400.0 } else { 0.0 });
-            let next = step(p, s, Input { drive: 0.0, excitatory, inhibitory }, now);
-            let same = fixed::step(q, r, fixed::Input { drive: 0.0, excitatory, inhibitory }, now);
+            let (excitatory, inhibitory) = (
+                if now % 37 == 0 { 300.0 } else { 0.0 },
+                if now % 53 == 0 { -400.0 } else { 0.0 },
+            );
+            let next = step(
+                p,
+                s,
+                Input {
+                    drive: 0.0,
+                    excitatory,
+                    inhibitory,
+                },
+                now,
+            );
+            let same = fixed::step(
+                q,
+                r,
+                fixed::Input {
+                    drive: 0.0,
+                    excitatory,
+                    inhibitory,
+                },
+                now,
+            );
             assert_eq!((next.v, next.spike), (same.v, same.spike), "step {now}");
             spikes += u32::from(next.spike);
             s = state(next);
-            r = fixed::State { v: same.v, i_ex: same.i_ex, i_in: same.i_in, until: same.until };
+            r = fixed::State {
+                v: same.v,
+                i_ex: same.i_ex,
+                i_in: same.i_in,
+                until: same.until,
+            };
         }
         assert!(spikes > 5);
     }

@@ -185,14 +185,25 @@ fn slope_propagator(tau_syn: f64, tau_m: f64, c_m: f64, dt: f64) -> f64 {
 impl NeuronModel for LifAlpha {
     type Kernel = update::Executor;
     const RECEPTORS: &'static [Receptor] = &[
-        Receptor { name: "excitatory", sign: Sign::Any, unit: "pA" },
-        Receptor { name: "inhibitory", sign: Sign::Any, unit: "pA" },
+        Receptor {
+            name: "excitatory",
+            sign: Sign::Any,
+            unit: "pA",
+        },
+        Receptor {
+            name: "inhibitory",
+            sign: Sign::Any,
+            unit: "pA",
+        },
     ];
 
     fn derive(&self, neuron: &Sample<'_>, dt: f64) -> update::Params {
         let at = |field, distribution| neuron.parameter(field, distribution);
         let (tau_m, c_m) = (at("tau_m", &self.tau_m), at("c_m", &self.c_m));
-        let (tau_ex, tau_in) = (at("tau_syn_ex", &self.tau_syn_ex), at("tau_syn_in", &self.tau_syn_in));
+        let (tau_ex, tau_in) = (
+            at("tau_syn_ex", &self.tau_syn_ex),
+            at("tau_syn_in", &self.tau_syn_in),
+        );
         let (e_l, i_e) = (at("e_l", &self.e_l), at("i_e", &self.i_e));
         let leak = -libm::expm1(-dt / tau_m);
         update::Params {
@@ -239,7 +250,11 @@ mod tests {
     use super::update::{Input, Next, Params, State, step};
     use super::*;
 
-    const REST: Input = Input { drive: 0.0, excitatory: 0.0, inhibitory: 0.0 };
+    const REST: Input = Input {
+        drive: 0.0,
+        excitatory: 0.0,
+        inhibitory: 0.0,
+    };
 
     fn derived(model: &LifAlpha, dt: f64) -> (Params, State) {
         let sample = Sample::new(1, 1, 0, &[]);
@@ -247,7 +262,14 @@ mod tests {
     }
 
     fn state(next: Next) -> State {
-        State { v: next.v, i_ex: next.i_ex, di_ex: next.di_ex, i_in: next.i_in, di_in: next.di_in, until: next.until }
+        State {
+            v: next.v,
+            i_ex: next.i_ex,
+            di_ex: next.di_ex,
+            i_in: next.i_in,
+            di_in: next.di_in,
+            until: next.until,
+        }
     }
 
     /// The response of the membrane to a current w (e/τ) t exp(−t/τ), from rest.
@@ -263,20 +285,49 @@ mod tests {
 
     #[test]
     fn current_and_membrane_follow_the_closed_form() {
-        for (tau, tau_m) in [(2.0, 10.0), (10.0, 10.0), (10.001, 10.0), (20.0, 5.0), (0.2, 10.0)] {
-            let model = LifAlpha { tau_syn_ex: tau.into(), tau_m: tau_m.into(), v_th: 1e6.into(), ..default() };
+        for (tau, tau_m) in [
+            (2.0, 10.0),
+            (10.0, 10.0),
+            (10.001, 10.0),
+            (20.0, 5.0),
+            (0.2, 10.0),
+        ] {
+            let model = LifAlpha {
+                tau_syn_ex: tau.into(),
+                tau_m: tau_m.into(),
+                v_th: 1e6.into(),
+                ..default()
+            };
             let (p, s) = derived(&model, 0.1);
-            let mut s = state(step(p, s, Input { excitatory: 500.0, ..REST }, 0));
+            let mut s = state(step(
+                p,
+                s,
+                Input {
+                    excitatory: 500.0,
+                    ..REST
+                },
+                0,
+            ));
             assert_eq!((s.v, s.i_ex), (-70.0, 0.0), "the current starts from 0");
-            let highest = (0..1000).map(|k| potential(0.1 * f64::from(k), 500.0, tau, tau_m, 250.0)).fold(0.0, f64::max);
+            let highest = (0..1000)
+                .map(|k| potential(0.1 * f64::from(k), 500.0, tau, tau_m, 250.0))
+                .fold(0.0, f64::max);
             for now in 1..1000 {
                 s = state(step(p, s, REST, now));
                 let t = 0.1 * f64::from(now);
                 let current = 500.0 * core::f64::consts::E / tau * t * libm::exp(-t / tau);
-                assert!((f64::from(s.i_ex) - current).abs() < 5e-3, "τ {tau}, {t} ms: {} pA, want {current}", s.i_ex);
+                assert!(
+                    (f64::from(s.i_ex) - current).abs() < 5e-3,
+                    "τ {tau}, {t} ms: {} pA, want {current}",
+                    s.i_ex
+                );
                 let v = potential(t, 500.0, tau, tau_m, 250.0);
                 let error = (f64::from(s.v) + 70.0 - v).abs();
-                assert!(error < 5e-4 + 2e-6 * highest, "τ {tau}, {t} ms: {} mV, want {v}", s.v + 70.0);
+                assert!(
+                    error < 5e-4 + 2e-6 * highest,
+                    "τ {tau}, {t} ms: {} mV, want {v}",
+                    s.v + 70.0
+                );
             }
         }
     }
@@ -284,14 +335,26 @@ mod tests {
     #[test]
     fn a_spike_of_weight_w_peaks_at_w_after_tau() {
         let (p, s) = derived(&LifAlpha::default(), 0.1);
-        let mut s = state(step(p, s, Input { inhibitory: -100.0, ..REST }, 0));
+        let mut s = state(step(
+            p,
+            s,
+            Input {
+                inhibitory: -100.0,
+                ..REST
+            },
+            0,
+        ));
         let course: Vec<f32> = (1..100)
             .map(|now| {
                 s = state(step(p, s, REST, now));
                 s.i_in
             })
             .collect();
-        let peak = course.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1)).expect("not empty");
+        let peak = course
+            .iter()
+            .enumerate()
+            .min_by(|a, b| a.1.total_cmp(b.1))
+            .expect("not empty");
         assert_eq!(peak.0 + 1, 20, "2 ms after the spike");
         assert!((peak.1 + 100.0).abs() < 1e-3, "{} pA", peak.1);
     }
@@ -306,7 +369,10 @@ mod tests {
                     .map(|u| u.powi(power as i32) * libm::exp(-x * u) / f64::from(n))
                     .sum();
                 let got = decay_moment(power, x);
-                assert!((got / want - 1.0).abs() < 1e-6, "moment {power} of {x}: {got}, want {want}");
+                assert!(
+                    (got / want - 1.0).abs() < 1e-6,
+                    "moment {power} of {x}: {got}, want {want}"
+                );
             }
         }
     }
@@ -324,14 +390,27 @@ mod tests {
             assert_eq!(s.v, -70.0, "step {now} is refractory");
         }
         let want = 1000.0 * 2.1 * libm::exp(-2.1 / 2.0);
-        assert!((f64::from(s.i_ex) - want).abs() < 1e-2, "{} pA, want {want}", s.i_ex);
+        assert!(
+            (f64::from(s.i_ex) - want).abs() < 1e-2,
+            "{} pA, want {want}",
+            s.i_ex
+        );
         assert!(state(step(p, s, REST, 21)).v > -70.0);
     }
 
     #[test]
     fn currents_end_at_zero() {
         let (p, s) = derived(&LifAlpha::default(), 0.1);
-        let mut s = state(step(p, s, Input { excitatory: 1e4, inhibitory: -1e4, ..REST }, 0));
+        let mut s = state(step(
+            p,
+            s,
+            Input {
+                excitatory: 1e4,
+                inhibitory: -1e4,
+                ..REST
+            },
+            0,
+        ));
         for now in 1..2000 {
             s = state(step(p, s, REST, now));
         }

@@ -183,14 +183,25 @@ kernel! {
 impl NeuronModel for LifCondAlpha {
     type Kernel = update::Executor;
     const RECEPTORS: &'static [Receptor] = &[
-        Receptor { name: "excitatory", sign: Sign::Positive, unit: "nS" },
-        Receptor { name: "inhibitory", sign: Sign::Negative, unit: "nS" },
+        Receptor {
+            name: "excitatory",
+            sign: Sign::Positive,
+            unit: "nS",
+        },
+        Receptor {
+            name: "inhibitory",
+            sign: Sign::Negative,
+            unit: "nS",
+        },
     ];
 
     fn derive(&self, neuron: &Sample<'_>, dt: f64) -> update::Params {
         let at = |field, distribution| neuron.parameter(field, distribution);
         let (c_m, g_l) = (at("c_m", &self.c_m), at("g_l", &self.g_l));
-        let (tau_ex, tau_in) = (at("tau_syn_ex", &self.tau_syn_ex), at("tau_syn_in", &self.tau_syn_in));
+        let (tau_ex, tau_in) = (
+            at("tau_syn_ex", &self.tau_syn_ex),
+            at("tau_syn_in", &self.tau_syn_in),
+        );
         let a_leak = g_l * dt / c_m;
         let [ex, inh] = [tau_ex, tau_in].map(|tau| Pull::new(0, tau, c_m, dt));
         let [slope_ex, slope_in] = [tau_ex, tau_in].map(|tau| Pull::new(1, tau, c_m, dt));
@@ -244,7 +255,11 @@ mod tests {
     use super::update::{Input, Next, Params, State, step};
     use super::*;
 
-    const REST: Input = Input { drive: 0.0, excitatory: 0.0, inhibitory: 0.0 };
+    const REST: Input = Input {
+        drive: 0.0,
+        excitatory: 0.0,
+        inhibitory: 0.0,
+    };
 
     fn derived(model: &LifCondAlpha, dt: f64) -> (Params, State) {
         let sample = Sample::new(1, 1, 0, &[]);
@@ -252,7 +267,14 @@ mod tests {
     }
 
     fn state(next: Next) -> State {
-        State { v: next.v, g_ex: next.g_ex, dg_ex: next.dg_ex, g_in: next.g_in, dg_in: next.dg_in, until: next.until }
+        State {
+            v: next.v,
+            g_ex: next.g_ex,
+            dg_ex: next.dg_ex,
+            g_in: next.g_in,
+            dg_in: next.dg_in,
+            until: next.until,
+        }
     }
 
     fn alpha(t: f64, tau: f64) -> f64 {
@@ -280,13 +302,34 @@ mod tests {
     #[test]
     fn a_spike_of_weight_w_peaks_at_w_after_tau() {
         let (p, s) = derived(&LifCondAlpha::default(), 0.1);
-        let mut s = state(step(p, s, Input { excitatory: 30.0, inhibitory: 20.0, ..REST }, 0));
-        assert_eq!((s.v, s.g_ex, s.g_in), (-70.0, 0.0, 0.0), "conductances start from 0");
+        let mut s = state(step(
+            p,
+            s,
+            Input {
+                excitatory: 30.0,
+                inhibitory: 20.0,
+                ..REST
+            },
+            0,
+        ));
+        assert_eq!(
+            (s.v, s.g_ex, s.g_in),
+            (-70.0, 0.0, 0.0),
+            "conductances start from 0"
+        );
         for now in 1..100 {
             s = state(step(p, s, REST, now));
             let t = 0.1 * f64::from(now);
-            assert!((f64::from(s.g_ex) - 30.0 * alpha(t, 0.2)).abs() < 1e-4, "{t} ms: {} nS", s.g_ex);
-            assert!((f64::from(s.g_in) - 20.0 * alpha(t, 2.0)).abs() < 1e-4, "{t} ms: {} nS", s.g_in);
+            assert!(
+                (f64::from(s.g_ex) - 30.0 * alpha(t, 0.2)).abs() < 1e-4,
+                "{t} ms: {} nS",
+                s.g_ex
+            );
+            assert!(
+                (f64::from(s.g_in) - 20.0 * alpha(t, 2.0)).abs() < 1e-4,
+                "{t} ms: {} nS",
+                s.g_in
+            );
             if now == 2 {
                 assert!((s.g_ex - 30.0).abs() < 1e-4);
             }
@@ -298,7 +341,12 @@ mod tests {
 
     #[test]
     fn the_membrane_agrees_with_a_fine_integration() {
-        for (w, tau) in [((200.0, 0.0), (0.2, 2.0)), ((0.0, 300.0), (5.0, 0.5)), ((150.0, 400.0), (0.3, 1.0)), ((6.0, 67.0), (5.0, 10.0))] {
+        for (w, tau) in [
+            ((200.0, 0.0), (0.2, 2.0)),
+            ((0.0, 300.0), (5.0, 0.5)),
+            ((150.0, 400.0), (0.3, 1.0)),
+            ((6.0, 67.0), (5.0, 10.0)),
+        ] {
             for drive in [0.0, 500.0] {
                 let model = LifCondAlpha {
                     tau_syn_ex: tau.0.into(),
@@ -314,7 +362,11 @@ mod tests {
                     let t = 0.1 * f64::from(now + 1);
                     let want = precise(w, drive.into(), tau, t);
                     let error = (f64::from(s.v) - want).abs();
-                    assert!(error < 2e-4, "{w:?} nS, {drive} pA, {t} ms: {} mV, want {want}", s.v);
+                    assert!(
+                        error < 2e-4,
+                        "{w:?} nS, {drive} pA, {t} ms: {} mV, want {want}",
+                        s.v
+                    );
                 }
             }
         }
@@ -322,13 +374,23 @@ mod tests {
 
     #[test]
     fn without_conductances_the_membrane_is_the_closed_form() {
-        let driven = derived(&LifCondAlpha { i_e: 200.0.into(), ..default() }, 0.1);
+        let driven = derived(
+            &LifCondAlpha {
+                i_e: 200.0.into(),
+                ..default()
+            },
+            0.1,
+        );
         let stimulated = derived(&LifCondAlpha::default(), 0.1);
         for ((p, mut s), drive) in [(driven, 0.0), (stimulated, 200.0)] {
             for now in 0..2000 {
                 let t = 0.1 * f64::from(now);
                 let want = -70.0 + 200.0 / 16.6667 * -libm::expm1(-t * 16.6667 / 250.0);
-                assert!((f64::from(s.v) - want).abs() < 1e-3, "{t} ms: {} mV, want {want}", s.v);
+                assert!(
+                    (f64::from(s.v) - want).abs() < 1e-3,
+                    "{t} ms: {} mV, want {want}",
+                    s.v
+                );
                 s = state(step(p, s, Input { drive, ..REST }, now));
             }
         }
@@ -354,7 +416,16 @@ mod tests {
     #[test]
     fn conductances_end_at_zero() {
         let (p, s) = derived(&LifCondAlpha::default(), 0.1);
-        let mut s = state(step(p, s, Input { excitatory: 1e4, inhibitory: 1e4, ..REST }, 0));
+        let mut s = state(step(
+            p,
+            s,
+            Input {
+                excitatory: 1e4,
+                inhibitory: 1e4,
+                ..REST
+            },
+            0,
+        ));
         for now in 1..2000 {
             s = state(step(p, s, REST, now));
         }

@@ -196,21 +196,34 @@ impl Pull {
 impl NeuronModel for LifCondExp {
     type Kernel = update::Executor;
     const RECEPTORS: &'static [Receptor] = &[
-        Receptor { name: "excitatory", sign: Sign::Positive, unit: "nS" },
-        Receptor { name: "inhibitory", sign: Sign::Negative, unit: "nS" },
+        Receptor {
+            name: "excitatory",
+            sign: Sign::Positive,
+            unit: "nS",
+        },
+        Receptor {
+            name: "inhibitory",
+            sign: Sign::Negative,
+            unit: "nS",
+        },
     ];
 
     fn derive(&self, neuron: &Sample<'_>, dt: f64) -> update::Params {
         let at = |field, distribution| neuron.parameter(field, distribution);
         let (c_m, g_l) = (at("c_m", &self.c_m), at("g_l", &self.g_l));
         let (e_ex, e_in) = (at("e_ex", &self.e_ex), at("e_in", &self.e_in));
-        let (tau_ex, tau_in) = (at("tau_syn_ex", &self.tau_syn_ex), at("tau_syn_in", &self.tau_syn_in));
+        let (tau_ex, tau_in) = (
+            at("tau_syn_ex", &self.tau_syn_ex),
+            at("tau_syn_in", &self.tau_syn_in),
+        );
         let a_leak = g_l * dt / c_m;
         let b_rest = a_leak * at("e_l", &self.e_l) + at("i_e", &self.i_e) * dt / c_m;
         let (ex, inh) = (Pull::new(0, tau_ex, c_m, dt), Pull::new(0, tau_in, c_m, dt));
         // The double integral of the Magnus series is, for what is linear in t, A·∫(t/dt − ½)b dt − B·∫(t/dt − ½)a dt; a pair of
         // terms with the same reversal potential drops out of it.
-        let skewed = |pull: Pull, reversal: f64| pull.weight * reversal + pull.lateness * (a_leak * reversal - b_rest);
+        let skewed = |pull: Pull, reversal: f64| {
+            pull.weight * reversal + pull.lateness * (a_leak * reversal - b_rest)
+        };
         update::Params {
             a_leak: a_leak as f32,
             a_ex: ex.weight as f32,
@@ -251,7 +264,11 @@ mod tests {
     use super::update::{Input, Next, Params, State, step};
     use super::*;
 
-    const REST: Input = Input { drive: 0.0, excitatory: 0.0, inhibitory: 0.0 };
+    const REST: Input = Input {
+        drive: 0.0,
+        excitatory: 0.0,
+        inhibitory: 0.0,
+    };
 
     fn derived(model: &LifCondExp, dt: f64) -> (Params, State) {
         let sample = Sample::new(1, 1, 0, &[]);
@@ -259,7 +276,12 @@ mod tests {
     }
 
     fn state(next: Next) -> State {
-        State { v: next.v, g_ex: next.g_ex, g_in: next.g_in, until: next.until }
+        State {
+            v: next.v,
+            g_ex: next.g_ex,
+            g_in: next.g_in,
+            until: next.until,
+        }
     }
 
     /// The membrane equation in double precision, in steps of 1 µs of the fourth-order Runge–Kutta scheme.
@@ -283,13 +305,23 @@ mod tests {
 
     #[test]
     fn without_conductances_the_membrane_is_the_closed_form() {
-        let driven = derived(&LifCondExp { i_e: 200.0.into(), ..default() }, 0.1);
+        let driven = derived(
+            &LifCondExp {
+                i_e: 200.0.into(),
+                ..default()
+            },
+            0.1,
+        );
         let stimulated = derived(&LifCondExp::default(), 0.1);
         for ((p, mut s), drive) in [(driven, 0.0), (stimulated, 200.0)] {
             for now in 0..2000 {
                 let t = 0.1 * f64::from(now);
                 let want = -70.0 + 200.0 / 16.6667 * -libm::expm1(-t * 16.6667 / 250.0);
-                assert!((f64::from(s.v) - want).abs() < 1e-3, "{t} ms: {} mV, want {want}", s.v);
+                assert!(
+                    (f64::from(s.v) - want).abs() < 1e-3,
+                    "{t} ms: {} mV, want {want}",
+                    s.v
+                );
                 s = state(step(p, s, Input { drive, ..REST }, now));
             }
         }
@@ -297,21 +329,35 @@ mod tests {
 
     #[test]
     fn a_constant_conductance_draws_the_membrane_to_its_effective_reversal_potential() {
-        let model = LifCondExp { tau_syn_ex: 1e12.into(), tau_syn_in: 1e12.into(), v_th: 0.0.into(), ..default() };
+        let model = LifCondExp {
+            tau_syn_ex: 1e12.into(),
+            tau_syn_in: 1e12.into(),
+            v_th: 0.0.into(),
+            ..default()
+        };
         let (p, mut s) = derived(&model, 0.1);
         (s.g_ex, s.g_in) = (30.0, 60.0);
         let total = 16.6667 + 30.0 + 60.0;
         let target = -(16.6667 * 70.0 + 60.0 * 85.0) / total;
         for now in 0..500 {
             let want = target + (-70.0 - target) * libm::exp(-0.1 * f64::from(now) * total / 250.0);
-            assert!((f64::from(s.v) - want).abs() < 2e-4, "step {now}: {} mV, want {want}", s.v);
+            assert!(
+                (f64::from(s.v) - want).abs() < 2e-4,
+                "step {now}: {} mV, want {want}",
+                s.v
+            );
             s = state(step(p, s, REST, now));
         }
     }
 
     #[test]
     fn decaying_conductances_agree_with_a_fine_integration() {
-        for (g_ex, g_in, tau) in [(200.0, 0.0, (0.2, 2.0)), (0.0, 300.0, (5.0, 0.5)), (150.0, 400.0, (0.3, 1.0)), (6.0, 67.0, (5.0, 10.0))] {
+        for (g_ex, g_in, tau) in [
+            (200.0, 0.0, (0.2, 2.0)),
+            (0.0, 300.0, (5.0, 0.5)),
+            (150.0, 400.0, (0.3, 1.0)),
+            (6.0, 67.0, (5.0, 10.0)),
+        ] {
             for drive in [0.0, 500.0] {
                 let model = LifCondExp {
                     tau_syn_ex: tau.0.into(),
@@ -327,7 +373,11 @@ mod tests {
                     let t = 0.1 * f64::from(now + 1);
                     let want = precise(start, drive.into(), tau, t);
                     let error = (f64::from(s.v) - want).abs();
-                    assert!(error < if drive == 0.0 { 2e-4 } else { 2e-3 }, "{g_ex}, {g_in} nS, {drive} pA, {t} ms: {} mV, want {want}", s.v);
+                    assert!(
+                        error < if drive == 0.0 { 2e-4 } else { 2e-3 },
+                        "{g_ex}, {g_in} nS, {drive} pA, {t} ms: {} mV, want {want}",
+                        s.v
+                    );
                 }
             }
         }
@@ -336,7 +386,16 @@ mod tests {
     #[test]
     fn a_conductance_counts_from_the_step_after_its_arrival() {
         let (p, s) = derived(&LifCondExp::default(), 0.1);
-        let s = state(step(p, s, Input { excitatory: 20.0, inhibitory: 5.0, ..REST }, 0));
+        let s = state(step(
+            p,
+            s,
+            Input {
+                excitatory: 20.0,
+                inhibitory: 5.0,
+                ..REST
+            },
+            0,
+        ));
         assert_eq!((s.v, s.g_ex, s.g_in), (-70.0, 20.0, 5.0));
         let s = state(step(p, s, REST, 1));
         assert!(s.v > -70.0);
@@ -353,7 +412,15 @@ mod tests {
         assert!(next.spike && next.v == -60.0);
         let mut s = state(next);
         for now in 4..24 {
-            let next = step(p, s, Input { inhibitory: 1.0, ..REST }, now);
+            let next = step(
+                p,
+                s,
+                Input {
+                    inhibitory: 1.0,
+                    ..REST
+                },
+                now,
+            );
             assert!(!next.spike && next.v == -60.0, "step {now} is refractory");
             s = state(next);
         }
@@ -364,14 +431,21 @@ mod tests {
 
     #[test]
     fn no_conductance_is_too_large() {
-        let model = LifCondExp { v_th: 1e6.into(), tau_syn_ex: 5.0.into(), ..default() };
+        let model = LifCondExp {
+            v_th: 1e6.into(),
+            tau_syn_ex: 5.0.into(),
+            ..default()
+        };
         let (p, mut s) = derived(&model, 0.1);
         let mut last = s.v;
         for g in [1e2, 1e4, 1e6, 1e9] {
             s.v = -70.0;
             s.g_ex = g;
             let moved = step(p, s, REST, 0).v;
-            assert!(moved > last && moved < 1e-3, "{g} nS moved the membrane to {moved} mV");
+            assert!(
+                moved > last && moved < 1e-3,
+                "{g} nS moved the membrane to {moved} mV"
+            );
             last = moved;
         }
         assert!(last > -1e-2, "{last} mV is not the reversal potential");
@@ -380,7 +454,16 @@ mod tests {
     #[test]
     fn conductances_end_at_zero() {
         let (p, s) = derived(&LifCondExp::default(), 0.1);
-        let mut s = state(step(p, s, Input { excitatory: 1e4, inhibitory: 1e4, ..REST }, 0));
+        let mut s = state(step(
+            p,
+            s,
+            Input {
+                excitatory: 1e4,
+                inhibitory: 1e4,
+                ..REST
+            },
+            0,
+        ));
         for now in 1..1000 {
             s = state(step(p, s, REST, now));
         }

@@ -113,7 +113,11 @@ kernel! {
 
 impl NeuronModel for LifDelta {
     type Kernel = update::Executor;
-    const RECEPTORS: &'static [Receptor] = &[Receptor { name: "input", sign: Sign::Any, unit: "mV" }];
+    const RECEPTORS: &'static [Receptor] = &[Receptor {
+        name: "input",
+        sign: Sign::Any,
+        unit: "mV",
+    }];
 
     fn derive(&self, neuron: &Sample<'_>, dt: f64) -> update::Params {
         let at = |field, distribution| neuron.parameter(field, distribution);
@@ -151,7 +155,10 @@ mod tests {
     use super::update::{Input, Next, Params, State, step};
     use super::*;
 
-    const REST: Input = Input { drive: 0.0, input: 0.0 };
+    const REST: Input = Input {
+        drive: 0.0,
+        input: 0.0,
+    };
 
     fn derived(model: &LifDelta, dt: f64) -> (Params, State) {
         let sample = Sample::new(1, 1, 0, &[]);
@@ -159,17 +166,30 @@ mod tests {
     }
 
     fn state(next: Next) -> State {
-        State { v: next.v, until: next.until }
+        State {
+            v: next.v,
+            until: next.until,
+        }
     }
 
     #[test]
     fn constant_and_stimulus_current_charge_the_membrane_as_the_closed_form() {
-        let driven = derived(&LifDelta { i_e: 300.0.into(), ..default() }, 0.1);
+        let driven = derived(
+            &LifDelta {
+                i_e: 300.0.into(),
+                ..default()
+            },
+            0.1,
+        );
         let stimulated = derived(&LifDelta::default(), 0.1);
         for ((p, mut s), drive) in [(driven, 0.0), (stimulated, 300.0)] {
             for now in 0..2000 {
                 let want = -70.0 + 12.0 * -libm::expm1(-0.01 * f64::from(now));
-                assert!((f64::from(s.v) - want).abs() < 1e-3, "step {now}: {} mV, want {want}", s.v);
+                assert!(
+                    (f64::from(s.v) - want).abs() < 1e-3,
+                    "step {now}: {} mV, want {want}",
+                    s.v
+                );
                 let next = step(p, s, Input { drive, ..REST }, now);
                 assert!(!next.spike);
                 s = state(next);
@@ -185,16 +205,36 @@ mod tests {
         for now in 1..500 {
             s = state(step(p, s, REST, now));
             let want = -70.0 + 3.0 * libm::exp(-0.01 * f64::from(now));
-            assert!((f64::from(s.v) - want).abs() < 1e-3, "step {now}: {} mV, want {want}", s.v);
+            assert!(
+                (f64::from(s.v) - want).abs() < 1e-3,
+                "step {now}: {} mV, want {want}",
+                s.v
+            );
         }
     }
 
     #[test]
     fn a_potential_equal_to_the_threshold_spikes() {
         let (p, s) = derived(&LifDelta::default(), 0.1);
-        let below = step(p, s, Input { input: 14.999_99, ..REST }, 0);
+        let below = step(
+            p,
+            s,
+            Input {
+                input: 14.999_99,
+                ..REST
+            },
+            0,
+        );
         assert!(!below.spike && below.v < -55.0);
-        let at = step(p, s, Input { input: 15.0, ..REST }, 0);
+        let at = step(
+            p,
+            s,
+            Input {
+                input: 15.0,
+                ..REST
+            },
+            0,
+        );
         assert!(at.spike);
         assert_eq!(at.v, -70.0);
     }
@@ -202,20 +242,61 @@ mod tests {
     #[test]
     fn input_in_the_refractory_steps_is_lost() {
         let (p, s) = derived(&LifDelta::default(), 0.1);
-        let mut s = state(step(p, s, Input { input: 20.0, ..REST }, 7));
+        let mut s = state(step(
+            p,
+            s,
+            Input {
+                input: 20.0,
+                ..REST
+            },
+            7,
+        ));
         for now in 8..28 {
-            let next = step(p, s, Input { input: 20.0, ..REST }, now);
+            let next = step(
+                p,
+                s,
+                Input {
+                    input: 20.0,
+                    ..REST
+                },
+                now,
+            );
             assert!(!next.spike && next.v == -70.0, "step {now} is refractory");
             s = state(next);
         }
-        assert!(step(p, s, Input { input: 20.0, ..REST }, 28).spike);
+        assert!(
+            step(
+                p,
+                s,
+                Input {
+                    input: 20.0,
+                    ..REST
+                },
+                28
+            )
+            .spike
+        );
     }
 
     #[test]
     fn without_refractoriness_every_step_can_spike() {
-        let (p, mut s) = derived(&LifDelta { t_ref: 0.0.into(), ..default() }, 0.1);
+        let (p, mut s) = derived(
+            &LifDelta {
+                t_ref: 0.0.into(),
+                ..default()
+            },
+            0.1,
+        );
         for now in 0..5 {
-            let next = step(p, s, Input { input: 20.0, ..REST }, now);
+            let next = step(
+                p,
+                s,
+                Input {
+                    input: 20.0,
+                    ..REST
+                },
+                now,
+            );
             assert!(next.spike);
             s = state(next);
         }
@@ -224,16 +305,42 @@ mod tests {
     #[test]
     fn a_silent_neuron_stays_ready_when_the_step_counter_wraps() {
         let (p, mut s) = derived(&LifDelta::default(), 0.1);
-        for now in [0, 1_000_000_000, 2_000_000_000, -2_000_000_000, -1_000_000_000, -1, 0] {
-            assert!(step(p, s, Input { input: 20.0, ..REST }, now).spike, "step {now}");
+        for now in [
+            0,
+            1_000_000_000,
+            2_000_000_000,
+            -2_000_000_000,
+            -1_000_000_000,
+            -1,
+            0,
+        ] {
+            assert!(
+                step(
+                    p,
+                    s,
+                    Input {
+                        input: 20.0,
+                        ..REST
+                    },
+                    now
+                )
+                .spike,
+                "step {now}"
+            );
             s = state(step(p, s, REST, now));
         }
     }
 
     #[test]
     fn a_reset_at_the_threshold_is_refused() {
-        let model = LifDelta { v_reset: (-55.0).into(), ..default() };
+        let model = LifDelta {
+            v_reset: (-55.0).into(),
+            ..default()
+        };
         let message = model.check(0.1).expect_err("the neuron would never stop");
-        assert!(message.contains("v_reset") && message.contains("-55"), "{message}");
+        assert!(
+            message.contains("v_reset") && message.contains("-55"),
+            "{message}"
+        );
     }
 }

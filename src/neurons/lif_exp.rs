@@ -151,14 +151,25 @@ pub(crate) fn exponential_propagator(tau_syn: f64, tau_m: f64, c_m: f64, dt: f64
 impl NeuronModel for LifExp {
     type Kernel = update::Executor;
     const RECEPTORS: &'static [Receptor] = &[
-        Receptor { name: "excitatory", sign: Sign::Any, unit: "pA" },
-        Receptor { name: "inhibitory", sign: Sign::Any, unit: "pA" },
+        Receptor {
+            name: "excitatory",
+            sign: Sign::Any,
+            unit: "pA",
+        },
+        Receptor {
+            name: "inhibitory",
+            sign: Sign::Any,
+            unit: "pA",
+        },
     ];
 
     fn derive(&self, neuron: &Sample<'_>, dt: f64) -> update::Params {
         let at = |field, distribution| neuron.parameter(field, distribution);
         let (tau_m, c_m) = (at("tau_m", &self.tau_m), at("c_m", &self.c_m));
-        let (tau_ex, tau_in) = (at("tau_syn_ex", &self.tau_syn_ex), at("tau_syn_in", &self.tau_syn_in));
+        let (tau_ex, tau_in) = (
+            at("tau_syn_ex", &self.tau_syn_ex),
+            at("tau_syn_in", &self.tau_syn_in),
+        );
         let (e_l, i_e) = (at("e_l", &self.e_l), at("i_e", &self.i_e));
         let leak = -libm::expm1(-dt / tau_m);
         update::Params {

@@ -170,14 +170,25 @@ kernel! {
 impl NeuronModel for Mat2 {
     type Kernel = update::Executor;
     const RECEPTORS: &'static [Receptor] = &[
-        Receptor { name: "excitatory", sign: Sign::Any, unit: "pA" },
-        Receptor { name: "inhibitory", sign: Sign::Any, unit: "pA" },
+        Receptor {
+            name: "excitatory",
+            sign: Sign::Any,
+            unit: "pA",
+        },
+        Receptor {
+            name: "inhibitory",
+            sign: Sign::Any,
+            unit: "pA",
+        },
     ];
 
     fn derive(&self, neuron: &Sample<'_>, dt: f64) -> update::Params {
         let at = |field, distribution| neuron.parameter(field, distribution);
         let (tau_m, c_m) = (at("tau_m", &self.tau_m), at("c_m", &self.c_m));
-        let (tau_ex, tau_in) = (at("tau_syn_ex", &self.tau_syn_ex), at("tau_syn_in", &self.tau_syn_in));
+        let (tau_ex, tau_in) = (
+            at("tau_syn_ex", &self.tau_syn_ex),
+            at("tau_syn_in", &self.tau_syn_in),
+        );
         let (e_l, i_e) = (at("e_l", &self.e_l), at("i_e", &self.i_e));
         let leak = -libm::expm1(-dt / tau_m);
         update::Params {
@@ -232,7 +243,11 @@ mod tests {
     use super::update::{Input, Next, Params, State, step};
     use super::*;
 
-    const REST: Input = Input { drive: 0.0, excitatory: 0.0, inhibitory: 0.0 };
+    const REST: Input = Input {
+        drive: 0.0,
+        excitatory: 0.0,
+        inhibitory: 0.0,
+    };
 
     fn derived(model: &Mat2, dt: f64) -> (Params, State) {
         let sample = Sample::new(1, 1, 0, &[]);
@@ -252,20 +267,52 @@ mod tests {
 
     #[test]
     fn spikes_leave_the_membrane_and_lift_the_threshold() {
-        let (p, mut s) = derived(&Mat2 { i_e: 600.0.into(), ..default() }, 0.1);
+        let (p, mut s) = derived(
+            &Mat2 {
+                i_e: 600.0.into(),
+                ..default()
+            },
+            0.1,
+        );
         let mut spikes: Vec<f64> = Vec::new();
         for now in 0..2000 {
             let t = 0.1 * f64::from(now + 1);
             let next = step(p, s, REST, now);
             let v = -70.0 + 30.0 * -libm::expm1(-t / 5.0);
-            assert!((f64::from(next.v) - v).abs() < 1e-3, "{t} ms: {} mV, want {v}", next.v);
-            let part = |alpha: f64, tau: f64| spikes.iter().map(|k| alpha * libm::exp(-(t - k) / tau)).sum::<f64>();
+            assert!(
+                (f64::from(next.v) - v).abs() < 1e-3,
+                "{t} ms: {} mV, want {v}",
+                next.v
+            );
+            let part = |alpha: f64, tau: f64| {
+                spikes
+                    .iter()
+                    .map(|k| alpha * libm::exp(-(t - k) / tau))
+                    .sum::<f64>()
+            };
             let (fast, slow) = (part(37.0, 10.0), part(2.0, 200.0));
             let ready = spikes.last().is_none_or(|k| t - k > 2.05);
-            assert_eq!(next.spike, ready && v >= -51.0 + fast + slow, "{t} ms: {v} mV against {}", -51.0 + fast + slow);
-            let lifted = if next.spike { (fast + 37.0, slow + 2.0) } else { (fast, slow) };
-            assert!((f64::from(next.threshold_1) - lifted.0).abs() < 1e-4, "{t} ms: θ_1 {}", next.threshold_1);
-            assert!((f64::from(next.threshold_2) - lifted.1).abs() < 1e-4, "{t} ms: θ_2 {}", next.threshold_2);
+            assert_eq!(
+                next.spike,
+                ready && v >= -51.0 + fast + slow,
+                "{t} ms: {v} mV against {}",
+                -51.0 + fast + slow
+            );
+            let lifted = if next.spike {
+                (fast + 37.0, slow + 2.0)
+            } else {
+                (fast, slow)
+            };
+            assert!(
+                (f64::from(next.threshold_1) - lifted.0).abs() < 1e-4,
+                "{t} ms: θ_1 {}",
+                next.threshold_1
+            );
+            assert!(
+                (f64::from(next.threshold_2) - lifted.1).abs() < 1e-4,
+                "{t} ms: θ_2 {}",
+                next.threshold_2
+            );
             if next.spike {
                 spikes.push(t);
             }
@@ -277,12 +324,25 @@ mod tests {
     #[test]
     fn refractory_time_forbids_spikes_and_nothing_else() {
         // Without adaptation the membrane stays above the threshold, so the neuron fires as soon as it may.
-        let flat = Mat2 { alpha_1: 0.0.into(), alpha_2: 0.0.into(), i_e: 600.0.into(), ..default() };
+        let flat = Mat2 {
+            alpha_1: 0.0.into(),
+            alpha_2: 0.0.into(),
+            i_e: 600.0.into(),
+            ..default()
+        };
         let (p, mut s) = derived(&flat, 0.1);
         s.v = -45.0;
         let mut spikes = Vec::new();
         for now in 0..64 {
-            let next = step(p, s, Input { excitatory: 10.0, ..REST }, now);
+            let next = step(
+                p,
+                s,
+                Input {
+                    excitatory: 10.0,
+                    ..REST
+                },
+                now,
+            );
             assert!(next.v > s.v);
             if next.spike {
                 spikes.push(now);
@@ -295,39 +355,91 @@ mod tests {
 
     #[test]
     fn input_moves_the_membrane_as_the_closed_form() {
-        let (p, s) = derived(&Mat2 { omega: 1e6.into(), ..default() }, 0.1);
-        let mut s = state(step(p, s, Input { inhibitory: -400.0, ..REST }, 0));
+        let (p, s) = derived(
+            &Mat2 {
+                omega: 1e6.into(),
+                ..default()
+            },
+            0.1,
+        );
+        let mut s = state(step(
+            p,
+            s,
+            Input {
+                inhibitory: -400.0,
+                ..REST
+            },
+            0,
+        ));
         assert_eq!((s.v, s.i_in), (-70.0, -400.0));
         for now in 1..400 {
             s = state(step(p, s, REST, now));
             let t = 0.1 * f64::from(now);
-            let want = -400.0 / 100.0 / (1.0 / 5.0 - 1.0 / 3.0) * (libm::exp(-t / 3.0) - libm::exp(-t / 5.0));
-            assert!((f64::from(s.v) + 70.0 - want).abs() < 5e-4, "{t} ms: {} mV, want {want}", s.v + 70.0);
+            let want = -400.0 / 100.0 / (1.0 / 5.0 - 1.0 / 3.0)
+                * (libm::exp(-t / 3.0) - libm::exp(-t / 5.0));
+            assert!(
+                (f64::from(s.v) + 70.0 - want).abs() < 5e-4,
+                "{t} ms: {} mV, want {want}",
+                s.v + 70.0
+            );
         }
     }
 
     #[test]
     fn thresholds_and_currents_end_at_zero() {
-        let (p, s) = derived(&Mat2 { tau_2: 20.0.into(), ..default() }, 0.1);
-        let mut s = State { threshold_1: 37.0, threshold_2: 2.0, i_ex: 1.0, i_in: -1.0, ..s };
+        let (p, s) = derived(
+            &Mat2 {
+                tau_2: 20.0.into(),
+                ..default()
+            },
+            0.1,
+        );
+        let mut s = State {
+            threshold_1: 37.0,
+            threshold_2: 2.0,
+            i_ex: 1.0,
+            i_in: -1.0,
+            ..s
+        };
         for now in 0..20_000 {
             s = state(step(p, s, REST, now));
         }
-        assert_eq!((s.threshold_1, s.threshold_2, s.i_ex, s.i_in), (0.0, 0.0, 0.0, 0.0));
+        assert_eq!(
+            (s.threshold_1, s.threshold_2, s.i_ex, s.i_in),
+            (0.0, 0.0, 0.0, 0.0)
+        );
     }
 
     #[test]
     fn the_slowest_threshold_that_is_allowed_falls_as_it_should() {
-        let model = Mat2 { tau_2: 1e4.into(), ..default() };
+        let model = Mat2 {
+            tau_2: 1e4.into(),
+            ..default()
+        };
         model.check(0.1).expect("10⁵ steps are allowed");
         let (p, s) = derived(&model, 0.1);
-        let mut s = State { threshold_2: 2.0, ..s };
+        let mut s = State {
+            threshold_2: 2.0,
+            ..s
+        };
         for now in 0..100_000 {
             s = state(step(p, s, REST, now));
         }
         let want = 2.0 * libm::exp(-1.0);
-        assert!((f64::from(s.threshold_2) / want - 1.0).abs() < 2e-3, "{} mV, want {want}", s.threshold_2);
-        let message = Mat2 { tau_2: 1.1e4.into(), ..default() }.check(0.1).expect_err("too slow");
-        assert!(message.contains("tau_2") && message.contains("10000"), "{message}");
+        assert!(
+            (f64::from(s.threshold_2) / want - 1.0).abs() < 2e-3,
+            "{} mV, want {want}",
+            s.threshold_2
+        );
+        let message = Mat2 {
+            tau_2: 1.1e4.into(),
+            ..default()
+        }
+        .check(0.1)
+        .expect_err("too slow");
+        assert!(
+            message.contains("tau_2") && message.contains("10000"),
+            "{message}"
+        );
     }
 }

@@ -21,8 +21,8 @@ use crate::sim::kernel::{Kernel, Parameters};
 use crate::sim::rng::{Purpose, Random, Seed, entity_key};
 use crate::sim::simd::SimdLevel;
 use crate::sim::workers::Workers;
-use bevy::ecs::system::ScheduleSystem;
 use bevy::ecs::schedule::ScheduleConfigs;
+use bevy::ecs::system::ScheduleSystem;
 use bevy::ecs::world::EntityWorldMut;
 use bevy::prelude::*;
 use bevy::reflect::{FromType, GetTypeRegistration, TypePath};
@@ -102,7 +102,12 @@ pub struct Sample<'a> {
 
 impl<'a> Sample<'a> {
     /// The sampler of neuron `neuron` of the region with key `region`. `overrides` are initial values by column name.
-    pub fn new(seed: u64, region: u64, neuron: u32, overrides: &'a [(String, Distribution)]) -> Self {
+    pub fn new(
+        seed: u64,
+        region: u64,
+        neuron: u32,
+        overrides: &'a [(String, Distribution)],
+    ) -> Self {
         Self {
             seed,
             region,
@@ -138,14 +143,17 @@ impl<'a> Sample<'a> {
         let key = self.region ^ entity_key(field);
         let neuron = u64::from(self.neuron);
         let shared = Random::new(self.seed, self.region, Purpose::Parameter);
-        distribution.sample_shared(&mut Random::new(self.seed, key, purpose).draws(neuron), |group| {
-            shared_unit(&shared, neuron, group)
-        })
+        distribution.sample_shared(
+            &mut Random::new(self.seed, key, purpose).draws(neuron),
+            |group| shared_unit(&shared, neuron, group),
+        )
     }
 }
 
 /// A neuron model whose update is a [`kernel!`](crate::kernel). See the [module](self).
-pub trait NeuronModel: Component + Reflect + FromReflect + TypePath + GetTypeRegistration + Default + Clone {
+pub trait NeuronModel:
+    Component + Reflect + FromReflect + TypePath + GetTypeRegistration + Default + Clone
+{
     /// The update.
     type Kernel: Kernel;
 
@@ -248,7 +256,10 @@ fn concrete<M: FromReflect + TypePath>(model: &dyn PartialReflect) -> Result<M, 
     M::from_reflect(model).ok_or_else(|| format!("this is not a {}", M::short_type_path()))
 }
 
-fn build_region<M: NeuronModel>(entity: &mut EntityWorldMut<'_>, build: &BuildRegion<'_>) -> Result<(), String> {
+fn build_region<M: NeuronModel>(
+    entity: &mut EntityWorldMut<'_>,
+    build: &BuildRegion<'_>,
+) -> Result<(), String> {
     let model = concrete::<M>(build.model)?;
     for (name, _) in build.initial {
         if !M::Kernel::COLUMNS.contains(&name.as_str()) {
@@ -286,7 +297,9 @@ fn build_region<M: NeuronModel>(entity: &mut EntityWorldMut<'_>, build: &BuildRe
 
 /// A neuron model that takes no input and keeps no state: its spikes follow from the seed and the step. See the
 /// [module](self).
-pub trait SourceModel: Component + Reflect + FromReflect + TypePath + GetTypeRegistration + Default + Clone {
+pub trait SourceModel:
+    Component + Reflect + FromReflect + TypePath + GetTypeRegistration + Default + Clone
+{
     /// What the steps need, worked out when the region is built. Not kept in snapshots: it follows from the scene.
     type Plan: Component;
 
@@ -407,11 +420,16 @@ pub(crate) fn substeps_within(dt: f64, longest: f64) -> u32 {
 ///
 /// # Errors
 /// Names both and their values.
-pub(crate) fn check_below(low: (&str, &Distribution), high: (&str, &Distribution)) -> Result<(), String> {
+pub(crate) fn check_below(
+    low: (&str, &Distribution),
+    high: (&str, &Distribution),
+) -> Result<(), String> {
     let ((low_name, low), (high_name, high)) = (low, high);
     let (top, bottom) = (low.bounds().1, high.bounds().0);
     if top.is_finite() && bottom.is_finite() && top >= bottom {
-        return Err(format!("{low_name} reaches {top}; it must be less than {high_name}, which goes down to {bottom}"));
+        return Err(format!(
+            "{low_name} reaches {top}; it must be less than {high_name}, which goes down to {bottom}"
+        ));
     }
     Ok(())
 }

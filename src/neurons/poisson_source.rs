@@ -86,7 +86,11 @@ impl RateCourse {
                 0 => 0.0,
                 n => list[n - 1].1,
             },
-            Self::Sinusoidal { amplitude_hz, frequency_hz, phase_deg } => {
+            Self::Sinusoidal {
+                amplitude_hz,
+                frequency_hz,
+                phase_deg,
+            } => {
                 let turn = frequency_hz * 1e-3 * t + phase_deg / 360.0;
                 amplitude_hz * libm::sin(core::f64::consts::TAU * (turn - turn.floor()))
             }
@@ -129,14 +133,19 @@ impl SourceModel for PoissonSource {
             };
             Rates::Own((0..padded).map(survival).collect())
         };
-        Ok(PoissonPlan { rate_hz, course: self.course.clone() })
+        Ok(PoissonPlan {
+            rate_hz,
+            course: self.course.clone(),
+        })
     }
 
     fn fire(plan: &PoissonPlan, at: &SourceStep<'_>, mask: &mut [u64]) {
         let course = plan.course.at(at.step as f64 * at.dt_ms);
         let seconds = at.dt_ms * 1e-3;
         let odds = match &plan.rate_hz {
-            Rates::Shared(rate) => Odds::Shared(threshold(libm::exp(-(rate + course).max(0.0) * seconds))),
+            Rates::Shared(rate) => {
+                Odds::Shared(threshold(libm::exp(-(rate + course).max(0.0) * seconds)))
+            }
             Rates::Own(survival) => Odds::Own(survival, libm::exp(-course * seconds)),
         };
         if matches!(odds, Odds::Shared(0)) {
@@ -149,7 +158,9 @@ impl SourceModel for PoissonSource {
             for chunk in (lane..words).step_by(lanes) {
                 let bits = match &odds {
                     Odds::Shared(threshold) => shared_chunk(at.simd, *threshold, key, chunk as u32),
-                    Odds::Own(survival, course) => own_chunk(&survival[chunk * LANES..], *course, key, chunk as u32),
+                    Odds::Own(survival, course) => {
+                        own_chunk(&survival[chunk * LANES..], *course, key, chunk as u32)
+                    }
                 };
                 // SAFETY: each lane has its own words.
                 unsafe { *shares.get(chunk) = bits };
@@ -159,11 +170,17 @@ impl SourceModel for PoissonSource {
 
     fn check(&self, _dt: f64) -> Result<(), String> {
         if let RateCourse::Piecewise(list) = &self.course {
-            if let Some((time, rate)) = list.iter().find(|(t, r)| !(t.is_finite() && r.is_finite())) {
-                return Err(format!("course: ({time}, {rate}) must be two finite numbers"));
+            if let Some((time, rate)) = list.iter().find(|(t, r)| !(t.is_finite() && r.is_finite()))
+            {
+                return Err(format!(
+                    "course: ({time}, {rate}) must be two finite numbers"
+                ));
             }
             if let Some(w) = list.windows(2).find(|w| w[1].0 <= w[0].0) {
-                return Err(format!("course: times must ascend, but {} ms follows {} ms", w[1].0, w[0].0));
+                return Err(format!(
+                    "course: times must ascend, but {} ms follows {} ms",
+                    w[1].0, w[0].0
+                ));
             }
         }
         Ok(())
@@ -231,18 +248,40 @@ mod tests {
     const NEURONS: u32 = 1000;
 
     fn plan(source: &PoissonSource, dt_ms: f64) -> PoissonPlan {
-        let region = BuildRegion { model: source, initial: &[], seed: 5, key: 7, neurons: NEURONS, dt_ms, files: &NoFiles };
+        let region = BuildRegion {
+            model: source,
+            initial: &[],
+            seed: 5,
+            key: 7,
+            neurons: NEURONS,
+            dt_ms,
+            files: &NoFiles,
+        };
         source.plan(&region).expect("a valid source")
     }
 
     /// The spikes of each neuron in the steps `from..to`.
-    fn counts(source: &PoissonSource, dt_ms: f64, from: u64, to: u64, lanes: usize, simd: SimdLevel) -> Vec<u32> {
+    fn counts(
+        source: &PoissonSource,
+        dt_ms: f64,
+        from: u64,
+        to: u64,
+        lanes: usize,
+        simd: SimdLevel,
+    ) -> Vec<u32> {
         let plan = plan(source, dt_ms);
         let workers = Workers::new(lanes);
         let mut counts = vec![0; NEURONS as usize];
         for step in from..to {
             let mut mask = [0u64; NEURONS.div_ceil(64) as usize];
-            let at = SourceStep { step, dt_ms, seed: 5, key: 7, workers: &workers, simd };
+            let at = SourceStep {
+                step,
+                dt_ms,
+                seed: 5,
+                key: 7,
+                workers: &workers,
+                simd,
+            };
             PoissonSource::fire(&plan, &at, &mut mask);
             for (n, count) in counts.iter_mut().enumerate() {
                 *count += (mask[n / 64] >> (n % 64)) as u32 & 1;
@@ -252,72 +291,143 @@ mod tests {
     }
 
     fn total(source: &PoissonSource, dt_ms: f64, from: u64, to: u64) -> f64 {
-        counts(source, dt_ms, from, to, 1, SimdLevel::Portable).iter().map(|&c| f64::from(c)).sum()
+        counts(source, dt_ms, from, to, 1, SimdLevel::Portable)
+            .iter()
+            .map(|&c| f64::from(c))
+            .sum()
     }
 
     /// A sum of independent spikes within 4.5 standard deviations of its expectation.
     fn assert_near(found: f64, p: f64, trials: f64, what: &str) {
         let (mean, sd) = (p * trials, (p * (1.0 - p) * trials).sqrt());
-        assert!((found - mean).abs() < 4.5 * sd, "{what}: {found} of {mean} ± {sd}");
+        assert!(
+            (found - mean).abs() < 4.5 * sd,
+            "{what}: {found} of {mean} ± {sd}"
+        );
     }
 
     #[test]
     fn spikes_have_the_probability_of_the_poisson_process() {
         for (rate, dt) in [(0.5, 0.1), (15.0, 0.1), (100.0, 1.0), (2000.0, 1.0)] {
-            let source = PoissonSource { rate_hz: rate.into(), ..default() };
+            let source = PoissonSource {
+                rate_hz: rate.into(),
+                ..default()
+            };
             let p = 1.0 - (-rate * dt * 1e-3f64).exp();
-            assert_near(total(&source, dt, 0, 2000), p, 2e6, &format!("{rate} Hz in steps of {dt} ms"));
+            assert_near(
+                total(&source, dt, 0, 2000),
+                p,
+                2e6,
+                &format!("{rate} Hz in steps of {dt} ms"),
+            );
         }
         assert_eq!(total(&PoissonSource::default(), 0.1, 0, 100), 0.0);
     }
 
     #[test]
     fn counts_of_neurons_have_the_variance_of_the_process() {
-        let source = PoissonSource { rate_hz: 50.0.into(), ..default() };
+        let source = PoissonSource {
+            rate_hz: 50.0.into(),
+            ..default()
+        };
         let counts = counts(&source, 1.0, 0, 2000, 1, SimdLevel::Portable);
         let mean = counts.iter().map(|&c| f64::from(c)).sum::<f64>() / 1000.0;
-        let variance = counts.iter().map(|&c| (f64::from(c) - mean).powi(2)).sum::<f64>() / 999.0;
+        let variance = counts
+            .iter()
+            .map(|&c| (f64::from(c) - mean).powi(2))
+            .sum::<f64>()
+            / 999.0;
         // Binomial: p(1 − p) n; its estimate from 1000 neurons has a relative SD of 4.5 %.
         let p = 1.0 - (-0.05f64).exp();
-        assert!((variance / (2000.0 * p * (1.0 - p)) - 1.0).abs() < 0.18, "variance {variance}");
+        assert!(
+            (variance / (2000.0 * p * (1.0 - p)) - 1.0).abs() < 0.18,
+            "variance {variance}"
+        );
     }
 
     #[test]
     fn rates_of_neurons_differ_as_drawn() {
-        let source = PoissonSource { rate_hz: Distribution::Uniform { min: 0.0, max: 200.0 }, ..default() };
+        let source = PoissonSource {
+            rate_hz: Distribution::Uniform {
+                min: 0.0,
+                max: 200.0,
+            },
+            ..default()
+        };
         let found = counts(&source, 1.0, 0, 2000, 1, SimdLevel::Portable);
         for n in 0..NEURONS {
             let rate = Sample::new(5, 7, n, &[]).parameter("rate_hz", &source.rate_hz);
             let p = 1.0 - (-rate * 1e-3).exp();
             let sd = (p * (1.0 - p) * 2000.0).sqrt() + 0.5;
-            assert!((f64::from(found[n as usize]) - 2000.0 * p).abs() < 5.0 * sd, "neuron {n} at {rate} Hz: {}", found[n as usize]);
+            assert!(
+                (f64::from(found[n as usize]) - 2000.0 * p).abs() < 5.0 * sd,
+                "neuron {n} at {rate} Hz: {}",
+                found[n as usize]
+            );
         }
     }
 
     #[test]
     fn a_listed_course_changes_the_rate_when_its_time_comes() {
-        for rate_hz in [Distribution::Constant(0.0), Distribution::Uniform { min: 0.0, max: 1e-9 }] {
+        for rate_hz in [
+            Distribution::Constant(0.0),
+            Distribution::Uniform {
+                min: 0.0,
+                max: 1e-9,
+            },
+        ] {
             let course = RateCourse::Piecewise(vec![(50.0, 40.0), (100.0, 0.0), (150.0, 80.0)]);
             let source = PoissonSource { rate_hz, course };
-            for (from, to, rate) in [(0, 50, 0.0), (50, 100, 40.0), (100, 150, 0.0), (150, 300, 80.0)] {
+            for (from, to, rate) in [
+                (0, 50, 0.0),
+                (50, 100, 40.0),
+                (100, 150, 0.0),
+                (150, 300, 80.0),
+            ] {
                 let found = total(&source, 1.0, from, to);
                 if rate == 0.0 {
                     assert_eq!(found, 0.0, "from {from} to {to} ms");
                 } else {
                     let p = 1.0 - (-rate * 1e-3f64).exp();
-                    assert_near(found, p, (to - from) as f64 * 1000.0, &format!("from {from} to {to} ms"));
+                    assert_near(
+                        found,
+                        p,
+                        (to - from) as f64 * 1000.0,
+                        &format!("from {from} to {to} ms"),
+                    );
                 }
             }
         }
-        let twice = PoissonSource { course: RateCourse::Piecewise(vec![(5.0, 1.0), (5.0, 2.0)]), ..default() };
-        assert!(twice.check(0.1).expect_err("5 ms twice").contains("must ascend"));
+        let twice = PoissonSource {
+            course: RateCourse::Piecewise(vec![(5.0, 1.0), (5.0, 2.0)]),
+            ..default()
+        };
+        assert!(
+            twice
+                .check(0.1)
+                .expect_err("5 ms twice")
+                .contains("must ascend")
+        );
     }
 
     #[test]
     fn a_sinusoidal_course_swings_around_the_rate_and_stops_at_zero() {
-        let course = RateCourse::Sinusoidal { amplitude_hz: 60.0, frequency_hz: 5.0, phase_deg: 90.0 };
-        for rate_hz in [Distribution::Constant(40.0), Distribution::Uniform { min: 40.0, max: 40.000_001 }] {
-            let source = PoissonSource { rate_hz, course: course.clone() };
+        let course = RateCourse::Sinusoidal {
+            amplitude_hz: 60.0,
+            frequency_hz: 5.0,
+            phase_deg: 90.0,
+        };
+        for rate_hz in [
+            Distribution::Constant(40.0),
+            Distribution::Uniform {
+                min: 40.0,
+                max: 40.000_001,
+            },
+        ] {
+            let source = PoissonSource {
+                rate_hz,
+                course: course.clone(),
+            };
             // A cosine of 200 ms: in each tenth of it, over ten turns, what λ comes to.
             for part in 0..10u64 {
                 let (mut found, mut mean) = (0.0, 0.0);
@@ -329,15 +439,27 @@ mod tests {
                     let rate = 40.0 + 60.0 * (core::f64::consts::TAU * 5e-3 * step as f64).cos();
                     mean += 10_000.0 * (1.0 - (-rate.max(0.0) * 1e-3).exp());
                 }
-                assert!((found - mean).abs() < 4.5 * mean.sqrt() + 1e-9, "part {part}: {found} of {mean}");
+                assert!(
+                    (found - mean).abs() < 4.5 * mean.sqrt() + 1e-9,
+                    "part {part}: {found} of {mean}"
+                );
             }
         }
     }
 
     #[test]
     fn spikes_are_equal_for_any_threads_and_vector_width() {
-        for rate_hz in [Distribution::Constant(30.0), Distribution::Uniform { min: 0.0, max: 60.0 }] {
-            let source = PoissonSource { rate_hz, ..default() };
+        for rate_hz in [
+            Distribution::Constant(30.0),
+            Distribution::Uniform {
+                min: 0.0,
+                max: 60.0,
+            },
+        ] {
+            let source = PoissonSource {
+                rate_hz,
+                ..default()
+            };
             let one = counts(&source, 1.0, 0, 50, 1, SimdLevel::Portable);
             for lanes in [2, 7] {
                 assert_eq!(counts(&source, 1.0, 0, 50, lanes, SimdLevel::detect()), one);

@@ -46,14 +46,20 @@ kernel! {
 
 impl NeuronModel for Relay {
     type Kernel = update::Executor;
-    const RECEPTORS: &'static [Receptor] = &[Receptor { name: "input", sign: Sign::Any, unit: "" }];
+    const RECEPTORS: &'static [Receptor] = &[Receptor {
+        name: "input",
+        sign: Sign::Any,
+        unit: "",
+    }];
 
     fn derive(&self, _neuron: &Sample<'_>, _dt: f64) -> update::Params {
         update::Params { least: 0.0 }
     }
 
     fn initial(&self, neuron: &Sample<'_>, _dt: f64) -> update::State {
-        update::State { received: neuron.initial("received", 0.0) as f32 }
+        update::State {
+            received: neuron.initial("received", 0.0) as f32,
+        }
     }
 }
 
@@ -64,7 +70,10 @@ mod tests {
     #[test]
     fn a_positive_sum_is_repeated_and_nothing_else() {
         let sample = Sample::new(1, 2, 0, &[]);
-        let (p, s) = (Relay {}.derive(&sample, 0.1), Relay {}.initial(&sample, 0.1));
+        let (p, s) = (
+            Relay {}.derive(&sample, 0.1),
+            Relay {}.initial(&sample, 0.1),
+        );
         let spikes = |drive, input| update::step(p, s, update::Input { drive, input }, 0).spike;
         assert!(spikes(0.0, 1e-6) && spikes(0.0, 3.0) && spikes(1.0, 0.0));
         assert!(!spikes(0.0, 0.0) && !spikes(0.0, -1.0) && !spikes(1.0, -1.0));

@@ -62,13 +62,19 @@ impl SourceModel for SpikeSource {
             }
             if neuron.fract() != 0.0 || !(0.0..f64::from(region.neurons)).contains(&neuron) {
                 let last = region.neurons - 1;
-                return Err(format!("{}: neuron {neuron} does not exist; the region has neurons 0 to {last}", place()));
+                return Err(format!(
+                    "{}: neuron {neuron} does not exist; the region has neurons 0 to {last}",
+                    place()
+                ));
             }
             let step = to_steps(time, region.dt_ms).saturating_sub(1);
             if let Some(period) = self.repeat_ms
                 && step >= to_steps(period, region.dt_ms)
             {
-                return Err(format!("{}: the time {time} ms lies beyond repeat_ms, {period} ms", place()));
+                return Err(format!(
+                    "{}: the time {time} ms lies beyond repeat_ms, {period} ms",
+                    place()
+                ));
             }
             spikes.push((step, neuron as u32));
             Ok(())
@@ -77,7 +83,10 @@ impl SourceModel for SpikeSource {
             add(&|| format!("spikes[{i}]"), *time, f64::from(*neuron))?;
         }
         if let Some(path) = &self.file {
-            let mut columns = region.files.columns(path, &["times_ms", "neuron"], &[])?.into_iter();
+            let mut columns = region
+                .files
+                .columns(path, &["times_ms", "neuron"], &[])?
+                .into_iter();
             let mut next = || columns.next().flatten().unwrap_or_default();
             let (times, neurons) = (next(), next());
             for (row, (time, neuron)) in times.iter().zip(&neurons).enumerate() {
@@ -86,7 +95,12 @@ impl SourceModel for SpikeSource {
         }
         spikes.sort_unstable();
         spikes.dedup();
-        Ok(SpikePlan { spikes, period: self.repeat_ms.map(|period| to_steps(period, region.dt_ms).max(1)) })
+        Ok(SpikePlan {
+            spikes,
+            period: self
+                .repeat_ms
+                .map(|period| to_steps(period, region.dt_ms).max(1)),
+        })
     }
 
     fn fire(plan: &SpikePlan, at: &SourceStep<'_>, mask: &mut [u64]) {
@@ -99,8 +113,13 @@ impl SourceModel for SpikeSource {
 
     fn check(&self, dt: f64) -> Result<(), String> {
         match self.repeat_ms {
-            Some(period) if (period / dt).round() < 1.0 || (period / dt - (period / dt).round()).abs() > 1e-6 => {
-                Err(format!("repeat_ms is {period}; it must be a whole number of steps of {dt} ms, at least one"))
+            Some(period)
+                if (period / dt).round() < 1.0
+                    || (period / dt - (period / dt).round()).abs() > 1e-6 =>
+            {
+                Err(format!(
+                    "repeat_ms is {period}; it must be a whole number of steps of {dt} ms, at least one"
+                ))
             }
             _ => Ok(()),
         }
@@ -118,14 +137,27 @@ mod tests {
     struct OneFile([Vec<f64>; 2]);
 
     impl Files for OneFile {
-        fn columns(&self, path: &str, needed: &[&str], _: &[&str]) -> Result<Vec<Option<Vec<f64>>>, String> {
+        fn columns(
+            &self,
+            path: &str,
+            needed: &[&str],
+            _: &[&str],
+        ) -> Result<Vec<Option<Vec<f64>>>, String> {
             assert_eq!((path, needed), ("spikes.csv", &["times_ms", "neuron"][..]));
             Ok(self.0.iter().cloned().map(Some).collect())
         }
     }
 
     fn plan(source: &SpikeSource, files: &dyn Files) -> Result<SpikePlan, String> {
-        source.plan(&BuildRegion { model: source, initial: &[], seed: 1, key: 2, neurons: 100, dt_ms: 0.1, files })
+        source.plan(&BuildRegion {
+            model: source,
+            initial: &[],
+            seed: 1,
+            key: 2,
+            neurons: 100,
+            dt_ms: 0.1,
+            files,
+        })
     }
 
     /// (step, neuron) of the first `steps` steps.
@@ -135,45 +167,116 @@ mod tests {
         let mut fired = Vec::new();
         for step in 0..steps {
             let mut mask = [0u64; 2];
-            let at = SourceStep { step, dt_ms: 0.1, seed: 1, key: 2, workers: &workers, simd: SimdLevel::Portable };
+            let at = SourceStep {
+                step,
+                dt_ms: 0.1,
+                seed: 1,
+                key: 2,
+                workers: &workers,
+                simd: SimdLevel::Portable,
+            };
             SpikeSource::fire(&plan, &at, &mut mask);
-            fired.extend((0..100).filter(|n| mask[*n as usize / 64] >> (n % 64) & 1 == 1).map(|n| (step, n)));
+            fired.extend(
+                (0..100)
+                    .filter(|n| mask[*n as usize / 64] >> (n % 64) & 1 == 1)
+                    .map(|n| (step, n)),
+            );
         }
         fired
     }
 
     #[test]
     fn spikes_fall_into_the_step_that_ends_at_their_time() {
-        let source = SpikeSource { spikes: vec![(1.0, 99), (0.3, 0), (1.0, 3), (0.0, 7), (0.31, 0)], ..default() };
-        assert_eq!(fired(&source, &NoFiles, 20), [(0, 7), (2, 0), (9, 3), (9, 99)]);
+        let source = SpikeSource {
+            spikes: vec![(1.0, 99), (0.3, 0), (1.0, 3), (0.0, 7), (0.31, 0)],
+            ..default()
+        };
+        assert_eq!(
+            fired(&source, &NoFiles, 20),
+            [(0, 7), (2, 0), (9, 3), (9, 99)]
+        );
     }
 
     #[test]
     fn a_file_adds_to_the_list() {
-        let source = SpikeSource { spikes: vec![(0.5, 1)], file: Some("spikes.csv".into()), ..default() };
+        let source = SpikeSource {
+            spikes: vec![(0.5, 1)],
+            file: Some("spikes.csv".into()),
+            ..default()
+        };
         let file = OneFile([vec![0.5, 0.2], vec![64.0, 5.0]]);
         assert_eq!(fired(&source, &file, 20), [(1, 5), (4, 1), (4, 64)]);
     }
 
     #[test]
     fn a_period_starts_the_list_again() {
-        let source = SpikeSource { spikes: vec![(0.1, 1), (1.0, 2)], repeat_ms: Some(1.0), ..default() };
-        assert_eq!(fired(&source, &NoFiles, 25), [(0, 1), (9, 2), (10, 1), (19, 2), (20, 1)]);
+        let source = SpikeSource {
+            spikes: vec![(0.1, 1), (1.0, 2)],
+            repeat_ms: Some(1.0),
+            ..default()
+        };
+        assert_eq!(
+            fired(&source, &NoFiles, 25),
+            [(0, 1), (9, 2), (10, 1), (19, 2), (20, 1)]
+        );
     }
 
     #[test]
     fn errors_name_the_place_and_what_is_allowed() {
-        let wrong = |source: SpikeSource, files: &dyn Files| plan(&source, files).err().expect("refused");
-        let error = wrong(SpikeSource { spikes: vec![(1.0, 0), (1.0, 100)], ..default() }, &NoFiles);
-        assert_eq!(error, "spikes[1]: neuron 100 does not exist; the region has neurons 0 to 99");
-        let error = wrong(SpikeSource { spikes: vec![(-1.0, 0)], ..default() }, &NoFiles);
+        let wrong =
+            |source: SpikeSource, files: &dyn Files| plan(&source, files).err().expect("refused");
+        let error = wrong(
+            SpikeSource {
+                spikes: vec![(1.0, 0), (1.0, 100)],
+                ..default()
+            },
+            &NoFiles,
+        );
+        assert_eq!(
+            error,
+            "spikes[1]: neuron 100 does not exist; the region has neurons 0 to 99"
+        );
+        let error = wrong(
+            SpikeSource {
+                spikes: vec![(-1.0, 0)],
+                ..default()
+            },
+            &NoFiles,
+        );
         assert_eq!(error, "spikes[0]: the time -1 ms must be 0 or more");
-        let in_file = SpikeSource { file: Some("spikes.csv".into()), ..default() };
+        let in_file = SpikeSource {
+            file: Some("spikes.csv".into()),
+            ..default()
+        };
         let error = wrong(in_file, &OneFile([vec![1.0], vec![2.5]]));
-        assert_eq!(error, "spikes.csv: row 1: neuron 2.5 does not exist; the region has neurons 0 to 99");
-        let error = wrong(SpikeSource { spikes: vec![(2.0, 0)], repeat_ms: Some(1.0), ..default() }, &NoFiles);
+        assert_eq!(
+            error,
+            "spikes.csv: row 1: neuron 2.5 does not exist; the region has neurons 0 to 99"
+        );
+        let error = wrong(
+            SpikeSource {
+                spikes: vec![(2.0, 0)],
+                repeat_ms: Some(1.0),
+                ..default()
+            },
+            &NoFiles,
+        );
         assert!(error.contains("beyond repeat_ms"), "{error}");
-        assert!(SpikeSource { repeat_ms: Some(0.25), ..default() }.check(0.1).is_err());
-        assert_eq!(SpikeSource { repeat_ms: Some(0.3), ..default() }.check(0.1), Ok(()));
+        assert!(
+            SpikeSource {
+                repeat_ms: Some(0.25),
+                ..default()
+            }
+            .check(0.1)
+            .is_err()
+        );
+        assert_eq!(
+            SpikeSource {
+                repeat_ms: Some(0.3),
+                ..default()
+            }
+            .check(0.1),
+            Ok(())
+        );
     }
 }

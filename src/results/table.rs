@@ -151,7 +151,9 @@ pub fn parse_present_columns(
 ) -> Result<Vec<Option<Vec<f64>>>, CsvError> {
     let (table, places) = Table::parse(bytes, path.as_ref(), required, optional)?;
     let columns = table.columns.into_iter().zip(places);
-    Ok(columns.map(|(column, place)| place.map(|_| column)).collect())
+    Ok(columns
+        .map(|(column, place)| place.map(|_| column))
+        .collect())
 }
 
 impl Table {

@@ -3,8 +3,8 @@
 //! Connectivity is a function of the seed alone and is made on all cores. See [`prepare`](super::prepare) for what is checked before.
 
 use super::outside::{build_probes, build_stimuli};
-use super::rows::projection_rows;
 use super::prepare::{Prepared, groups, union_of_delays};
+use super::rows::projection_rows;
 use super::schema::Scene;
 use crate::files::Files;
 use crate::network::projection::{Connect, ProjectsFrom, ProjectsTo, Synapses};
@@ -129,7 +129,11 @@ pub fn build(
         let key = entity_key(&region.name);
         let mut entity = world.spawn((
             Name::new(region.name.clone()),
-            Region { key, index: i as u32, neurons: region.neurons },
+            Region {
+                key,
+                index: i as u32,
+                neurons: region.neurons,
+            },
             Spikes {
                 mask: vec![0; (region.neurons as usize).div_ceil(LANES)],
                 list: Vec::with_capacity(region.neurons as usize),
@@ -171,9 +175,16 @@ pub fn build(
         let depth = stores.depth.get(entity).copied().unwrap_or(0) as usize;
         // A delay of d looks d steps back while the step under way is not pushed yet.
         let depth = if depth == 0 { 0 } else { depth + 1 };
-        world.entity_mut(*entity).insert((map.clone(), SpikeHistory::new(depth, region.neurons as usize)));
+        world.entity_mut(*entity).insert((
+            map.clone(),
+            SpikeHistory::new(depth, region.neurons as usize),
+        ));
     }
-    let mut needs = Needs { pull: stores.pull, push: stores.push, ..default() };
+    let mut needs = Needs {
+        pull: stores.pull,
+        push: stores.push,
+        ..default()
+    };
     build_stimuli(world, scene, prepared, &entities, files, &mut needs)?;
     build_probes(world, scene, &entities, options, &mut needs)?;
 
@@ -258,7 +269,13 @@ fn deal_chunks(scene: &Scene, prepared: &Prepared, lanes: usize) -> Maps {
 }
 
 /// The slots that a dense row of these projections covers; empty for other formats.
-fn dense_layout(scene: &Scene, prepared: &Prepared, group: &[usize], maps: &Maps, format: WeightFormat) -> DenseLayout {
+fn dense_layout(
+    scene: &Scene,
+    prepared: &Prepared,
+    group: &[usize],
+    maps: &Maps,
+    format: WeightFormat,
+) -> DenseLayout {
     let blocks = maps.sizes.len();
     let (mut runs, mut neurons) = (vec![Vec::new(); blocks], vec![0; blocks]);
     if let WeightFormat::Dense { .. } = format {
@@ -268,7 +285,8 @@ fn dense_layout(scene: &Scene, prepared: &Prepared, group: &[usize], maps: &Maps
             let offset = map.offset[p.receptor].unwrap_or(0);
             for (chunk, (&block, &base)) in map.block.iter().zip(&map.base).enumerate() {
                 runs[usize::from(block)].push((base + offset, LANES as u32));
-                neurons[usize::from(block)] += valid_bits(scene.regions[p.to].neurons, chunk).count_ones();
+                neurons[usize::from(block)] +=
+                    valid_bits(scene.regions[p.to].neurons, chunk).count_ones();
             }
         }
     }
@@ -292,7 +310,12 @@ fn build_stores(
     options: &BuildOptions,
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Stores, BuildError> {
-    let mut result = Stores { depth: HashMap::new(), ring: 1, pull: false, push: false };
+    let mut result = Stores {
+        depth: HashMap::new(),
+        ring: 1,
+        pull: false,
+        push: false,
+    };
     let blocks = maps.sizes.len();
     let done = AtomicU64::new(0);
     let total = prepared.synapses.max(1.0);
@@ -307,14 +330,18 @@ fn build_stores(
         };
         let mut rows = Vec::new();
         for &i in &group {
-            rows.push(projection_rows(world, scene, prepared, i, entities, maps, &index_of, options)?);
+            rows.push(projection_rows(
+                world, scene, prepared, i, entities, maps, &index_of, options,
+            )?);
         }
         let sources = scene.regions[from].neurons;
         let lens: Vec<Vec<u32>> = rows
             .iter()
             .map(|r| (0..sources).map(|s| r.row_len(s)).collect())
             .collect();
-        let row_len: Vec<u32> = (0..sources as usize).map(|s| lens.iter().map(|l| l[s]).sum()).collect();
+        let row_len: Vec<u32> = (0..sources as usize)
+            .map(|s| lens.iter().map(|l| l[s]).sum())
+            .collect();
         let store = SynapseStore::build(&StorePlan {
             source: entities[from],
             blocks,
@@ -344,7 +371,12 @@ fn build_stores(
             }
         }
         let bytes = store.bytes();
-        let store = world.spawn((Name::new(format!("synapses of {}", scene.regions[from].name)), store)).id();
+        let store = world
+            .spawn((
+                Name::new(format!("synapses of {}", scene.regions[from].name)),
+                store,
+            ))
+            .id();
         for (&i, lens) in group.iter().zip(&lens) {
             let p = &prepared.projections[i];
             let count = lens.iter().map(|l| u64::from(*l)).sum();
@@ -360,7 +392,11 @@ fn build_stores(
                     weight: spec.weight.clone(),
                     delay_ms: spec.delay_ms.clone(),
                 },
-                Synapses { count, store, receptor: p.receptor },
+                Synapses {
+                    count,
+                    store,
+                    receptor: p.receptor,
+                },
             ));
         }
         let _ = bytes;

@@ -66,11 +66,18 @@ pub(super) fn read_rule(rule: &Rule, files: &dyn Files) -> Result<Rule, String> 
     let mut read = |path: &str| -> Result<Vec<ListEntry>, String> {
         let mut columns = files.columns(path, &["source", "target"], &[])?.into_iter();
         let mut next = || columns.next().flatten().unwrap_or_default();
-        let (sources, targets) = (whole_numbers(next(), "source")?, whole_numbers(next(), "target")?);
+        let (sources, targets) = (
+            whole_numbers(next(), "source")?,
+            whole_numbers(next(), "target")?,
+        );
         Ok(sources
             .into_iter()
             .zip(targets)
-            .map(|(source, target)| ListEntry { source, target, ..ListEntry::default() })
+            .map(|(source, target)| ListEntry {
+                source,
+                target,
+                ..ListEntry::default()
+            })
             .collect())
     };
     rule.read_files(&mut read).map_err(|e| e.to_string())
@@ -109,8 +116,12 @@ pub(super) fn list_rows(
     files: &dyn Files,
 ) -> Result<Option<ListRows>, ListError> {
     let given = match &projection.rule {
-        Rule::ListFile(path) => from_file(projection, path, files)
-            .map_err(|message| ListError { place: String::new(), message })?,
+        Rule::ListFile(path) => {
+            from_file(projection, path, files).map_err(|message| ListError {
+                place: String::new(),
+                message,
+            })?
+        }
         Rule::List(entries) => from_entries(projection, entries)?,
         _ => return Ok(None),
     };
@@ -118,22 +129,47 @@ pub(super) fn list_rows(
     let mut order: Vec<u32> = (0..given.from.len() as u32).collect();
     order.sort_by_key(|&i| given.from[i as usize]);
     let start = Starts::new(order.iter().map(|&i| given.from[i as usize]));
-    Ok(Some(ListRows { start, order, targets: given.to, weights: given.weights, delays: given.delays }))
+    Ok(Some(ListRows {
+        start,
+        order,
+        targets: given.to,
+        weights: given.weights,
+        delays: given.delays,
+    }))
 }
 
-fn from_file<'a>(projection: &'a ProjectionSpec, path: &'a str, files: &dyn Files) -> Result<Given<'a>, String> {
-    let mut columns = files.columns(path, &["source", "target"], &["weight", "delay_ms"])?.into_iter();
+fn from_file<'a>(
+    projection: &'a ProjectionSpec,
+    path: &'a str,
+    files: &dyn Files,
+) -> Result<Given<'a>, String> {
+    let mut columns = files
+        .columns(path, &["source", "target"], &["weight", "delay_ms"])?
+        .into_iter();
     let mut next = || columns.next().flatten();
     let named = |message: String| format!("{path}: {message}");
     let from = whole_numbers(next().unwrap_or_default(), "source").map_err(named)?;
     let to = whole_numbers(next().unwrap_or_default(), "target").map_err(named)?;
     if u32::try_from(from.len()).is_err() {
-        return Err(named(format!("{} rows are too many; split the list over several projections", from.len())));
+        return Err(named(format!(
+            "{} rows are too many; split the list over several projections",
+            from.len()
+        )));
     }
-    Ok(Given { projection, file: Some(path), from, to, weights: next(), delays: next() })
+    Ok(Given {
+        projection,
+        file: Some(path),
+        from,
+        to,
+        weights: next(),
+        delays: next(),
+    })
 }
 
-fn from_entries<'a>(projection: &'a ProjectionSpec, entries: &[ListEntry]) -> Result<Given<'a>, ListError> {
+fn from_entries<'a>(
+    projection: &'a ProjectionSpec,
+    entries: &[ListEntry],
+) -> Result<Given<'a>, ListError> {
     let all_or_none = |value: fn(&ListEntry) -> Option<f64>, what: &str| {
         let values: Vec<f64> = entries.iter().filter_map(value).collect();
         let lacks = entries.iter().position(|entry| value(entry).is_none());
@@ -143,7 +179,11 @@ fn from_entries<'a>(projection: &'a ProjectionSpec, entries: &[ListEntry]) -> Re
             Some(_) if values.is_empty() => Ok(None),
             Some(first) => Err(ListError {
                 place: format!("[{first}]"),
-                message: format!("this entry has no `{what}`, but {} of {} have one; give it to all or to none", values.len(), entries.len()),
+                message: format!(
+                    "this entry has no `{what}`, but {} of {} have one; give it to all or to none",
+                    values.len(),
+                    entries.len()
+                ),
             }),
         }
     };
@@ -161,35 +201,61 @@ impl Given<'_> {
     /// What is wrong with an entry, in its `field`.
     fn wrong(&self, entry: usize, field: &str, message: String) -> ListError {
         match self.file {
-            Some(path) => ListError { place: String::new(), message: format!("{path}: row {}: {message}", entry + 1) },
-            None => ListError { place: format!("[{entry}]{field}"), message },
+            Some(path) => ListError {
+                place: String::new(),
+                message: format!("{path}: row {}: {message}", entry + 1),
+            },
+            None => ListError {
+                place: format!("[{entry}]{field}"),
+                message,
+            },
         }
     }
 
     fn check(&self, sources: u32, targets: u32) -> Result<(), ListError> {
         let projection = self.projection;
         let absent = |what: &str, n: u32, region: &str, size: u32| {
-            format!("{what} {n} does not exist; region {} has neurons 0 to {}", quoted(region), size.saturating_sub(1))
+            format!(
+                "{what} {n} does not exist; region {} has neurons 0 to {}",
+                quoted(region),
+                size.saturating_sub(1)
+            )
         };
         for (i, (&s, &t)) in self.from.iter().zip(&self.to).enumerate() {
             if s >= sources {
-                return Err(self.wrong(i, ".source", absent("source", s, &projection.from, sources)));
+                return Err(self.wrong(
+                    i,
+                    ".source",
+                    absent("source", s, &projection.from, sources),
+                ));
             }
             if t >= targets {
                 return Err(self.wrong(i, ".target", absent("target", t, &projection.to, targets)));
             }
             if !projection.autapses && projection.from == projection.to && s == t {
-                return Err(self.wrong(i, "", format!("neuron {s} is joined to itself, but `autapses` is false")));
+                return Err(self.wrong(
+                    i,
+                    "",
+                    format!("neuron {s} is joined to itself, but `autapses` is false"),
+                ));
             }
         }
         for (i, weight) in self.weights.iter().flatten().enumerate() {
             if !weight.is_finite() {
-                return Err(self.wrong(i, ".weight", format!("the weight is {weight}; it must be finite")));
+                return Err(self.wrong(
+                    i,
+                    ".weight",
+                    format!("the weight is {weight}; it must be finite"),
+                ));
             }
         }
         for (i, delay) in self.delays.iter().flatten().enumerate() {
             if !(*delay > 0.0 && delay.is_finite()) {
-                return Err(self.wrong(i, ".delay_ms", format!("the delay is {delay} ms; it must be more than 0")));
+                return Err(self.wrong(
+                    i,
+                    ".delay_ms",
+                    format!("the delay is {delay} ms; it must be more than 0"),
+                ));
             }
         }
         if projection.multapses {
@@ -201,8 +267,16 @@ impl Given<'_> {
             None => Ok(()),
             Some(two) => {
                 let ((s, t), first) = two[0];
-                let first = if self.file.is_some() { format!("row {}", first + 1) } else { format!("entry [{first}]") };
-                Err(self.wrong(two[1].1, "", format!("it repeats {first}, {s} → {t}, but `multapses` is false")))
+                let first = if self.file.is_some() {
+                    format!("row {}", first + 1)
+                } else {
+                    format!("entry [{first}]")
+                };
+                Err(self.wrong(
+                    two[1].1,
+                    "",
+                    format!("it repeats {first}, {s} → {t}, but `multapses` is false"),
+                ))
             }
         }
     }

@@ -5,14 +5,14 @@
 
 mod place;
 
-use super::prepare::{BuildError, Prepared, prepare};
+use super::context::named_nodes;
 use super::decode::{Decode, Decoder};
 use super::describe::plain;
 use super::encode::Encode;
 use super::error::{SceneError, unknown};
 use super::expression::Context;
-use super::context::named_nodes;
 use super::parse::{LONGEST_TEXT, Node, Value, parse, parse_bytes};
+use super::prepare::{BuildError, Prepared, prepare};
 use super::schema::{ModelValue, Scene};
 use super::shipped;
 use crate::files::Files;
@@ -21,10 +21,10 @@ use crate::neurons::ReflectNeuronModel;
 use crate::results::table::parse_present_columns;
 use crate::simulation::Registry;
 use bevy::reflect::PartialReflect;
+use place::{find, pinpoint, words};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Read;
-use place::{find, pinpoint, words};
 use std::path::{Path, PathBuf};
 
 /// The largest file that a scene may name, in bytes.
@@ -87,7 +87,8 @@ impl SceneSource {
         }
         let looks_like_a_path = name.contains(['/', '\\']) || name.ends_with(".ron");
         Err(if looks_like_a_path {
-            failed("no such file".into()).with_help("give the path of a scene file, or a name that `neuropil scenes` lists")
+            failed("no such file".into())
+                .with_help("give the path of a scene file, or a name that `neuropil scenes` lists")
         } else {
             failed(unknown("scene", name, shipped::SCENES.iter().map(|s| s.0)))
                 .with_help("give the path of a scene file, or a name that `neuropil scenes` lists")
@@ -144,7 +145,11 @@ pub struct LoadedScene {
 ///
 /// # Errors
 /// What is wrong, with line and column.
-pub fn load(source: SceneSource, overrides: &[(String, String)], registry: &Registry) -> Result<LoadedScene, SceneError> {
+pub fn load(
+    source: SceneSource,
+    overrides: &[(String, String)],
+    registry: &Registry,
+) -> Result<LoadedScene, SceneError> {
     let file = source.name.clone();
     let tree = parse(&source.text, &file)?;
     let mut body = tree.clone();
@@ -159,8 +164,9 @@ pub fn load(source: SceneSource, overrides: &[(String, String)], registry: &Regi
         });
     }
     let mut named = |what: &str| -> Result<Vec<(String, Node)>, SceneError> {
-        body.take_field(what)
-            .map_or(Ok(Vec::new()), |field| named_nodes(&file, what, &field.value))
+        body.take_field(what).map_or(Ok(Vec::new()), |field| {
+            named_nodes(&file, what, &field.value)
+        })
     };
     let (parameters, definitions) = (named("parameters")?, named("definitions")?);
     let context = Context::new(&file, &parameters, &definitions, overrides)?;
@@ -170,7 +176,9 @@ pub fn load(source: SceneSource, overrides: &[(String, String)], registry: &Regi
         if e.message.starts_with("unknown field") && e.path.is_empty() {
             e.message.push_str(", parameters, definitions");
         }
-        e.message = e.message.replace("expected a ModelValue", "expected a neuron model");
+        e.message = e
+            .message
+            .replace("expected a ModelValue", "expected a neuron model");
         e
     })?;
     Ok(LoadedScene {
@@ -238,14 +246,28 @@ impl Decode for Distribution {
                 continue;
             }
             if let Some(field) = node.field(name) {
-                let message = format!("the distribution reaches {}; allowed is {range}", plain(bound));
+                let message = format!(
+                    "the distribution reaches {}; allowed is {range}",
+                    plain(bound)
+                );
                 return Err(decoder.at_field(name).error(&field.value, message));
             }
-            let reaches = if bound.is_infinite() { "has no bound".into() } else { format!("reaches {}", plain(bound)) };
+            let reaches = if bound.is_infinite() {
+                "has no bound".into()
+            } else {
+                format!("reaches {}", plain(bound))
+            };
             let message = format!("the distribution {reaches} at its {name}; allowed is {range}");
-            let bounded = matches!(value, Self::Normal { .. } | Self::LogNormal { .. } | Self::Exponential { .. });
+            let bounded = matches!(
+                value,
+                Self::Normal { .. } | Self::LogNormal { .. } | Self::Exponential { .. }
+            );
             let error = decoder.error(node, message);
-            return Err(if bounded { error.with_help(format!("give `{name}`")) } else { error });
+            return Err(if bounded {
+                error.with_help(format!("give `{name}`"))
+            } else {
+                error
+            });
         }
         Ok(value)
     }
@@ -297,19 +319,29 @@ impl SceneFiles {
 }
 
 impl Files for SceneFiles {
-    fn columns(&self, path: &str, needed: &[&str], optional: &[&str]) -> Result<Vec<Option<Vec<f64>>>, String> {
+    fn columns(
+        &self,
+        path: &str,
+        needed: &[&str],
+        optional: &[&str],
+    ) -> Result<Vec<Option<Vec<f64>>>, String> {
         if !self.contents.borrow().contains_key(path) {
             let full = self.folder.join(path);
             let shown = full.display();
             let data = std::fs::metadata(&full).map_err(|e| match e.kind() {
-                std::io::ErrorKind::NotFound => format!("no such file: {shown} (file names start from the scene's folder)"),
+                std::io::ErrorKind::NotFound => {
+                    format!("no such file: {shown} (file names start from the scene's folder)")
+                }
                 _ => format!("{shown} cannot be read: {e}"),
             })?;
             if !data.is_file() {
                 return Err(format!("{shown} is not a file"));
             }
             if data.len() > LARGEST_FILE {
-                return Err(format!("{shown} has {} bytes; at most {LARGEST_FILE} are read", data.len()));
+                return Err(format!(
+                    "{shown} has {} bytes; at most {LARGEST_FILE} are read",
+                    data.len()
+                ));
             }
             let bytes = std::fs::read(&full).map_err(|e| format!("{shown} cannot be read: {e}"))?;
             self.contents.borrow_mut().insert(path.into(), bytes);

@@ -30,7 +30,12 @@ pub(super) fn build_stimuli(
     needs: &mut Needs,
 ) -> Result<(), BuildError> {
     let mut order = StimulusOrder::default();
-    let places: HashMap<&str, usize> = scene.regions.iter().enumerate().map(|(i, r)| (r.name.as_str(), i)).collect();
+    let places: HashMap<&str, usize> = scene
+        .regions
+        .iter()
+        .enumerate()
+        .map(|(i, r)| (r.name.as_str(), i))
+        .collect();
     for (i, spec) in scene.stimuli.iter().enumerate() {
         let at = |message: String| BuildError::new(format!("stimuli[{i}].kind"), message);
         let region = places.get(spec.to.as_str()).copied().unwrap_or(0);
@@ -42,11 +47,19 @@ pub(super) fn build_stimuli(
             .neurons(size, Random::new(scene.seed, key, Purpose::Choice))
             .map_err(|e| BuildError::new(format!("stimuli[{i}].neurons"), e))?;
         let (start, stop) = window_steps(&spec.window, scene.dt_ms);
-        let action = stimulus_action(scene, prepared, i, region, &chosen, key, files).map_err(at)?;
+        let action =
+            stimulus_action(scene, prepared, i, region, &chosen, key, files).map_err(at)?;
         let entity = world
             .spawn((
                 Name::new(name),
-                Stimulus { order: i as u32, key, region: entities[region], action: action.clone(), start, stop },
+                Stimulus {
+                    order: i as u32,
+                    key,
+                    region: entities[region],
+                    action: action.clone(),
+                    start,
+                    stop,
+                },
             ))
             .id();
         match action {
@@ -75,7 +88,11 @@ pub(super) fn build_stimuli(
 }
 
 /// A column that is `value(neuron)` for the chosen neurons and 0 elsewhere.
-fn column_of<T: Copy + Default>(size: u32, chosen: &[u32], mut value: impl FnMut(u32) -> T) -> Column<T> {
+fn column_of<T: Copy + Default>(
+    size: u32,
+    chosen: &[u32],
+    mut value: impl FnMut(u32) -> T,
+) -> Column<T> {
     let mut column = Column::filled(size as usize, T::default());
     for &neuron in chosen {
         column.as_mut_slice()[neuron as usize] = value(neuron);
@@ -109,7 +126,10 @@ fn stimulus_action(
     };
     let selected = || column_of(size, chosen, |_| 1.0f32);
     let receptor = prepared.stimulus_receptors[index];
-    let quantum = prepared.receptors[region].get(receptor).and_then(|q| q.exponent).unwrap_or(0);
+    let quantum = prepared.receptors[region]
+        .get(receptor)
+        .and_then(|q| q.exponent)
+        .unwrap_or(0);
     let factor = factor_of(&prepared.regions[region], receptor) / libm::exp2(f64::from(quantum));
     let quanta = |weight: f64| (weight * factor).round() as i32;
     let (start, stop) = window_steps(&spec.window, dt);
@@ -118,20 +138,37 @@ fn stimulus_action(
         StimulusKind::Direct { amplitude } | StimulusKind::Step { amplitude } => {
             Action::Currents(column_of(size, chosen, |n| draw(amplitude, n, 0) as f32))
         }
-        StimulusKind::Alternating { amplitude, offset, frequency_hz, phase_deg } => Action::Course(
+        StimulusKind::Alternating {
+            amplitude,
+            offset,
+            frequency_hz,
+            phase_deg,
+        } => Action::Course(
             Course::Sine(*amplitude, *offset, frequency_hz * 1e-3, phase_deg / 360.0),
             selected(),
         ),
-        StimulusKind::Ramp { from, to } => {
-            Action::Course(Course::Ramp(*from, *to, start, stop.saturating_sub(start)), selected())
-        }
-        StimulusKind::Schedule(list) => Action::Course(
-            Course::Schedule(list.iter().map(|(t, current)| (to_steps(*t, dt), *current)).collect()),
+        StimulusKind::Ramp { from, to } => Action::Course(
+            Course::Ramp(*from, *to, start, stop.saturating_sub(start)),
             selected(),
         ),
-        StimulusKind::Noise { mean, sd, interval_ms } => {
-            Action::Noise(*mean as f32, *sd as f32, to_steps(*interval_ms, dt).max(1), selected())
-        }
+        StimulusKind::Schedule(list) => Action::Course(
+            Course::Schedule(
+                list.iter()
+                    .map(|(t, current)| (to_steps(*t, dt), *current))
+                    .collect(),
+            ),
+            selected(),
+        ),
+        StimulusKind::Noise {
+            mean,
+            sd,
+            interval_ms,
+        } => Action::Noise(
+            *mean as f32,
+            *sd as f32,
+            to_steps(*interval_ms, dt).max(1),
+            selected(),
+        ),
         StimulusKind::CurrentFile(path) => {
             let mut column = Column::filled(size as usize, 0.0f32);
             for (neuron, current) in read_currents(path, size, files)? {
@@ -139,8 +176,17 @@ fn stimulus_action(
             }
             Action::Currents(column)
         }
-        StimulusKind::Poisson { rate_hz, weight, delay_ms, .. } => {
-            let delay = if *delay_ms > 0.0 { to_steps(*delay_ms, dt).max(1) } else { 0 };
+        StimulusKind::Poisson {
+            rate_hz,
+            weight,
+            delay_ms,
+            ..
+        } => {
+            let delay = if *delay_ms > 0.0 {
+                to_steps(*delay_ms, dt).max(1)
+            } else {
+                0
+            };
             let quanta = column_of(size, chosen, |n| quanta(draw(weight, n, 1)));
             let (counts, draws) = PoissonCounts::split(rate_hz.mean().max(0.0) * dt * 1e-3);
             let per_neuron = if rate_hz.is_constant() {
@@ -150,14 +196,33 @@ fn stimulus_action(
                     .map(|n| PoissonCounts::split(draw(rate_hz, n, 2).max(0.0) * dt * 1e-3))
                     .collect()
             };
-            let shared = (weight.is_constant() && chosen.len() == size as usize).then(|| quanta.as_slice()[0]);
-            Action::Poisson(Background { counts, draws, per_neuron, delay, receptor, quanta, shared })
+            let shared = (weight.is_constant() && chosen.len() == size as usize)
+                .then(|| quanta.as_slice()[0]);
+            Action::Poisson(Background {
+                counts,
+                draws,
+                per_neuron,
+                delay,
+                receptor,
+                quanta,
+                shared,
+            })
         }
-        StimulusKind::InputSpikes { times_ms, weight, delay_ms, .. } => {
+        StimulusKind::InputSpikes {
+            times_ms,
+            weight,
+            delay_ms,
+            ..
+        } => {
             // A spike emitted at t is stamped t, so it was detected in the step that ends at t, and acts its delay later.
             let delay = to_steps(*delay_ms, dt).max(1);
-            let emitted = times_ms.iter().filter(|t| acts(**t)).map(|t| to_steps(*t, dt));
-            let mut due: Vec<u64> = emitted.map(|step| (step + delay).saturating_sub(1)).collect();
+            let emitted = times_ms
+                .iter()
+                .filter(|t| acts(**t))
+                .map(|t| to_steps(*t, dt));
+            let mut due: Vec<u64> = emitted
+                .map(|step| (step + delay).saturating_sub(1))
+                .collect();
             due.sort_unstable();
             Action::InputSpikes(due, receptor, column_of(size, chosen, |_| quanta(*weight)))
         }
@@ -173,8 +238,14 @@ fn stimulus_action(
 }
 
 /// The neurons and currents of a file, checked for a region of `size` neurons.
-pub(super) fn read_currents(path: &str, size: u32, files: &dyn Files) -> Result<Vec<(u32, f32)>, String> {
-    let mut columns = files.columns(path, &["neuron", "current"], &[])?.into_iter();
+pub(super) fn read_currents(
+    path: &str,
+    size: u32,
+    files: &dyn Files,
+) -> Result<Vec<(u32, f32)>, String> {
+    let mut columns = files
+        .columns(path, &["neuron", "current"], &[])?
+        .into_iter();
     let mut next = || columns.next().flatten().unwrap_or_default();
     let (neurons, currents) = (next(), next());
     let mut given = HashSet::new();
@@ -204,7 +275,11 @@ pub(super) fn build_probes(
 ) -> Result<(), BuildError> {
     for (i, spec) in scene.probes.iter().enumerate() {
         let regions: Vec<usize> = (0..scene.regions.len())
-            .filter(|&r| spec.region.as_ref().is_none_or(|name| *name == scene.regions[r].name))
+            .filter(|&r| {
+                spec.region
+                    .as_ref()
+                    .is_none_or(|name| *name == scene.regions[r].name)
+            })
             .collect();
         for region in regions {
             let name = Name::new(format!("probe {i} of {}", scene.regions[region].name));
@@ -212,24 +287,60 @@ pub(super) fn build_probes(
             match &spec.kind {
                 ProbeKind::Spikes => {
                     needs.probes[0] = true;
-                    world.spawn((name, SpikeProbe { region: entity, steps: Vec::new(), neurons: Vec::new() }));
+                    world.spawn((
+                        name,
+                        SpikeProbe {
+                            region: entity,
+                            steps: Vec::new(),
+                            neurons: Vec::new(),
+                        },
+                    ));
                 }
                 ProbeKind::Rate { bin_ms } => {
                     needs.probes[1] = true;
                     let bin = to_steps(*bin_ms, scene.dt_ms).max(1);
-                    world.spawn((name, RateProbe { region: entity, bin, counts: Vec::new(), current: 0 }));
+                    world.spawn((
+                        name,
+                        RateProbe {
+                            region: entity,
+                            bin,
+                            counts: Vec::new(),
+                            current: 0,
+                        },
+                    ));
                 }
-                ProbeKind::Column { column, neurons, every_ms } => {
+                ProbeKind::Column {
+                    column,
+                    neurons,
+                    every_ms,
+                } => {
                     needs.probes[2] = true;
-                    let at = |field: &str, m: String| BuildError::new(format!("probes[{i}].kind.{field}"), m);
+                    let at = |field: &str, m: String| {
+                        BuildError::new(format!("probes[{i}].kind.{field}"), m)
+                    };
                     let column = *world
                         .resource::<ColumnRegistry>()
                         .get(column)
                         .ok_or_else(|| at("column", format!("unknown column \"{column}\"")))?;
-                    let random = Random::new(scene.seed, entity_key(&scene.regions[region].name), Purpose::Choice);
-                    let neurons = neurons.neurons(scene.regions[region].neurons, random).map_err(|e| at("neurons", e))?;
+                    let random = Random::new(
+                        scene.seed,
+                        entity_key(&scene.regions[region].name),
+                        Purpose::Choice,
+                    );
+                    let neurons = neurons
+                        .neurons(scene.regions[region].neurons, random)
+                        .map_err(|e| at("neurons", e))?;
                     let every = to_steps(*every_ms, scene.dt_ms).max(1);
-                    world.spawn((name, ColumnProbe { region: entity, column, neurons, every, values: Vec::new() }));
+                    world.spawn((
+                        name,
+                        ColumnProbe {
+                            region: entity,
+                            column,
+                            neurons,
+                            every,
+                            values: Vec::new(),
+                        },
+                    ));
                 }
                 ProbeKind::Weights { .. } => {}
             }
@@ -243,7 +354,9 @@ pub(super) fn build_probes(
         } else {
             StatisticsWindow::of_steps(0..u64::MAX - 1)
         };
-        world.spawn(StatisticsProbe { statistics: OnlineStatistics::new(&neurons, scene.dt_ms, window) });
+        world.spawn(StatisticsProbe {
+            statistics: OnlineStatistics::new(&neurons, scene.dt_ms, window),
+        });
     }
     Ok(())
 }

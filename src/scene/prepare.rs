@@ -128,22 +128,34 @@ pub(super) struct PreparedRegion {
 ///
 /// # Errors
 /// The first thing that is wrong, with its place in the scene.
-pub fn prepare(scene: &Scene, registry: &TypeRegistry, files: &dyn Files) -> Result<Prepared, BuildError> {
+pub fn prepare(
+    scene: &Scene,
+    registry: &TypeRegistry,
+    files: &dyn Files,
+) -> Result<Prepared, BuildError> {
     let mut warnings = Vec::new();
     values::check_fields("", scene)?;
-    for (field, ms) in [("duration_ms", scene.duration_ms), ("statistics_from_ms", scene.statistics_from_ms)] {
+    for (field, ms) in [
+        ("duration_ms", scene.duration_ms),
+        ("statistics_from_ms", scene.statistics_from_ms),
+    ] {
         values::check_time(field, ms, scene.dt_ms)?;
     }
     if scene.duration_ms > 0.0 && scene.statistics_from_ms >= scene.duration_ms {
         let (from, end) = (scene.statistics_from_ms, scene.duration_ms);
-        let message = format!("statistics start at {from} ms, but the run ends at {end} ms: there will be none");
+        let message = format!(
+            "statistics start at {from} ms, but the run ends at {end} ms: there will be none"
+        );
         warnings.push(Warning::new("statistics_from_ms", message));
     }
     let names: Vec<&str> = scene.regions.iter().map(|r| r.name.as_str()).collect();
     let (regions, places) = prepare_regions(scene, registry, &mut warnings)?;
     let find = |name: &str, path: String| {
         let message = || unknown("region", name, names.iter().copied());
-        places.get(name).copied().ok_or_else(|| BuildError::new(path, message()))
+        places
+            .get(name)
+            .copied()
+            .ok_or_else(|| BuildError::new(path, message()))
     };
 
     let mut lists = Vec::new();
@@ -153,11 +165,19 @@ pub fn prepare(scene: &Scene, registry: &TypeRegistry, files: &dyn Files) -> Res
         let path = format!("projections[{i}]");
         let from = find(&spec.from, format!("{path}.from"))?;
         let to = find(&spec.to, format!("{path}.to"))?;
-        let at = projections::Place { scene, spec, path: &path, from, to };
+        let at = projections::Place {
+            scene,
+            spec,
+            path: &path,
+            from,
+            to,
+        };
         let (mut prepared, list) = at.prepare(&regions[to], files, &mut warnings)?;
         // A dense row has one place for each target, so a second projection of the kind is stored synapse by synapse.
         if matches!(prepared.format, WeightFormat::Dense { .. })
-            && projections.iter().any(|p| (p.from, p.to, p.receptor) == (from, to, prepared.receptor))
+            && projections
+                .iter()
+                .any(|p| (p.from, p.to, p.receptor) == (from, to, prepared.receptor))
         {
             prepared.format = WeightFormat::Narrow { shift: 0 };
         }
@@ -172,12 +192,26 @@ pub fn prepare(scene: &Scene, registry: &TypeRegistry, files: &dyn Files) -> Res
         let path = format!("stimuli[{i}]");
         let to = find(&stimulus.to, format!("{path}.to"))?;
         // Random numbers follow from name and region, so two of one name would not be independent.
-        let name = stimulus.name.clone().unwrap_or_else(|| format!("stimulus {i}"));
+        let name = stimulus
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("stimulus {i}"));
         if let Some(first) = stimuli_by_name.insert((name.clone(), to), i) {
-            let message = format!("the name {} is taken by stimuli[{first}]; stimuli of one region need different names", quoted(&name));
+            let message = format!(
+                "the name {} is taken by stimuli[{first}]; stimuli of one region need different names",
+                quoted(&name)
+            );
             return Err(BuildError::new(path + ".name", message));
         }
-        stimulus_receptors.push(stimuli::prepare_stimulus(scene, stimulus, &path, to, &regions[to], files, &mut warnings)?);
+        stimulus_receptors.push(stimuli::prepare_stimulus(
+            scene,
+            stimulus,
+            &path,
+            to,
+            &regions[to],
+            files,
+            &mut warnings,
+        )?);
     }
     let mut probed = stimuli::Probed::new(scene, &projections, &places);
     for (i, probe) in scene.probes.iter().enumerate() {
@@ -186,14 +220,29 @@ pub fn prepare(scene: &Scene, registry: &TypeRegistry, files: &dyn Files) -> Res
             Some(name) => vec![find(name, format!("{path}.region"))?],
             None => (0..regions.len()).collect(),
         };
-        let at = stimuli::ProbePlace { scene, spec: probe, path: &path, regions: &regions, targets: &targets };
+        let at = stimuli::ProbePlace {
+            scene,
+            spec: probe,
+            path: &path,
+            regions: &regions,
+            targets: &targets,
+        };
         at.check(&find, &mut probed, &mut warnings)?;
     }
 
-    let receptors = choose_quanta(scene, &regions, &mut projections, &lists, &stimulus_receptors, &places, &mut warnings)?;
+    let receptors = choose_quanta(
+        scene,
+        &regions,
+        &mut projections,
+        &lists,
+        &stimulus_receptors,
+        &places,
+        &mut warnings,
+    )?;
     warn_of_silence(scene, &regions, &projections, &mut warnings);
     let synapses = projections.iter().fold(0.0, |sum, p| sum + p.synapses);
-    let (bytes, temporary) = memory::predict_bytes(scene, &regions, &projections, &receptors, &places);
+    let (bytes, temporary) =
+        memory::predict_bytes(scene, &regions, &projections, &receptors, &places);
     Ok(Prepared {
         neurons: scene.regions.iter().map(|r| u64::from(r.neurons)).sum(),
         projections,
@@ -215,7 +264,10 @@ fn prepare_regions<'s>(
     warnings: &mut Vec<Warning>,
 ) -> Result<(Vec<PreparedRegion>, HashMap<&'s str, usize>), BuildError> {
     if scene.regions.is_empty() {
-        return Err(BuildError::new("regions", "a scene needs at least one region"));
+        return Err(BuildError::new(
+            "regions",
+            "a scene needs at least one region",
+        ));
     }
     let mut places = HashMap::new();
     let mut regions = Vec::new();
@@ -225,10 +277,19 @@ fn prepare_regions<'s>(
             return Err(BuildError::new(path + ".name", "a region needs a name"));
         }
         if let Some(first) = places.insert(region.name.as_str(), i) {
-            let message = format!("the name {} is taken by regions[{first}]; names must differ", quoted(&region.name));
+            let message = format!(
+                "the name {} is taken by regions[{first}]; names must differ",
+                quoted(&region.name)
+            );
             return Err(BuildError::new(path + ".name", message));
         }
-        regions.push(prepare_region(region, &path, registry, scene.dt_ms, warnings)?);
+        regions.push(prepare_region(
+            region,
+            &path,
+            registry,
+            scene.dt_ms,
+            warnings,
+        )?);
     }
     Ok((regions, places))
 }
@@ -261,22 +322,32 @@ fn prepare_region(
             return Err(at(&entry, no_column(type_name, name, model.columns)));
         }
         if !given.insert(name) {
-            return Err(at(&entry, format!("the initial value of {} is given twice", quoted(name))));
+            return Err(at(
+                &entry,
+                format!("the initial value of {} is given twice", quoted(name)),
+            ));
         }
         values::check_distribution(distribution, None).map_err(|e| at(&entry, e))?;
     }
     if let Some(layout) = &region.layout {
-        layout.check(region.neurons).map_err(|e| at("layout", e.to_string()))?;
+        layout
+            .check(region.neurons)
+            .map_err(|e| at("layout", e.to_string()))?;
     }
     if model.source
         && let Some(rate) = values::distribution_of(value, "rate_hz")
         && rate.largest_magnitude() * dt * 1e-3 >= 1.0
     {
         let (most, hz) = (1e3 / dt, rate.largest_magnitude());
-        let message = format!("a neuron spikes at most once per step of {dt} ms, so a rate of {hz} Hz is not reached; stay well below {most} Hz");
+        let message = format!(
+            "a neuron spikes at most once per step of {dt} ms, so a rate of {hz} Hz is not reached; stay well below {most} Hz"
+        );
         warnings.push(Warning::new(format!("{path}.model.rate_hz"), message));
     }
-    Ok(PreparedRegion { model: model.clone(), type_name })
+    Ok(PreparedRegion {
+        model: model.clone(),
+        type_name,
+    })
 }
 
 /// `LifExp has no column "u"; did you mean …`.
@@ -285,9 +356,21 @@ fn no_column(model: &str, name: &str, known: &[&str]) -> String {
 }
 
 /// `LifExp has no receptor "exitatory"; did you mean "excitatory"? known: …`.
-fn has_no<'a>(owner: &str, what: &str, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    let near = nearest(name, known.clone()).map_or_else(|| ";".to_owned(), |near| format!("; did you mean \"{near}\"?"));
-    format!("{owner} has no {what} {}{near} known: {}", quoted(name), listed(known))
+fn has_no<'a>(
+    owner: &str,
+    what: &str,
+    name: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+) -> String {
+    let near = nearest(name, known.clone()).map_or_else(
+        || ";".to_owned(),
+        |near| format!("; did you mean \"{near}\"?"),
+    );
+    format!(
+        "{owner} has no {what} {}{near} known: {}",
+        quoted(name),
+        listed(known)
+    )
 }
 
 /// The names of projections, which decide on their random numbers and must differ.
@@ -299,13 +382,27 @@ struct ProjectionNames {
 
 impl ProjectionNames {
     /// The name of projection `index`, numbered if it has none of its own.
-    fn take(&mut self, index: usize, given: Option<&str>, projection: &PreparedProjection) -> Result<String, BuildError> {
-        let count = self.between.entry((projection.from, projection.to)).or_insert(0);
+    fn take(
+        &mut self,
+        index: usize,
+        given: Option<&str>,
+        projection: &PreparedProjection,
+    ) -> Result<String, BuildError> {
+        let count = self
+            .between
+            .entry((projection.from, projection.to))
+            .or_insert(0);
         *count += 1;
         let mut name = projection.name.clone();
         if let (Some(given), Some(first)) = (given, self.by_name.get(&name)) {
-            let message = format!("the name {} is taken by projections[{first}]; names must differ", quoted(given));
-            return Err(BuildError::new(format!("projections[{index}].name"), message));
+            let message = format!(
+                "the name {} is taken by projections[{first}]; names must differ",
+                quoted(given)
+            );
+            return Err(BuildError::new(
+                format!("projections[{index}].name"),
+                message,
+            ));
         }
         while self.by_name.contains_key(&name) {
             name = format!("{} #{count}", projection.name);
@@ -322,7 +419,11 @@ fn warn_of_silence(
     projections: &[PreparedProjection],
     warnings: &mut Vec<Warning>,
 ) {
-    let reached: HashSet<usize> = projections.iter().filter(|p| p.synapses > 0.0).map(|p| p.to).collect();
+    let reached: HashSet<usize> = projections
+        .iter()
+        .filter(|p| p.synapses > 0.0)
+        .map(|p| p.to)
+        .collect();
     let stimulated: HashSet<&str> = scene
         .stimuli
         .iter()
@@ -331,7 +432,10 @@ fn warn_of_silence(
         .collect();
     for (i, region) in scene.regions.iter().enumerate() {
         let driven = reached.contains(&i) || stimulated.contains(region.name.as_str());
-        if !driven && !regions[i].model.source && !(regions[i].model.self_driven)(region.model.0.as_ref()) {
+        if !driven
+            && !regions[i].model.source
+            && !(regions[i].model.self_driven)(region.model.0.as_ref())
+        {
             warnings.push(Warning::new(
                 format!("regions[{i}]"),
                 format!("region {} has no input: nothing projects to it and no stimulus or constant current drives it", quoted(&region.name)),

@@ -42,27 +42,47 @@ pub(super) fn choose_quanta(
         .iter()
         .map(|r| vec![Need::default(); r.model.receptors.len()])
         .collect();
-    let mut add = |region: usize, receptor: usize, number: f64, mean: f64, largest: f64, narrow: bool| {
-        let need = &mut needs[region][receptor];
-        need.largest = need.largest.max(largest);
-        // The sum of so many weights, with a margin of twelve of its standard deviations.
-        let sum = number * mean.abs() + 12.0 * number.sqrt() * (largest - mean.abs()).max(0.0);
-        let sum = sum.min(number * largest);
-        if mean >= 0.0 { need.positive += sum } else { need.negative += sum }
-        if narrow { need.narrow.push(largest) } else { need.exact = true }
-    };
+    let mut add =
+        |region: usize, receptor: usize, number: f64, mean: f64, largest: f64, narrow: bool| {
+            let need = &mut needs[region][receptor];
+            need.largest = need.largest.max(largest);
+            // The sum of so many weights, with a margin of twelve of its standard deviations.
+            let sum = number * mean.abs() + 12.0 * number.sqrt() * (largest - mean.abs()).max(0.0);
+            let sum = sum.min(number * largest);
+            if mean >= 0.0 {
+                need.positive += sum
+            } else {
+                need.negative += sum
+            }
+            if narrow {
+                need.narrow.push(largest)
+            } else {
+                need.exact = true
+            }
+        };
     for (i, projection) in projections.iter().enumerate() {
         let spec = &scene.projections[i];
         let (number, mean, largest) = match &lists[i] {
             Some(list) => {
                 let mut targets = list.targets.clone();
                 targets.sort_unstable();
-                let most = targets.chunk_by(u32::eq).map(<[u32]>::len).max().unwrap_or(0) as f64;
+                let most = targets
+                    .chunk_by(u32::eq)
+                    .map(<[u32]>::len)
+                    .max()
+                    .unwrap_or(0) as f64;
                 match &list.weights {
                     Some(weights) => {
                         let largest = weights.iter().fold(0.0f64, |a, w| a.max(w.abs()));
                         // Listed weights may have both signs: both sums are bounded by all of them.
-                        add(projection.to, projection.receptor, most, -largest, largest, false);
+                        add(
+                            projection.to,
+                            projection.receptor,
+                            most,
+                            -largest,
+                            largest,
+                            false,
+                        );
                         (most, largest, largest)
                     }
                     None => (most, spec.weight.mean(), spec.weight.largest_magnitude()),
@@ -71,24 +91,57 @@ pub(super) fn choose_quanta(
             None => {
                 let source = &scene.regions[projection.from];
                 let target = &scene.regions[projection.to];
-                let bound = connect::indegree_bound(&projection.rule, source.neurons, target.neurons);
-                (f64::from(bound), spec.weight.mean(), spec.weight.largest_magnitude())
+                let bound =
+                    connect::indegree_bound(&projection.rule, source.neurons, target.neurons);
+                (
+                    f64::from(bound),
+                    spec.weight.mean(),
+                    spec.weight.largest_magnitude(),
+                )
             }
         };
-        let narrow = matches!(projection.format, WeightFormat::Narrow { .. } | WeightFormat::Dense { .. });
-        add(projection.to, projection.receptor, number, mean * projection.factor, largest, narrow);
+        let narrow = matches!(
+            projection.format,
+            WeightFormat::Narrow { .. } | WeightFormat::Dense { .. }
+        );
+        add(
+            projection.to,
+            projection.receptor,
+            number,
+            mean * projection.factor,
+            largest,
+            narrow,
+        );
     }
     for (stimulus, &receptor) in scene.stimuli.iter().zip(stimulus_receptors) {
         let to = places.get(stimulus.to.as_str()).copied().unwrap_or(0);
         let factor = factor_of(&regions[to], receptor);
         match &stimulus.kind {
-            StimulusKind::Poisson { rate_hz, weight, .. } => {
+            StimulusKind::Poisson {
+                rate_hz, weight, ..
+            } => {
                 let mean = rate_hz.largest_magnitude() * scene.dt_ms * 1e-3;
                 let most = mean + 12.0 * mean.sqrt() + 40.0;
-                add(to, receptor, most, weight.mean() * factor, weight.largest_magnitude(), false);
+                add(
+                    to,
+                    receptor,
+                    most,
+                    weight.mean() * factor,
+                    weight.largest_magnitude(),
+                    false,
+                );
             }
-            StimulusKind::InputSpikes { times_ms, weight, .. } => {
-                add(to, receptor, times_ms.len() as f64, weight * factor, weight.abs(), false);
+            StimulusKind::InputSpikes {
+                times_ms, weight, ..
+            } => {
+                add(
+                    to,
+                    receptor,
+                    times_ms.len() as f64,
+                    weight * factor,
+                    weight.abs(),
+                    false,
+                );
             }
             _ => {}
         }
@@ -102,7 +155,11 @@ pub(super) fn choose_quanta(
                 of_region.push(Quantum::default());
                 continue;
             }
-            let largest = if need.largest > 0.0 { need.largest } else { 1.0 };
+            let largest = if need.largest > 0.0 {
+                need.largest
+            } else {
+                1.0
+            };
             let sum = need.positive.max(need.negative).max(largest);
             let floor_log2 = |x: f64| libm::log2(x).floor() as i32;
             let ceil_log2 = |x: f64| libm::log2(x).ceil() as i32;
@@ -111,21 +168,37 @@ pub(super) fn choose_quanta(
             let wanted = if need.exact {
                 floor_log2(largest) - 20
             } else {
-                need.narrow.iter().map(|w| narrow_exponent(*w)).min().unwrap_or(0)
+                need.narrow
+                    .iter()
+                    .map(|w| narrow_exponent(*w))
+                    .min()
+                    .unwrap_or(0)
             };
             let quantum = if fits <= wanted {
                 // As fine as fits, but not finer than single precision can show.
                 let finest = floor_log2(largest) - 24;
-                let exponent = if need.exact { fits.max(finest).min(wanted) } else { wanted };
-                Quantum { exponent: Some(exponent), wide: false }
+                let exponent = if need.exact {
+                    fits.max(finest).min(wanted)
+                } else {
+                    wanted
+                };
+                Quantum {
+                    exponent: Some(exponent),
+                    wide: false,
+                }
             } else {
                 if libm::log2(sum) - f64::from(wanted) > 62.0 {
                     return Err(BuildError::new(
                         format!("regions[{region}]"),
-                        format!("the synaptic input of one step can reach {sum:.3e}, which is too much; reduce weights or in-degrees"),
+                        format!(
+                            "the synaptic input of one step can reach {sum:.3e}, which is too much; reduce weights or in-degrees"
+                        ),
                     ));
                 }
-                Quantum { exponent: Some(wanted), wide: true }
+                Quantum {
+                    exponent: Some(wanted),
+                    wide: true,
+                }
             };
             of_region.push(quantum);
         }
@@ -142,7 +215,10 @@ pub(super) fn choose_quanta(
             }
             WeightFormat::Narrow { shift } | WeightFormat::Dense { shift, .. } => {
                 let largest = match &lists[i] {
-                    Some(ListRows { weights: Some(weights), .. }) => weights.iter().fold(0.0f64, |a, w| a.max(w.abs())),
+                    Some(ListRows {
+                        weights: Some(weights),
+                        ..
+                    }) => weights.iter().fold(0.0f64, |a, w| a.max(w.abs())),
                     _ => scene.projections[i].weight.largest_magnitude(),
                 };
                 *shift = (narrow_exponent(largest) - exponent).max(0) as u32;
@@ -158,8 +234,12 @@ pub(super) fn choose_quanta(
             StimulusKind::InputSpikes { weight, .. } => *weight,
             _ => continue,
         };
-        let name = (&scene.regions[to].name, regions[to].model.receptors[receptor].name);
-        if let Some(message) = coarseness(weight, quanta[to][receptor].exponent.unwrap_or(0), name) {
+        let name = (
+            &scene.regions[to].name,
+            regions[to].model.receptors[receptor].name,
+        );
+        if let Some(message) = coarseness(weight, quanta[to][receptor].exponent.unwrap_or(0), name)
+        {
             warnings.push(Warning::new(format!("stimuli[{i}].kind.weight"), message));
         }
     }
@@ -179,16 +259,25 @@ fn warn_of_coarse_weights(
         let Some(exponent) = quanta[projection.to][projection.receptor].exponent else {
             continue;
         };
-        let name = (&scene.regions[projection.to].name, regions[projection.to].model.receptors[projection.receptor].name);
+        let name = (
+            &scene.regions[projection.to].name,
+            regions[projection.to].model.receptors[projection.receptor].name,
+        );
         let spec = &scene.projections[i];
         let listed = lists[i].as_ref().and_then(|list| list.weights.as_deref());
         let (field, message) = match (projection.format, listed) {
-            (WeightFormat::Shared(_), _) => ("weight", coarseness(spec.weight.mean(), exponent, name)),
-            (WeightFormat::Wide, Some(weights)) => ("rule", weights.iter().find_map(|w| coarseness(*w, exponent, name))),
-            // Drawn weights have 15 bits of their own; what counts is that the largest keeps most of them.
-            (WeightFormat::Narrow { .. }, None) => {
-                ("weight", coarseness(spec.weight.largest_magnitude() / 64.0, exponent, name))
+            (WeightFormat::Shared(_), _) => {
+                ("weight", coarseness(spec.weight.mean(), exponent, name))
             }
+            (WeightFormat::Wide, Some(weights)) => (
+                "rule",
+                weights.iter().find_map(|w| coarseness(*w, exponent, name)),
+            ),
+            // Drawn weights have 15 bits of their own; what counts is that the largest keeps most of them.
+            (WeightFormat::Narrow { .. }, None) => (
+                "weight",
+                coarseness(spec.weight.largest_magnitude() / 64.0, exponent, name),
+            ),
             _ => continue,
         };
         if let Some(message) = message {

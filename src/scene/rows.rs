@@ -30,17 +30,31 @@ enum RowSource<'a> {
 enum WeightMaker<'a> {
     /// All in the store's format.
     Shared,
-    Drawn { sampler: Sampler, words: Words, per_unit: f64 },
-    Listed { weights: &'a [f64], per_unit: f64, shift: u32 },
+    Drawn {
+        sampler: Sampler,
+        words: Words,
+        per_unit: f64,
+    },
+    Listed {
+        weights: &'a [f64],
+        per_unit: f64,
+        shift: u32,
+    },
 }
 
 enum DelayMaker<'a> {
     Index(u16),
-    Drawn { delays: DelayTable, words: Words },
-    Listed { delays: &'a [f64], per_ms: f64, index_of: Vec<u16> },
+    Drawn {
+        delays: DelayTable,
+        words: Words,
+    },
+    Listed {
+        delays: &'a [f64],
+        per_ms: f64,
+        index_of: Vec<u16>,
+    },
 }
 
-#[expect(clippy::too_many_arguments, reason = "one call, each argument a different part of the network")]
 pub(super) fn projection_rows<'a>(
     world: &World,
     scene: &'a Scene,
@@ -88,7 +102,11 @@ pub(super) fn projection_rows<'a>(
     };
     let per_unit = p.factor / libm::exp2(f64::from(exponent + shift as i32));
     let weight = match (list.and_then(|l| l.weights.as_deref()), p.format) {
-        (Some(weights), _) => WeightMaker::Listed { weights, per_unit, shift },
+        (Some(weights), _) => WeightMaker::Listed {
+            weights,
+            per_unit,
+            shift,
+        },
         (None, WeightFormat::Narrow { .. } | WeightFormat::Dense { .. }) => WeightMaker::Drawn {
             sampler: Sampler::new(&spec.weight),
             words: Words::new(&random(Purpose::Weight), 0),
@@ -98,7 +116,11 @@ pub(super) fn projection_rows<'a>(
     };
     let per_ms = 1.0 / scene.dt_ms;
     let delay = match (list.and_then(|l| l.delays.as_deref()), &p.delays) {
-        (Some(delays), _) => DelayMaker::Listed { delays, per_ms, index_of: index_of.to_vec() },
+        (Some(delays), _) => DelayMaker::Listed {
+            delays,
+            per_ms,
+            index_of: index_of.to_vec(),
+        },
         (None, Delays::Fixed(d)) => DelayMaker::Index(index_of[*d as usize]),
         (None, _) => DelayMaker::Drawn {
             delays: DelayTable::new(Sampler::new(&spec.delay_ms), per_ms, index_of),
@@ -119,7 +141,9 @@ impl Rows<'_> {
     pub(super) fn row_len(&self, source: u32) -> u32 {
         match &self.source {
             RowSource::Plan(plan) => plan.row_len(source),
-            RowSource::List(list) => (list.start[source as usize + 1] - list.start[source as usize]) as u32,
+            RowSource::List(list) => {
+                (list.start[source as usize + 1] - list.start[source as usize]) as u32
+            }
         }
     }
 
@@ -133,7 +157,8 @@ impl Rows<'_> {
             match &self.source {
                 RowSource::Plan(plan) => plan.fill_row(source, targets),
                 RowSource::List(list) => {
-                    entries = &list.order[list.start[source as usize]..list.start[source as usize + 1]];
+                    entries =
+                        &list.order[list.start[source as usize]..list.start[source as usize + 1]];
                     targets.extend(entries.iter().map(|&e| list.targets[e as usize]));
                 }
             }
@@ -143,7 +168,8 @@ impl Rows<'_> {
                 let chunk = target as usize / LANES;
                 out.push(BuildSynapse {
                     block: self.map.block[chunk],
-                    target: (self.map.base[chunk] + self.receptor_offset + target % LANES as u32) as u16,
+                    target: (self.map.base[chunk] + self.receptor_offset + target % LANES as u32)
+                        as u16,
                     delay_index: 0,
                     weight: 0,
                 });
@@ -157,13 +183,26 @@ impl Rows<'_> {
     fn weigh(&self, source: u32, entries: &[u32], row: &mut [BuildSynapse]) {
         match &self.weight {
             WeightMaker::Shared => {}
-            WeightMaker::Drawn { sampler, words, per_unit } => with_words(words, source, row.len(), |words| {
+            WeightMaker::Drawn {
+                sampler,
+                words,
+                per_unit,
+            } => with_words(words, source, row.len(), |words| {
                 for (synapse, &word) in row.iter_mut().zip(words) {
-                    synapse.weight = rounded(sampler.at(word, 1 << 31) * per_unit).clamp(-32_767, 32_767);
+                    synapse.weight =
+                        rounded(sampler.at(word, 1 << 31) * per_unit).clamp(-32_767, 32_767);
                 }
             }),
-            WeightMaker::Listed { weights, per_unit, shift } => {
-                let most = if *shift > 0 { 32_767.0 } else { 2_147_483_647.0 };
+            WeightMaker::Listed {
+                weights,
+                per_unit,
+                shift,
+            } => {
+                let most = if *shift > 0 {
+                    32_767.0
+                } else {
+                    2_147_483_647.0
+                };
                 for (synapse, &entry) in row.iter_mut().zip(entries) {
                     let units = libm::rint(weights[entry as usize] * per_unit);
                     synapse.weight = units.clamp(-most, most) as i32;
@@ -180,7 +219,11 @@ impl Rows<'_> {
                     synapse.delay_index = delays.index(word);
                 }
             }),
-            DelayMaker::Listed { delays, per_ms, index_of } => {
+            DelayMaker::Listed {
+                delays,
+                per_ms,
+                index_of,
+            } => {
                 for (synapse, &entry) in row.iter_mut().zip(entries) {
                     synapse.delay_index = delay_index(delays[entry as usize], *per_ms, index_of);
                 }
@@ -236,7 +279,12 @@ impl DelayTable {
                 if first == last { first } else { Self::MIXED }
             })
             .collect();
-        Self { table, sampler, per_ms, index_of: index_of.to_vec() }
+        Self {
+            table,
+            sampler,
+            per_ms,
+            index_of: index_of.to_vec(),
+        }
     }
 
     #[inline(always)]

@@ -81,11 +81,10 @@ impl Default for ModelValue {
 
 impl Clone for ModelValue {
     fn clone(&self) -> Self {
-        Self(
-            self.0
-                .reflect_clone()
-                .map_or_else(|_| self.0.to_dynamic(), PartialReflect::into_partial_reflect),
-        )
+        Self(self.0.reflect_clone().map_or_else(
+            |_| self.0.to_dynamic(),
+            PartialReflect::into_partial_reflect,
+        ))
     }
 }
 

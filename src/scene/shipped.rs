@@ -23,5 +23,8 @@ scenes!(
 
 /// The text of the shipped scene `name`.
 pub fn text(name: &str) -> Option<&'static str> {
-    SCENES.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+    SCENES
+        .iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, text)| *text)
 }

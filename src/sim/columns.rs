@@ -40,14 +40,19 @@ impl<T: Copy> Column<T> {
     /// All values, padding included.
     pub fn as_slice(&self) -> &[T] {
         // SAFETY: `Chunk` is `repr(C)` around an array; its alignment divides its size for 4- and 8-byte values.
-        unsafe { core::slice::from_raw_parts(self.chunks.as_ptr().cast(), self.chunks.len() * LANES) }
+        unsafe {
+            core::slice::from_raw_parts(self.chunks.as_ptr().cast(), self.chunks.len() * LANES)
+        }
     }
 
     /// All values, padding included, to be written.
     pub fn as_mut_slice(&mut self) -> &mut [T] {
         // SAFETY: as in `as_slice`.
         unsafe {
-            core::slice::from_raw_parts_mut(self.chunks.as_mut_ptr().cast(), self.chunks.len() * LANES)
+            core::slice::from_raw_parts_mut(
+                self.chunks.as_mut_ptr().cast(),
+                self.chunks.len() * LANES,
+            )
         }
     }
 

@@ -59,7 +59,7 @@ pub fn later(now: i32, steps: i32) -> i32 {
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     const LOG2_E: f32 = core::f32::consts::LOG2_E;
-    const LN2_HIGH: f32 = 0.693_359_375;
+    const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     // Adding 1.5·2²³ rounds to the nearest integer and leaves that integer in the low bits.
     const ROUND: f32 = 12_582_912.0;
@@ -74,7 +74,11 @@ pub fn exp(x: f32) -> f32 {
     let p = p * r + 0.5;
     let p = p * r * r + r + 1.0;
     let scale = f32::from_bits(
-        (shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127)) << 23,
+        (shifted
+            .to_bits()
+            .wrapping_sub(ROUND.to_bits())
+            .wrapping_add(127))
+            << 23,
     );
     p * scale
 }
@@ -111,7 +115,8 @@ pub fn sin_cos_turn(turn: f32) -> (f32, f32) {
     let quadrant = shifted.to_bits() & 3;
     let r = (turn * 4.0 - (shifted - ROUND)) * core::f32::consts::FRAC_PI_2;
     let r2 = r * r;
-    let s = r + r * r2 * (-0.166_666_67 + r2 * (8.333_333e-3 + r2 * (-1.984_127e-4 + r2 * 2.755_7e-6)));
+    let s =
+        r + r * r2 * (-0.166_666_67 + r2 * (8.333_333e-3 + r2 * (-1.984_127e-4 + r2 * 2.755_7e-6)));
     let c = 1.0 + r2 * (-0.5 + r2 * (4.166_666_8e-2 + r2 * (-1.388_888_9e-3 + r2 * 2.480_16e-5)));
     let swap = quadrant & 1 == 1;
     let (a, b) = (select(s, c, swap), select(c, s, swap));
@@ -154,7 +159,9 @@ mod tests {
             let turn = i as f32 * 1e-5;
             let angle = f64::from(turn) * core::f64::consts::TAU;
             let (s, c) = sin_cos_turn(turn);
-            let error = (f64::from(s) - libm::sin(angle)).abs().max((f64::from(c) - libm::cos(angle)).abs());
+            let error = (f64::from(s) - libm::sin(angle))
+                .abs()
+                .max((f64::from(c) - libm::cos(angle)).abs());
             assert!(error < 1e-6, "turn {turn}: error {error}");
         }
     }

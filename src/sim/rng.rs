@@ -259,7 +259,10 @@ mod tests {
         let x: Vec<f64> = (0..100_000).map(|_| draws.normal()).collect();
         let mean = x.iter().sum::<f64>() / 1e5;
         let var = x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 1e5;
-        assert!(mean.abs() < 0.013 && (var - 1.0).abs() < 0.018, "{mean} {var}");
+        assert!(
+            mean.abs() < 0.013 && (var - 1.0).abs() < 0.018,
+            "{mean} {var}"
+        );
     }
 
     /// Neighbouring indices, steps and keys must not be correlated: chi-square of joint 4-bit cells.
@@ -287,17 +290,32 @@ mod tests {
             ("next step", chi2(&|i, s| (at(i, s), at(i, s + 1)))),
             ("halves", chi2(&|i, s| (at(i, s), at(i, s) << 16))),
             ("64 apart", chi2(&|i, s| (at(i, s), at(i + 64, s)))),
-            ("low bits", chi2(&|i, s| (at(i, s) << 28, at(i + 1, s) << 28))),
+            (
+                "low bits",
+                chi2(&|i, s| (at(i, s) << 28, at(i + 1, s) << 28)),
+            ),
         ] {
-            assert!(value < limit, "{what}: chi2 {value} of 255 degrees of freedom");
+            assert!(
+                value < limit,
+                "{what}: chi2 {value} of 255 degrees of freedom"
+            );
         }
     }
 
     #[test]
     fn purposes_and_entities_differ() {
         let a = Random::new(1, entity_key("a"), Purpose::Weight).block(0, 0);
-        assert_ne!(a, Random::new(1, entity_key("b"), Purpose::Weight).block(0, 0));
-        assert_ne!(a, Random::new(1, entity_key("a"), Purpose::Delay).block(0, 0));
-        assert_ne!(a, Random::new(2, entity_key("a"), Purpose::Weight).block(0, 0));
+        assert_ne!(
+            a,
+            Random::new(1, entity_key("b"), Purpose::Weight).block(0, 0)
+        );
+        assert_ne!(
+            a,
+            Random::new(1, entity_key("a"), Purpose::Delay).block(0, 0)
+        );
+        assert_ne!(
+            a,
+            Random::new(2, entity_key("a"), Purpose::Weight).block(0, 0)
+        );
     }
 }

@@ -27,7 +27,9 @@ pub enum RestoreError {
     #[error(transparent)]
     Container(#[from] SnapshotError),
     /// A value does not fit the network.
-    #[error("the snapshot does not fit its scene: {0}; it was changed or comes from another network")]
+    #[error(
+        "the snapshot does not fit its scene: {0}; it was changed or comes from another network"
+    )]
     Misfit(String),
 }
 
@@ -49,7 +51,10 @@ impl Simulation {
         for (index, entity) in region_entities(world) {
             let entity = world.entity(entity);
             for column in registry.iter().filter(|c| (c.present)(entity)) {
-                out.put(format!("region.{index}.column.{}", column.name), (column.save)(entity))?;
+                out.put(
+                    format!("region.{index}.column.{}", column.name),
+                    (column.save)(entity),
+                )?;
             }
             if let Some(history) = entity.get::<SpikeHistory>() {
                 let depth = history.depth() as u64;
@@ -94,14 +99,22 @@ impl Simulation {
         let dt = snapshot.f64("clock.dt_ms")?;
         let built = *world.resource::<Clock>();
         if dt.to_bits() != built.dt_ms().to_bits() {
-            return Err(misfit(format!("its step is {dt} ms, that of the scene {} ms", built.dt_ms())));
+            return Err(misfit(format!(
+                "its step is {dt} ms, that of the scene {} ms",
+                built.dt_ms()
+            )));
         }
         if steps > 1 << 53 {
-            return Err(misfit(format!("its step counter {steps} is beyond any run")));
+            return Err(misfit(format!(
+                "its step counter {steps} is beyond any run"
+            )));
         }
         let count = snapshot.values_of_len::<u64>("count", 3)?;
         if count[0].max(count[2]) > 1 << 62 {
-            return Err(misfit(format!("{} spikes and {} events are more than any run has", count[0], count[2])));
+            return Err(misfit(format!(
+                "{} spikes and {} events are more than any run has",
+                count[0], count[2]
+            )));
         }
         world.insert_resource(SpikeCount {
             spikes: count[0],
@@ -122,25 +135,37 @@ impl Simulation {
                 }
             }
             let neurons = world.entity(id).get::<Region>().map_or(0, |r| r.neurons);
-            let depth = world.entity(id).get::<SpikeHistory>().map_or(0, SpikeHistory::depth);
+            let depth = world
+                .entity(id)
+                .get::<SpikeHistory>()
+                .map_or(0, SpikeHistory::depth);
             let lens = snapshot.u32s(&format!("region.{index}.history.lens"))?;
             let ids = snapshot.u32s(&format!("region.{index}.history.neurons"))?;
             let kept = (depth as u64).min(steps);
             if lens.len() as u64 != kept {
-                return Err(misfit(format!("region {index} has {} steps of history, not {kept}", lens.len())));
+                return Err(misfit(format!(
+                    "region {index} has {} steps of history, not {kept}",
+                    lens.len()
+                )));
             }
             if lens.iter().map(|l| u64::from(*l)).sum::<u64>() != ids.len() as u64 {
-                return Err(misfit(format!("the history of region {index} is inconsistent")));
+                return Err(misfit(format!(
+                    "the history of region {index} is inconsistent"
+                )));
             }
             if let Some(bad) = ids.iter().find(|n| **n >= neurons) {
-                return Err(misfit(format!("neuron {bad} of region {index} does not exist")));
+                return Err(misfit(format!(
+                    "neuron {bad} of region {index} does not exist"
+                )));
             }
             let mut history = SpikeHistory::new(depth, neurons as usize);
             let mut rest = ids;
             for (step, len) in (steps - kept..steps).zip(lens) {
                 let (now, later) = rest.split_at(*len as usize);
                 if !now.is_sorted_by(|a, b| a < b) {
-                    return Err(misfit(format!("a neuron of region {index} spikes twice in step {step}")));
+                    return Err(misfit(format!(
+                        "a neuron of region {index} spikes twice in step {step}"
+                    )));
                 }
                 history.push(step, now);
                 rest = later;
@@ -158,17 +183,26 @@ impl Simulation {
 /// Regions by their index.
 fn region_entities(world: &mut World) -> Vec<(u32, Entity)> {
     let mut query = world.query::<(Entity, &Region)>();
-    let mut list: Vec<_> = query.iter(world).map(|(entity, r)| (r.index, entity)).collect();
+    let mut list: Vec<_> = query
+        .iter(world)
+        .map(|(entity, r)| (r.index, entity))
+        .collect();
     list.sort_unstable();
     list
 }
 
 /// Probes and the names of their sections: spike probes by region, others numbered in the order in which they were made.
 fn probe_entities(world: &mut World) -> Vec<(String, Entity)> {
-    let mut query = world.query_filtered::<Entity, Or<(With<RateProbe>, With<ColumnProbe>, With<StatisticsProbe>)>>();
+    let mut query = world
+        .query_filtered::<Entity, Or<(With<RateProbe>, With<ColumnProbe>, With<StatisticsProbe>)>>(
+        );
     let mut list: Vec<_> = query.iter(world).collect();
     list.sort_unstable_by_key(|entity| entity.index_u32());
-    let mut named: Vec<_> = list.into_iter().enumerate().map(|(i, entity)| (format!("probe.{i}"), entity)).collect();
+    let mut named: Vec<_> = list
+        .into_iter()
+        .enumerate()
+        .map(|(i, entity)| (format!("probe.{i}"), entity))
+        .collect();
     let mut spikes = world.query::<(Entity, &SpikeProbe)>();
     for (entity, probe) in spikes.iter(world) {
         let index = world.get::<Region>(probe.region).map_or(0, |r| r.index);
@@ -181,7 +215,10 @@ fn probe_entities(world: &mut World) -> Vec<(String, Entity)> {
 fn send_again(world: &mut World, steps: u64) {
     let mut stores = world.query::<&SynapseStore>();
     world.resource_scope(|world, mut slots: Mut<InputSlots>| {
-        for store in stores.iter(world).filter(|s| s.transfer() == Transfer::Push) {
+        for store in stores
+            .iter(world)
+            .filter(|s| s.transfer() == Transfer::Push)
+        {
             let Some(history) = world.get::<SpikeHistory>(store.source()) else {
                 continue;
             };
@@ -193,8 +230,12 @@ fn send_again(world: &mut World, steps: u64) {
                             return;
                         }
                         match &mut *slots {
-                            InputSlots::Narrow(s) => s.add(block, (due % s.ring() as u64) as usize, slot, weight),
-                            InputSlots::Wide(s) => s.add(block, (due % s.ring() as u64) as usize, slot, weight),
+                            InputSlots::Narrow(s) => {
+                                s.add(block, (due % s.ring() as u64) as usize, slot, weight)
+                            }
+                            InputSlots::Wide(s) => {
+                                s.add(block, (due % s.ring() as u64) as usize, slot, weight)
+                            }
                         }
                     });
                 }
@@ -210,7 +251,8 @@ fn restore_probe(
     id: Entity,
     steps: u64,
 ) -> Result<(), RestoreError> {
-    let region_of = |world: &World, region: Entity| world.get::<Region>(region).map_or(0, |r| r.neurons);
+    let region_of =
+        |world: &World, region: Entity| world.get::<Region>(region).map_or(0, |r| r.neurons);
     if let Some(region) = world.get::<SpikeProbe>(id).map(|p| p.region) {
         let neurons = region_of(world, region);
         if !snapshot.contains(&format!("{name}.steps")) {
@@ -218,8 +260,13 @@ fn restore_probe(
         }
         let at = snapshot.u64s(&format!("{name}.steps"))?;
         let who = snapshot.values_of_len::<u32>(&format!("{name}.neurons"), at.len())?;
-        if at.windows(2).any(|w| w[0] > w[1]) || at.last().is_some_and(|s| *s >= steps) || who.iter().any(|n| *n >= neurons) {
-            return Err(RestoreError::Misfit(format!("the spikes of {name} are inconsistent")));
+        if at.windows(2).any(|w| w[0] > w[1])
+            || at.last().is_some_and(|s| *s >= steps)
+            || who.iter().any(|n| *n >= neurons)
+        {
+            return Err(RestoreError::Misfit(format!(
+                "the spikes of {name} are inconsistent"
+            )));
         }
         if let Some(mut probe) = world.get_mut::<SpikeProbe>(id) {
             probe.steps = at.to_vec();
@@ -229,28 +276,46 @@ fn restore_probe(
         let counts = snapshot.u32s(&format!("{name}.counts"))?;
         let current = snapshot.u32(&format!("{name}.current"))?;
         if counts.len() as u64 != steps / bin {
-            return Err(RestoreError::Misfit(format!("{name} has {} bins, not {}", counts.len(), steps / bin)));
+            return Err(RestoreError::Misfit(format!(
+                "{name} has {} bins, not {}",
+                counts.len(),
+                steps / bin
+            )));
         }
         if u64::from(current) > (steps % bin).saturating_mul(region_of(world, region).into()) {
-            return Err(RestoreError::Misfit(format!("{name} counts {current} spikes, more than there can be")));
+            return Err(RestoreError::Misfit(format!(
+                "{name} counts {current} spikes, more than there can be"
+            )));
         }
         if let Some(mut probe) = world.get_mut::<RateProbe>(id) {
             probe.counts = counts.to_vec();
             probe.current = current;
         }
-    } else if let Some((every, width)) = world.get::<ColumnProbe>(id).map(|p| (p.every, p.neurons.len())) {
+    } else if let Some((every, width)) = world
+        .get::<ColumnProbe>(id)
+        .map(|p| (p.every, p.neurons.len()))
+    {
         let values = snapshot.f32s(&format!("{name}.values"))?;
         if values.len() as u64 != steps / every * width as u64 {
-            return Err(RestoreError::Misfit(format!("{name} has {} values", values.len())));
+            return Err(RestoreError::Misfit(format!(
+                "{name} has {} values",
+                values.len()
+            )));
         }
         if let Some(mut probe) = world.get_mut::<ColumnProbe>(id) {
             probe.values = values.to_vec();
         }
     } else if world.get::<StatisticsProbe>(id).is_some() {
         let state = snapshot.u64s(&format!("{name}.statistics"))?;
-        let statistics = OnlineStatistics::from_state(state).map_err(|e| RestoreError::Misfit(e.to_string()))?;
-        if !world.get::<StatisticsProbe>(id).is_some_and(|p| statistics.fits(&p.statistics, steps)) {
-            return Err(RestoreError::Misfit(format!("the statistics of {name} are of another network")));
+        let statistics =
+            OnlineStatistics::from_state(state).map_err(|e| RestoreError::Misfit(e.to_string()))?;
+        if !world
+            .get::<StatisticsProbe>(id)
+            .is_some_and(|p| statistics.fits(&p.statistics, steps))
+        {
+            return Err(RestoreError::Misfit(format!(
+                "the statistics of {name} are of another network"
+            )));
         }
         if let Some(mut probe) = world.get_mut::<StatisticsProbe>(id) {
             probe.statistics = statistics;

@@ -46,9 +46,19 @@ pub struct Network {
 impl Network {
     fn new(name: &'static str, scene: Scene, registry: Registry, files: SceneFiles) -> Self {
         let neurons: u64 = scene.regions.iter().map(|r| u64::from(r.neurons)).sum();
-        let longest = if neurons < SMALL { LONGEST_MS } else { LONG_ENOUGH_MS };
+        let longest = if neurons < SMALL {
+            LONGEST_MS
+        } else {
+            LONG_ENOUGH_MS
+        };
         let steps = to_steps(scene.duration_ms.min(longest), scene.dt_ms).min(MOST_STEPS);
-        Self { name, scene, steps, registry, files }
+        Self {
+            name,
+            scene,
+            steps,
+            registry,
+            files,
+        }
     }
 
     /// The shipped scene `name`.
@@ -76,21 +86,40 @@ impl Network {
 
     /// Builds a variation of it.
     pub fn build_scene(&self, scene: &Scene, options: &BuildOptions) -> Simulation {
-        let prepared = neuropil::scene::prepare::prepare(scene, &self.registry.types.read(), &self.files)
-            .unwrap_or_else(|e| panic!("{}: {e}", self.name));
-        Simulation::build(scene, &prepared, &self.registry, &self.files, options, &|_| {})
-            .unwrap_or_else(|e| panic!("{}: {e}", self.name))
+        let prepared =
+            neuropil::scene::prepare::prepare(scene, &self.registry.types.read(), &self.files)
+                .unwrap_or_else(|e| panic!("{}: {e}", self.name));
+        Simulation::build(
+            scene,
+            &prepared,
+            &self.registry,
+            &self.files,
+            options,
+            &|_| {},
+        )
+        .unwrap_or_else(|e| panic!("{}: {e}", self.name))
     }
 
     /// The scene with probes of every kind added: all spikes, population rates, and every column of every region.
     pub fn observed(&self) -> Scene {
         let mut scene = self.scene.clone();
-        scene.probes.push(ProbeSpec { region: None, kind: ProbeKind::Spikes });
-        scene.probes.push(ProbeSpec { region: None, kind: ProbeKind::Rate { bin_ms: scene.dt_ms * 7.0 } });
+        scene.probes.push(ProbeSpec {
+            region: None,
+            kind: ProbeKind::Spikes,
+        });
+        scene.probes.push(ProbeSpec {
+            region: None,
+            kind: ProbeKind::Rate {
+                bin_ms: scene.dt_ms * 7.0,
+            },
+        });
         let types = self.registry.types.read();
         for region in &self.scene.regions {
             let model = region.model.0.get_represented_type_info().expect("a model");
-            let columns = types.get_type_data::<ReflectNeuronModel>(model.type_id()).expect("a model").columns;
+            let columns = types
+                .get_type_data::<ReflectNeuronModel>(model.type_id())
+                .expect("a model")
+                .columns;
             for column in columns {
                 scene.probes.push(ProbeSpec {
                     region: Some(region.name.clone()),
@@ -108,14 +137,19 @@ impl Network {
 
 /// Reads a shipped scene.
 pub fn load_shipped(name: &str, settings: &[(&str, &str)], registry: &Registry) -> LoadedScene {
-    let settings: Vec<_> = settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+    let settings: Vec<_> = settings
+        .iter()
+        .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+        .collect();
     let source = SceneSource::from_text(name, shipped::text(name).expect("a shipped scene"));
     load(source, &settings, registry).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
 /// Every shipped scene.
 pub fn shipped_networks() -> impl Iterator<Item = Network> {
-    shipped::SCENES.iter().map(|(name, _)| Network::shipped(name))
+    shipped::SCENES
+        .iter()
+        .map(|(name, _)| Network::shipped(name))
 }
 
 /// Every network: the shipped scenes and those written here.
@@ -125,14 +159,22 @@ pub fn networks() -> impl Iterator<Item = Network> {
 
 /// So many threads, each with its lane, however small the network is.
 pub fn lanes(threads: usize) -> BuildOptions {
-    BuildOptions { threads, force_lanes: true, ..BuildOptions::default() }
+    BuildOptions {
+        threads,
+        force_lanes: true,
+        ..BuildOptions::default()
+    }
 }
 
 /// Everything of a state column, padding included, by section name.
 pub fn columns(simulation: &mut Simulation) -> Vec<(String, Section)> {
     let snapshot = simulation.snapshot().expect("a snapshot");
     let is_column = |name: &str| name.starts_with("region.") && name.contains(".column.");
-    snapshot.iter().filter(|(name, _)| is_column(name)).map(|(name, s)| (name.to_owned(), s.clone())).collect()
+    snapshot
+        .iter()
+        .filter(|(name, _)| is_column(name))
+        .map(|(name, s)| (name.to_owned(), s.clone()))
+        .collect()
 }
 
 /// What a run came to.
@@ -149,7 +191,11 @@ pub struct Outcome {
 impl Outcome {
     /// What a simulation has come to.
     pub fn of(simulation: &mut Simulation) -> Self {
-        Self { count: simulation.spike_count(), transfers: transfers(simulation), columns: columns(simulation) }
+        Self {
+            count: simulation.spike_count(),
+            transfers: transfers(simulation),
+            columns: columns(simulation),
+        }
     }
 
     /// Asserts that another run came to the same, saying where it did not.
@@ -157,9 +203,16 @@ impl Outcome {
         let spikes = |outcome: &Self| (outcome.count.spikes, outcome.count.hash);
         assert_eq!(spikes(self), spikes(other), "{what}: spikes differ");
         if self.transfers == other.transfers {
-            assert_eq!(self.count.events, other.count.events, "{what}: events differ");
+            assert_eq!(
+                self.count.events, other.count.events,
+                "{what}: events differ"
+            );
         }
-        assert_eq!(self.columns.len(), other.columns.len(), "{what}: other columns");
+        assert_eq!(
+            self.columns.len(),
+            other.columns.len(),
+            "{what}: other columns"
+        );
         for (a, b) in self.columns.iter().zip(&other.columns) {
             assert_eq!(a.0, b.0, "{what}: other columns");
             assert!(a.1 == b.1, "{what}: {} differs", a.0);
@@ -176,15 +229,30 @@ pub fn run(network: &Network, options: &BuildOptions) -> Outcome {
 
 /// Names the first section in which two snapshots differ.
 pub fn first_difference(a: &Snapshot, b: &Snapshot) -> Option<String> {
-    let names = |s: &Snapshot| s.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+    let names = |s: &Snapshot| {
+        s.iter()
+            .map(|(name, _)| name.to_owned())
+            .collect::<Vec<_>>()
+    };
     let (in_a, in_b) = (names(a), names(b));
-    let one_sided = in_a.iter().find(|n| !b.contains(n)).or_else(|| in_b.iter().find(|n| !a.contains(n)));
+    let one_sided = in_a
+        .iter()
+        .find(|n| !b.contains(n))
+        .or_else(|| in_b.iter().find(|n| !a.contains(n)));
     if let Some(name) = one_sided {
         return Some(format!("section {name} is in one only"));
     }
-    a.iter().zip(b.iter()).find(|(x, y)| x.1 != y.1).map(|((name, x), (_, y))| {
-        format!("section {name} differs ({} of length {} and {})", x.kind(), x.len(), y.len())
-    })
+    a.iter()
+        .zip(b.iter())
+        .find(|(x, y)| x.1 != y.1)
+        .map(|((name, x), (_, y))| {
+            format!(
+                "section {name} differs ({} of length {} and {})",
+                x.kind(),
+                x.len(),
+                y.len()
+            )
+        })
 }
 
 /// Every recorded spike as (region, step, neuron), in the order of all three.
@@ -194,7 +262,13 @@ pub fn recorded(simulation: &mut Simulation) -> Vec<(u32, u64, u32)> {
     let mut spikes = Vec::new();
     for probe in probes.iter(world) {
         let index = world.get::<Region>(probe.region).expect("a region").index;
-        spikes.extend(probe.steps.iter().zip(&probe.neurons).map(|(step, neuron)| (index, *step, *neuron)));
+        spikes.extend(
+            probe
+                .steps
+                .iter()
+                .zip(&probe.neurons)
+                .map(|(step, neuron)| (index, *step, *neuron)),
+        );
     }
     spikes.sort_unstable();
     spikes.dedup();
@@ -210,11 +284,19 @@ pub fn transfers(simulation: &mut Simulation) -> Vec<Transfer> {
 
 /// Whether input is summed in 64 bits.
 pub fn is_wide(simulation: &Simulation) -> bool {
-    matches!(simulation.world().resource::<InputSlots>(), InputSlots::Wide(_))
+    matches!(
+        simulation.world().resource::<InputSlots>(),
+        InputSlots::Wide(_)
+    )
 }
 
 fn poisson(to: &str, rate_hz: f64, weight: f64) -> StimulusSpec {
-    let kind = StimulusKind::Poisson { rate_hz: rate_hz.into(), weight: weight.into(), delay_ms: 1.5, receptor: None };
+    let kind = StimulusKind::Poisson {
+        rate_hz: rate_hz.into(),
+        weight: weight.into(),
+        delay_ms: 1.5,
+        receptor: None,
+    };
     StimulusSpec::new(to, kind)
 }
 
@@ -223,36 +305,75 @@ fn normal(mean: f64, sd: f64, min: Option<f64>, max: Option<f64>) -> Distributio
 }
 
 fn cells(name: &str, neurons: u32) -> RegionSpec {
-    let model = LifExp { i_e: 300.0.into(), ..default() };
-    RegionSpec::new(name, neurons, model).starting("v", Distribution::Uniform { min: -70.0, max: -55.0 })
+    let model = LifExp {
+        i_e: 300.0.into(),
+        ..default()
+    };
+    RegionSpec::new(name, neurons, model).starting(
+        "v",
+        Distribution::Uniform {
+            min: -70.0,
+            max: -55.0,
+        },
+    )
 }
 
 /// 200 delays and short rows, so that spikes are pushed: 1,000 neurons, drawn weights.
 pub fn pushing() -> Network {
-    let mut scene = Scene { duration_ms: 200.0, seed: 5, ..Scene::default() };
+    let mut scene = Scene {
+        duration_ms: 200.0,
+        seed: 5,
+        ..Scene::default()
+    };
     scene.regions = vec![cells("excitatory", 800), cells("inhibitory", 200)];
-    let delay = || Distribution::Uniform { min: 0.1, max: 20.0 };
+    let delay = || Distribution::Uniform {
+        min: 0.1,
+        max: 20.0,
+    };
     for (from, degree, weight) in [
         ("excitatory", 20, normal(40.0, 10.0, Some(0.0), None)),
         ("inhibitory", 5, normal(-200.0, 20.0, None, Some(0.0))),
     ] {
         for to in ["excitatory", "inhibitory"] {
-            scene.projections.push(ProjectionSpec::new(from, to, Rule::FixedIndegree(degree), weight.clone(), delay()));
+            scene.projections.push(ProjectionSpec::new(
+                from,
+                to,
+                Rule::FixedIndegree(degree),
+                weight.clone(),
+                delay(),
+            ));
             scene.projections.last_mut().expect("just added").receptor = Some(from.into());
         }
     }
-    scene.stimuli = vec![poisson("excitatory", 3_000.0, 30.0), poisson("inhibitory", 3_000.0, 30.0)];
+    scene.stimuli = vec![
+        poisson("excitatory", 3_000.0, 30.0),
+        poisson("inhibitory", 3_000.0, 30.0),
+    ];
     Network::made("pushing", scene)
 }
 
 /// In-degrees and constant weights that need 64-bit sums, pulled and pushed: 3,000 sources onto 300 neurons.
 pub fn wide() -> Network {
-    let mut scene = Scene { duration_ms: 200.0, seed: 6, ..Scene::default() };
+    let mut scene = Scene {
+        duration_ms: 200.0,
+        seed: 6,
+        ..Scene::default()
+    };
     scene.regions = vec![
-        RegionSpec::new("source", 3_000, PoissonSource { rate_hz: 10.0.into(), ..default() }),
+        RegionSpec::new(
+            "source",
+            3_000,
+            PoissonSource {
+                rate_hz: 10.0.into(),
+                ..default()
+            },
+        ),
         cells("cells", 300),
     ];
-    let delay = Distribution::Uniform { min: 0.1, max: 20.0 };
+    let delay = Distribution::Uniform {
+        min: 0.1,
+        max: 20.0,
+    };
     scene.projections = vec![
         ProjectionSpec::new("source", "cells", Rule::AllToAll, 3.25, 1.0),
         ProjectionSpec::new("cells", "cells", Rule::FixedIndegree(10), 3.0, delay),
@@ -262,24 +383,50 @@ pub fn wide() -> Network {
 
 /// More slots than a block can have, so that a lane has several blocks: 70,000 neurons with two receptors each.
 pub fn many_blocks() -> Network {
-    let mut scene = Scene { duration_ms: 30.0, seed: 7, ..Scene::default() };
+    let mut scene = Scene {
+        duration_ms: 30.0,
+        seed: 7,
+        ..Scene::default()
+    };
     scene.regions = vec![cells("excitatory", 56_000), cells("inhibitory", 14_000)];
     for (from, degree, weight) in [("excitatory", 8, 60.0), ("inhibitory", 2, -200.0)] {
         for to in ["excitatory", "inhibitory"] {
-            scene.projections.push(ProjectionSpec::new(from, to, Rule::FixedIndegree(degree), weight, 0.8));
+            scene.projections.push(ProjectionSpec::new(
+                from,
+                to,
+                Rule::FixedIndegree(degree),
+                weight,
+                0.8,
+            ));
         }
     }
-    scene.stimuli = vec![poisson("excitatory", 3_000.0, 30.0), poisson("inhibitory", 3_000.0, 30.0)];
+    scene.stimuli = vec![
+        poisson("excitatory", 3_000.0, 30.0),
+        poisson("inhibitory", 3_000.0, 30.0),
+    ];
     Network::made("many blocks", scene)
 }
 
 /// 20 delays and rows of middling length: where the number of lanes could make the difference between pulling and pushing.
 pub fn switching() -> Network {
-    let mut scene = Scene { duration_ms: 100.0, seed: 8, ..Scene::default() };
+    let mut scene = Scene {
+        duration_ms: 100.0,
+        seed: 8,
+        ..Scene::default()
+    };
     scene.regions = vec![cells("cells", 1_000)];
-    let weight = Distribution::Uniform { min: 5.0, max: 15.0 };
+    let weight = Distribution::Uniform {
+        min: 5.0,
+        max: 15.0,
+    };
     let delay = Distribution::Uniform { min: 0.1, max: 2.0 };
-    scene.projections = vec![ProjectionSpec::new("cells", "cells", Rule::FixedIndegree(100), weight, delay)];
+    scene.projections = vec![ProjectionSpec::new(
+        "cells",
+        "cells",
+        Rule::FixedIndegree(100),
+        weight,
+        delay,
+    )];
     scene.stimuli = vec![poisson("cells", 2_000.0, 20.0)];
     Network::made("switching", scene)
 }
@@ -343,21 +490,35 @@ pub fn rich_files() -> BTreeMap<String, Vec<u8>> {
     let mut connections = String::from("source,target,weight,delay_ms\n");
     for i in 0..400u32 {
         let (source, target) = (i * 7 % 150, i * 11 % 70);
-        connections += &format!("{source},{target},{},{}\n", f64::from(i % 13) * 0.25, 0.1 + f64::from(i % 17) * 0.3);
+        connections += &format!(
+            "{source},{target},{},{}\n",
+            f64::from(i % 13) * 0.25,
+            0.1 + f64::from(i % 17) * 0.3
+        );
     }
     let spikes = "times_ms,neuron\n1.0,0\n2.5,1\n7.5,9\n7.5,3\n";
     let currents = "neuron,current\n0,50\n1,-20\n39,75.5\n";
-    [("connections.csv", connections.as_str()), ("spikes.csv", spikes), ("currents.csv", currents)]
-        .into_iter()
-        .map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()))
-        .collect()
+    [
+        ("connections.csv", connections.as_str()),
+        ("spikes.csv", spikes),
+        ("currents.csv", currents),
+    ]
+    .into_iter()
+    .map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()))
+    .collect()
 }
 
 /// [`RICH`] as a network.
 pub fn rich() -> Network {
     let registry = Registry::new();
-    let loaded = load(SceneSource::from_text("rich", RICH), &[], &registry).unwrap_or_else(|e| panic!("{e}"));
-    Network::new("rich", loaded.scene, registry, SceneFiles::from_contents(rich_files()))
+    let loaded = load(SceneSource::from_text("rich", RICH), &[], &registry)
+        .unwrap_or_else(|e| panic!("{e}"));
+    Network::new(
+        "rich",
+        loaded.scene,
+        registry,
+        SceneFiles::from_contents(rich_files()),
+    )
 }
 
 /// Writes [`RICH`] and its files to a folder and returns the scene's path.
@@ -372,7 +533,8 @@ pub fn write_rich(folder: &Path) -> PathBuf {
 
 /// An empty folder of this test's own.
 pub fn folder(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    let path =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
     if path.exists() {
         std::fs::remove_dir_all(&path).expect("an old folder goes");
     }
@@ -400,13 +562,22 @@ pub struct Said {
 
 /// Runs the program to its end.
 pub fn say(folder: &Path, args: &[&str]) -> Said {
-    said(neuropil(folder).args(args).output().expect("the program starts"))
+    said(
+        neuropil(folder)
+            .args(args)
+            .output()
+            .expect("the program starts"),
+    )
 }
 
 /// What a finished process said.
 pub fn said(output: Output) -> Said {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8 text");
-    Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    Said {
+        code: output.status.code(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
 }
 
 /// Runs the program, which must succeed.

@@ -48,8 +48,16 @@ pub(super) fn find<'a>(root: &'a Node, path: &str) -> &'a Node {
 fn inner(node: &Node) -> &Node {
     match &node.value {
         Value::Some(value) => inner(value),
-        Value::Tuple { name: Some(_), items } => match items.as_slice() {
-            [item @ Node { value: Value::List(_) | Value::Struct { .. }, .. }] => item,
+        Value::Tuple {
+            name: Some(_),
+            items,
+        } => match items.as_slice() {
+            [
+                item @ Node {
+                    value: Value::List(_) | Value::Struct { .. },
+                    ..
+                },
+            ] => item,
             _ => node,
         },
         _ => node,
@@ -62,8 +70,15 @@ fn inner(node: &Node) -> &Node {
 /// a number in the message; else the only number there is.
 pub(super) fn pinpoint<'a>(node: &'a Node, path: &str, message: &str) -> &'a Node {
     let last = path.rsplit('.').next().unwrap_or(path);
-    let is_checked_whole = ["model", "rule", "layout", "neurons", "kind"].contains(&last) || last == "weight" || last == "delay_ms";
-    if !is_checked_whole || matches!(node.value, Value::Number(_) | Value::Str(_) | Value::Ident(_)) {
+    let is_checked_whole = ["model", "rule", "layout", "neurons", "kind"].contains(&last)
+        || last == "weight"
+        || last == "delay_ms";
+    if !is_checked_whole
+        || matches!(
+            node.value,
+            Value::Number(_) | Value::Str(_) | Value::Ident(_)
+        )
+    {
         return node;
     }
     if let Some((place, _)) = message.split_once(": ")
@@ -74,12 +89,20 @@ pub(super) fn pinpoint<'a>(node: &'a Node, path: &str, message: &str) -> &'a Nod
         return found;
     }
     // A file is named first of all.
-    if let Some(file) = texts(node).into_iter().find(|(_, text)| message.strip_prefix(text).is_some_and(|rest| rest.starts_with([':', ',', ' ']))) {
+    if let Some(file) = texts(node).into_iter().find(|(_, text)| {
+        message
+            .strip_prefix(text)
+            .is_some_and(|rest| rest.starts_with([':', ',', ' ']))
+    }) {
         return file.0;
     }
     // A rule may hold others: "rule FixedIndegree: …" is about the one of that name.
-    let node = rule_named(message).and_then(|name| variant_called(node, name)).unwrap_or(node);
-    if let Some(entry) = message.split_once(": entry ").and_then(|(_, rest)| rest.split(' ').next()?.parse::<usize>().ok())
+    let node = rule_named(message)
+        .and_then(|name| variant_called(node, name))
+        .unwrap_or(node);
+    if let Some(entry) = message
+        .split_once(": entry ")
+        .and_then(|(_, rest)| rest.split(' ').next()?.parse::<usize>().ok())
         && let Value::List(items) = &inner(node).value
         && let Some(item) = items.get(entry.saturating_sub(1))
     {
@@ -92,9 +115,13 @@ pub(super) fn pinpoint<'a>(node: &'a Node, path: &str, message: &str) -> &'a Nod
     }
     let mut numbers = Vec::new();
     collect_numbers(node, &mut numbers);
-    let named = message.split(|c: char| !(c.is_alphanumeric() || ".-+".contains(c))).filter_map(|word| word.parse::<f64>().ok());
+    let named = message
+        .split(|c: char| !(c.is_alphanumeric() || ".-+".contains(c)))
+        .filter_map(|word| word.parse::<f64>().ok());
     for number in named {
-        let mut equal = numbers.iter().filter(|n| matches!(&n.value, Value::Number(literal) if literal.value == number));
+        let mut equal = numbers
+            .iter()
+            .filter(|n| matches!(&n.value, Value::Number(literal) if literal.value == number));
         if let (Some(found), None) = (equal.next(), equal.next()) {
             return found;
         }
@@ -113,7 +140,9 @@ fn rule_named(message: &str) -> Option<&str> {
 /// Words of a message that may be the name of a field.
 pub(super) fn words(message: &str) -> impl Iterator<Item = &str> {
     // The article is no field, although a model has one of that name.
-    message.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !["", "a"].contains(word))
+    message
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|word| !["", "a"].contains(word))
 }
 
 /// The children of a value, in the order written.
@@ -137,10 +166,19 @@ fn field_called<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
 fn variant_called<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
     let is_called = match &node.value {
         Value::Ident(word) => word == name,
-        Value::Tuple { name: Some(word), .. } | Value::Struct { name: Some(word), .. } => word == name,
+        Value::Tuple {
+            name: Some(word), ..
+        }
+        | Value::Struct {
+            name: Some(word), ..
+        } => word == name,
         _ => false,
     };
-    if is_called { Some(node) } else { children(node).find_map(|child| variant_called(child, name)) }
+    if is_called {
+        Some(node)
+    } else {
+        children(node).find_map(|child| variant_called(child, name))
+    }
 }
 
 /// The strings in a value.

@@ -34,7 +34,11 @@ pub(super) fn predict_bytes(
         let used = receptors.iter().filter(|q| q.exponent.is_some()).count();
         slots += padded(region.neurons as usize) as f64 * used as f64;
         let state = prepared.model.bytes_per_neuron as f64;
-        let own = if values::varies(region.model.0.as_ref()) { OWN_CONSTANTS } else { 0.0 };
+        let own = if values::varies(region.model.0.as_ref()) {
+            OWN_CONSTANTS
+        } else {
+            0.0
+        };
         let place = if region.layout.is_some() { 12.0 } else { 0.0 };
         let neurons = f64::from(region.neurons);
         bytes += neurons * (state + own + place + EVERY_NEURON);
@@ -49,7 +53,13 @@ pub(super) fn predict_bytes(
         let synapses: f64 = group.iter().map(|&i| projections[i].synapses).sum();
         let delays = union_of_delays(projections, group);
         let longest = f64::from(delays.last().copied().unwrap_or(1)) + 1.0;
-        let (transfer, store) = predict(rows, synapses, blocks, delays.len(), projections[group[0]].format);
+        let (transfer, store) = predict(
+            rows,
+            synapses,
+            blocks,
+            delays.len(),
+            projections[group[0]].format,
+        );
         bytes += store;
         match transfer {
             // The spikes of the source that are under way.
@@ -62,9 +72,13 @@ pub(super) fn predict_bytes(
     bytes += slots * ring * if wide { 8.0 } else { 4.0 };
 
     for stimulus in &scene.stimuli {
-        let neurons = places.get(stimulus.to.as_str()).map_or(0.0, |&to| f64::from(scene.regions[to].neurons));
+        let neurons = places
+            .get(stimulus.to.as_str())
+            .map_or(0.0, |&to| f64::from(scene.regions[to].neurons));
         let tables = match &stimulus.kind {
-            StimulusKind::Poisson { rate_hz, .. } if !Distribution::is_constant(rate_hz) => POISSON_TABLE,
+            StimulusKind::Poisson { rate_hz, .. } if !Distribution::is_constant(rate_hz) => {
+                POISSON_TABLE
+            }
             _ => 0.0,
         };
         bytes += neurons * (8.0 + tables);
@@ -72,16 +86,27 @@ pub(super) fn predict_bytes(
     }
     for probe in &scene.probes {
         if let ProbeKind::Column { neurons, .. } = &probe.kind {
-            let probed = scene.regions.iter().filter(|r| probe.region.as_ref().is_none_or(|name| *name == r.name));
-            bytes += 4.0 * probed.map(|r| f64::from(neurons.count(r.neurons).unwrap_or(0))).sum::<f64>();
+            let probed = scene
+                .regions
+                .iter()
+                .filter(|r| probe.region.as_ref().is_none_or(|name| *name == r.name));
+            bytes += 4.0
+                * probed
+                    .map(|r| f64::from(neurons.count(r.neurons).unwrap_or(0)))
+                    .sum::<f64>();
         }
     }
-    temporary += projections.iter().map(|p| p.temporary_bytes as f64).sum::<f64>();
+    temporary += projections
+        .iter()
+        .map(|p| p.temporary_bytes as f64)
+        .sum::<f64>();
     (bytes as u64, temporary as u64)
 }
 
 /// Projections that share a store: same source region, same weight format.
-pub(in crate::scene) fn groups(projections: &[PreparedProjection]) -> BTreeMap<(usize, WeightFormat), Vec<usize>> {
+pub(in crate::scene) fn groups(
+    projections: &[PreparedProjection],
+) -> BTreeMap<(usize, WeightFormat), Vec<usize>> {
     let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (i, p) in projections.iter().enumerate() {
         groups.entry((p.from, p.format)).or_default().push(i);
@@ -90,7 +115,10 @@ pub(in crate::scene) fn groups(projections: &[PreparedProjection]) -> BTreeMap<(
 }
 
 /// The delays in steps of a group of projections, ascending.
-pub(in crate::scene) fn union_of_delays(projections: &[PreparedProjection], group: &[usize]) -> Vec<u32> {
+pub(in crate::scene) fn union_of_delays(
+    projections: &[PreparedProjection],
+    group: &[usize],
+) -> Vec<u32> {
     let mut occurs = Vec::new();
     let mut mark = |first: u32, last: u32| {
         let (first, last) = (first as usize, last as usize);
@@ -104,5 +132,8 @@ pub(in crate::scene) fn union_of_delays(projections: &[PreparedProjection], grou
             Delays::Listed(list) => list.iter().for_each(|steps| mark(*steps, *steps)),
         }
     }
-    (0u32..).zip(occurs).filter_map(|(steps, occurs)| occurs.then_some(steps)).collect()
+    (0u32..)
+        .zip(occurs)
+        .filter_map(|(steps, occurs)| occurs.then_some(steps))
+        .collect()
 }

@@ -60,7 +60,10 @@ pub(super) fn resolve_receptor(
     };
     let receptor = &receptors[index];
     let takes = |allowed: &str, found: String| {
-        let message = format!("the receptor \"{}\" of {model} takes weights of {allowed} ({}), but these {found}", receptor.name, receptor.unit);
+        let message = format!(
+            "the receptor \"{}\" of {model} takes weights of {allowed} ({}), but these {found}",
+            receptor.name, receptor.unit
+        );
         Err(("weight", message))
     };
     match receptor.sign {
@@ -109,10 +112,19 @@ impl Place<'_> {
         let listed_weights = list.as_ref().and_then(|l| l.weights.as_deref());
         let listed_delays = list.as_ref().and_then(|l| l.delays.as_deref());
         self.check_given(&spec.weight, listed_weights.is_some(), "weight", warnings)?;
-        self.check_given(&spec.delay_ms, listed_delays.is_some(), "delay_ms", warnings)?;
+        self.check_given(
+            &spec.delay_ms,
+            listed_delays.is_some(),
+            "delay_ms",
+            warnings,
+        )?;
 
         // Where a message about weights points.
-        let weight_field = if listed_weights.is_some() { "rule" } else { "weight" };
+        let weight_field = if listed_weights.is_some() {
+            "rule"
+        } else {
+            "weight"
+        };
         let (low, high) = match listed_weights {
             Some([]) => (0.0, 0.0),
             Some(weights) => extremes(weights),
@@ -122,30 +134,58 @@ impl Place<'_> {
         let contradicts = |sign: &str, found: String, bound: &str| {
             let name = quoted(&source.name);
             let bounded = listed_weights.is_none() && !spec.weight.is_constant();
-            let fix = if bounded { format!("add `{bound}: 0` or change") } else { "change their sign or".into() };
-            let message = format!("region {name} is {sign}, but these weights {found}; {fix} the sign of the region");
+            let fix = if bounded {
+                format!("add `{bound}: 0` or change")
+            } else {
+                "change their sign or".into()
+            };
+            let message = format!(
+                "region {name} is {sign}, but these weights {found}; {fix} the sign of the region"
+            );
             Err(self.wrong(weight_field, message))
         };
         match source.sign {
-            Dale::Excitatory if low < 0.0 => return contradicts("excitatory", format!("go down to {}", shown(low)), "min"),
-            Dale::Inhibitory if high > 0.0 => return contradicts("inhibitory", format!("go up to {}", shown(high)), "max"),
+            Dale::Excitatory if low < 0.0 => {
+                return contradicts("excitatory", format!("go down to {}", shown(low)), "min");
+            }
+            Dale::Inhibitory if high > 0.0 => {
+                return contradicts("inhibitory", format!("go up to {}", shown(high)), "max");
+            }
             _ => {}
         }
         if target_model.model.receptors.is_empty() {
-            let message = format!("{} of region {} takes no synaptic input", target_model.type_name, quoted(&target.name));
+            let message = format!(
+                "{} of region {} takes no synaptic input",
+                target_model.type_name,
+                quoted(&target.name)
+            );
             return Err(self.wrong("to", message));
         }
-        let receptor = resolve_receptor(spec.receptor.as_deref(), target_model, low, high).map_err(|(field, message)| {
-            self.wrong(if field == "weight" { weight_field } else { field }, message)
-        })?;
+        let receptor = resolve_receptor(spec.receptor.as_deref(), target_model, low, high)
+            .map_err(|(field, message)| {
+                self.wrong(
+                    if field == "weight" {
+                        weight_field
+                    } else {
+                        field
+                    },
+                    message,
+                )
+            })?;
 
         let delays = self.delays(listed_delays, warnings)?;
         let rule = match &list {
             Some(_) => spec.rule.clone(),
             None => read_rule(&spec.rule, files).map_err(|e| self.wrong("rule", e))?,
         };
-        let Estimate { synapses, temporary_bytes } = match &list {
-            Some(list) => Estimate { synapses: list.order.len() as f64, temporary_bytes: 0.0 },
+        let Estimate {
+            synapses,
+            temporary_bytes,
+        } = match &list {
+            Some(list) => Estimate {
+                synapses: list.order.len() as f64,
+                temporary_bytes: 0.0,
+            },
             None => self.check_rule(&rule)?,
         };
         if synapses == 0.0 {
@@ -157,13 +197,19 @@ impl Place<'_> {
             (None, w) if w.is_constant() => WeightFormat::Shared(0),
             (None, _) => match (&rule, &delays) {
                 (Rule::AllToAll, Delays::Fixed(delay)) if spec.autapses || self.from != self.to => {
-                    WeightFormat::Dense { shift: 0, delay: *delay }
+                    WeightFormat::Dense {
+                        shift: 0,
+                        delay: *delay,
+                    }
                 }
                 _ => WeightFormat::Narrow { shift: 0 },
             },
         };
         let prepared = PreparedProjection {
-            name: spec.name.clone().unwrap_or_else(|| format!("{} → {}", spec.from, spec.to)),
+            name: spec
+                .name
+                .clone()
+                .unwrap_or_else(|| format!("{} → {}", spec.from, spec.to)),
             from: self.from,
             to: self.to,
             receptor,
@@ -188,12 +234,17 @@ impl Place<'_> {
         match distribution {
             Distribution::Constant(value) if value.is_nan() && is_listed => Ok(()),
             Distribution::Constant(value) if value.is_nan() => {
-                let message = format!("this projection has no `{field}`: give it here, or in every entry of a list");
+                let message = format!(
+                    "this projection has no `{field}`: give it here, or in every entry of a list"
+                );
                 Err(self.wrong(field, message))
             }
             given => {
                 if is_listed {
-                    warnings.push(self.warning(field, "every entry of the list has its own; this one is not used"));
+                    warnings.push(self.warning(
+                        field,
+                        "every entry of the list has its own; this one is not used",
+                    ));
                 }
                 values::check_distribution(given, None).map_err(|e| self.wrong(field, e))
             }
@@ -201,13 +252,23 @@ impl Place<'_> {
     }
 
     /// The delays that may occur.
-    fn delays(&self, listed_delays: Option<&[f64]>, warnings: &mut Vec<Warning>) -> Result<Delays, BuildError> {
+    fn delays(
+        &self,
+        listed_delays: Option<&[f64]>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Delays, BuildError> {
         let dt = self.scene.dt_ms;
-        let field = if listed_delays.is_some() { "rule" } else { "delay_ms" };
+        let field = if listed_delays.is_some() {
+            "rule"
+        } else {
+            "delay_ms"
+        };
         let step_of = |ms: f64| -> Result<u32, BuildError> {
             let steps = (ms / dt).round().max(1.0);
             if !(ms > 0.0) {
-                return Err(self.wrong(field, format!("a delay is {ms} ms; it must be more than 0")));
+                return Err(
+                    self.wrong(field, format!("a delay is {ms} ms; it must be more than 0"))
+                );
             }
             if steps > LONGEST_DELAY {
                 let message = format!(
@@ -221,28 +282,50 @@ impl Place<'_> {
         };
         match (listed_delays, &self.spec.delay_ms) {
             (Some(listed), _) => {
-                let mut steps: Vec<u32> = listed.iter().map(|d| step_of(*d)).collect::<Result<_, _>>()?;
+                let mut steps: Vec<u32> = listed
+                    .iter()
+                    .map(|d| step_of(*d))
+                    .collect::<Result<_, _>>()?;
                 steps.sort_unstable();
                 steps.dedup();
                 let (shortest, _) = extremes(listed);
                 if shortest < dt * 0.999 {
-                    values::warn_of_rounding(format!("{}.rule", self.path), "a delay", shortest, dt, warnings);
+                    values::warn_of_rounding(
+                        format!("{}.rule", self.path),
+                        "a delay",
+                        shortest,
+                        dt,
+                        warnings,
+                    );
                 }
                 Ok(Delays::Listed(steps))
             }
             (None, Distribution::Constant(delay)) => {
                 let steps = step_of(*delay)?;
-                values::warn_of_rounding(format!("{}.delay_ms", self.path), "a delay", *delay, dt, warnings);
+                values::warn_of_rounding(
+                    format!("{}.delay_ms", self.path),
+                    "a delay",
+                    *delay,
+                    dt,
+                    warnings,
+                );
                 Ok(Delays::Fixed(steps))
             }
             (None, drawn) => {
                 let (low, high) = Sampler::new(drawn).bounds();
                 if low <= 0.0 {
-                    let message = format!("delays go down to {} ms; they must be more than 0: add `min: {}`", shown(low), dt / 2.0);
+                    let message = format!(
+                        "delays go down to {} ms; they must be more than 0: add `min: {}`",
+                        shown(low),
+                        dt / 2.0
+                    );
                     return Err(self.wrong("delay_ms", message));
                 }
                 if low < dt * 0.499 {
-                    let message = format!("delays go down to {} ms; all below half a step act after one step of {dt} ms", shown(low));
+                    let message = format!(
+                        "delays go down to {} ms; all below half a step act after one step of {dt} ms",
+                        shown(low)
+                    );
                     warnings.push(self.warning("delay_ms", message));
                 }
                 Ok(Delays::Range(step_of(low)?, step_of(high)?))
@@ -255,7 +338,11 @@ impl Place<'_> {
         let regions = &self.scene.regions;
         let (source, target) = (&regions[self.from], &regions[self.to]);
         let wrong = |message: String| self.wrong("rule", message);
-        let random = Random::new(self.scene.seed, entity_key(&self.spec.from), Purpose::Connect);
+        let random = Random::new(
+            self.scene.seed,
+            entity_key(&self.spec.from),
+            Purpose::Connect,
+        );
         // What does not depend on positions is checked without them.
         let check = |rule: &Rule| {
             let request = Request {
@@ -270,21 +357,36 @@ impl Place<'_> {
             check(&without_positions(rule, &mut |distance| {
                 let place = [[0.0; 3]];
                 let request = Request::new(distance, 1, 1, random);
-                connect::check(&Request { source_positions: &place, target_positions: &place, ..request })
-                    .map_err(|e| wrong(e.to_string()))
+                connect::check(&Request {
+                    source_positions: &place,
+                    target_positions: &place,
+                    ..request
+                })
+                .map_err(|e| wrong(e.to_string()))
             })?)?;
             if let Some(region) = [source, target].into_iter().find(|r| r.layout.is_none()) {
                 let name = quoted(&region.name);
-                return Err(wrong(format!("this rule depends on distance, but region {name} has no layout; give it one")));
+                return Err(wrong(format!(
+                    "this rule depends on distance, but region {name} has no layout; give it one"
+                )));
             }
         } else {
             check(rule)?;
         }
-        let estimate = |rule: &Rule| connect::estimate(rule, source.neurons, target.neurons).map_err(|e| wrong(e.to_string()));
+        let estimate = |rule: &Rule| {
+            connect::estimate(rule, source.neurons, target.neurons)
+                .map_err(|e| wrong(e.to_string()))
+        };
         if let Rule::Not(rules) | Rule::And(rules) | Rule::Or(rules) = rule {
             let pairs = f64::from(source.neurons) * f64::from(target.neurons);
-            let own = if matches!(rule, Rule::Not(_)) { pairs } else { 0.0 };
-            let visited = rules.iter().try_fold(own, |sum, rule| Ok(sum + estimate(rule)?.synapses))?;
+            let own = if matches!(rule, Rule::Not(_)) {
+                pairs
+            } else {
+                0.0
+            };
+            let visited = rules
+                .iter()
+                .try_fold(own, |sum, rule| Ok(sum + estimate(rule)?.synapses))?;
             if visited > MOST_PAIRS {
                 let message = format!(
                     "rule {}: it would look at {visited:.1e} pairs one by one; at most {MOST_PAIRS:e} are possible: use smaller regions or another rule",
@@ -313,29 +415,54 @@ impl Place<'_> {
             if spec.neurons > MOST_PLACED {
                 return None;
             }
-            let all = spec.layout.as_ref()?.positions(spec.neurons, &places).ok()?;
+            let all = spec
+                .layout
+                .as_ref()?
+                .positions(spec.neurons, &places)
+                .ok()?;
             let stride = all.len().div_ceil(most);
             Some(all.into_iter().step_by(stride).collect())
         };
         let (sources, targets) = (sample(self.from, SOURCES)?, sample(self.to, TARGETS)?);
         let request = Request::new(rule, sources.len() as u32, targets.len() as u32, random);
-        let plan = connect::plan(&Request { source_positions: &sources, target_positions: &targets, ..request }).ok()?;
+        let plan = connect::plan(&Request {
+            source_positions: &sources,
+            target_positions: &targets,
+            ..request
+        })
+        .ok()?;
         let sampled = sources.len() as f64 * targets.len() as f64;
         let regions = &self.scene.regions;
         let pairs = f64::from(regions[self.from].neurons) * f64::from(regions[self.to].neurons);
         // A sample that finds none does not show that there is none.
-        let found = if pairs > sampled { plan.len().max(1) } else { plan.len() };
+        let found = if pairs > sampled {
+            plan.len().max(1)
+        } else {
+            plan.len()
+        };
         Some(found as f64 / sampled * pairs)
     }
 }
 
 fn extremes(values: &[f64]) -> (f64, f64) {
-    values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &v| (a.min(v), b.max(v)))
+    values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &v| {
+            (a.min(v), b.max(v))
+        })
 }
 
 /// The rule with `AllToAll` in the place of every `Distance`, each of which is handed to `check`.
-fn without_positions(rule: &Rule, check: &mut dyn FnMut(&Rule) -> Result<(), BuildError>) -> Result<Rule, BuildError> {
-    let mut all = |rules: &[Rule]| -> Result<Vec<Rule>, BuildError> { rules.iter().map(|rule| without_positions(rule, check)).collect() };
+fn without_positions(
+    rule: &Rule,
+    check: &mut dyn FnMut(&Rule) -> Result<(), BuildError>,
+) -> Result<Rule, BuildError> {
+    let mut all = |rules: &[Rule]| -> Result<Vec<Rule>, BuildError> {
+        rules
+            .iter()
+            .map(|rule| without_positions(rule, check))
+            .collect()
+    };
     Ok(match rule {
         Rule::Distance { .. } => {
             check(rule)?;

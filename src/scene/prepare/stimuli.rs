@@ -39,21 +39,47 @@ pub(super) fn prepare_stimulus(
     let at = |field: &str, message: String| BuildError::new(format!("{path}.{field}"), message);
     let dt = scene.dt_ms;
     let neurons = scene.regions[to].neurons;
-    check_selection(&stimulus.neurons, format!("{path}.neurons"), neurons, warnings)?;
+    check_selection(
+        &stimulus.neurons,
+        format!("{path}.neurons"),
+        neurons,
+        warnings,
+    )?;
     check_window(scene, &stimulus.window, path, warnings)?;
     values::check_fields(&format!("{path}.kind"), &stimulus.kind)?;
-    if region.model.source && !matches!(stimulus.kind, StimulusKind::Spike { .. } | StimulusKind::Silence) {
-        return Err(at("to", format!("{} of region {} takes no input", region.type_name, quoted(&stimulus.to))));
+    if region.model.source
+        && !matches!(
+            stimulus.kind,
+            StimulusKind::Spike { .. } | StimulusKind::Silence
+        )
+    {
+        return Err(at(
+            "to",
+            format!(
+                "{} of region {} takes no input",
+                region.type_name,
+                quoted(&stimulus.to)
+            ),
+        ));
     }
     let receptor_of = |wanted: &Option<String>, (low, high): (f64, f64)| {
         check_weight(low.abs().max(high.abs())).map_err(|e| at("kind.weight", e))?;
-        resolve_receptor(wanted.as_deref(), region, low, high).map_err(|(field, e)| at(&format!("kind.{field}"), e))
+        resolve_receptor(wanted.as_deref(), region, low, high)
+            .map_err(|(field, e)| at(&format!("kind.{field}"), e))
     };
     let check_times = |times: &[f64]| {
-        times.iter().enumerate().try_for_each(|(i, t)| check_time(format!("{path}.kind.times_ms[{i}]"), *t, dt))
+        times
+            .iter()
+            .enumerate()
+            .try_for_each(|(i, t)| check_time(format!("{path}.kind.times_ms[{i}]"), *t, dt))
     };
     match &stimulus.kind {
-        StimulusKind::Poisson { rate_hz, weight, receptor, delay_ms } => {
+        StimulusKind::Poisson {
+            rate_hz,
+            weight,
+            receptor,
+            delay_ms,
+        } => {
             let most = f64::from(MOST_DRAWS) * PoissonCounts::LARGEST_MEAN;
             let rate = rate_hz.largest_magnitude();
             if !(rate * dt * 1e-3 <= most) {
@@ -66,15 +92,32 @@ pub(super) fn prepare_stimulus(
             }
             check_time(format!("{path}.kind.delay_ms"), *delay_ms, dt)?;
             if *delay_ms > 0.0 {
-                warn_of_rounding(format!("{path}.kind.delay_ms"), "a delay", *delay_ms, dt, warnings);
+                warn_of_rounding(
+                    format!("{path}.kind.delay_ms"),
+                    "a delay",
+                    *delay_ms,
+                    dt,
+                    warnings,
+                );
             }
             receptor_of(receptor, reach(weight))
         }
-        StimulusKind::InputSpikes { weight, receptor, times_ms, delay_ms } => {
+        StimulusKind::InputSpikes {
+            weight,
+            receptor,
+            times_ms,
+            delay_ms,
+        } => {
             check_times(times_ms)?;
             check_time(format!("{path}.kind.delay_ms"), *delay_ms, dt)?;
             if *delay_ms > 0.0 {
-                warn_of_rounding(format!("{path}.kind.delay_ms"), "a delay", *delay_ms, dt, warnings);
+                warn_of_rounding(
+                    format!("{path}.kind.delay_ms"),
+                    "a delay",
+                    *delay_ms,
+                    dt,
+                    warnings,
+                );
             }
             receptor_of(receptor, (*weight, *weight))
         }
@@ -82,18 +125,29 @@ pub(super) fn prepare_stimulus(
         StimulusKind::Alternating { frequency_hz, .. } => {
             let most = 500.0 / dt;
             if !(*frequency_hz <= most) {
-                let message = format!("steps of {dt} ms cannot show {} Hz; at most {} Hz, half a turn per step", shown(*frequency_hz), shown(most));
+                let message = format!(
+                    "steps of {dt} ms cannot show {} Hz; at most {} Hz, half a turn per step",
+                    shown(*frequency_hz),
+                    shown(most)
+                );
                 return Err(at("kind.frequency_hz", message));
             }
             Ok(0)
         }
-        StimulusKind::Ramp { .. } if stimulus.window.stop_ms.is_none() => {
-            Err(at("window", "a ramp needs `stop_ms`, where it reaches its last value".into()))
-        }
+        StimulusKind::Ramp { .. } if stimulus.window.stop_ms.is_none() => Err(at(
+            "window",
+            "a ramp needs `stop_ms`, where it reaches its last value".into(),
+        )),
         StimulusKind::Noise { interval_ms, .. } => {
             check_time(format!("{path}.kind.interval_ms"), *interval_ms, dt)?;
             if *interval_ms > 0.0 {
-                warn_of_rounding(format!("{path}.kind.interval_ms"), "an interval", *interval_ms, dt, warnings);
+                warn_of_rounding(
+                    format!("{path}.kind.interval_ms"),
+                    "an interval",
+                    *interval_ms,
+                    dt,
+                    warnings,
+                );
             }
             Ok(0)
         }
@@ -101,24 +155,42 @@ pub(super) fn prepare_stimulus(
             for (i, (time, current)) in list.iter().enumerate() {
                 let entry = |message: String| at(&format!("kind[{i}]"), message);
                 if !(*time >= 0.0) {
-                    return Err(entry(format!("the time {time} ms lies before the start; allowed is 0 or more")));
+                    return Err(entry(format!(
+                        "the time {time} ms lies before the start; allowed is 0 or more"
+                    )));
                 }
                 check_time(format!("{path}.kind[{i}]"), *time, dt)?;
                 if current.abs() > f64::from(f32::MAX) || current.is_nan() {
-                    return Err(entry(format!("a current of {} is too large for 32 bits; the largest number is about 3.4e38", shown(*current))));
+                    return Err(entry(format!(
+                        "a current of {} is too large for 32 bits; the largest number is about 3.4e38",
+                        shown(*current)
+                    )));
                 }
                 if i > 0 && *time <= list[i - 1].0 {
-                    return Err(entry(format!("times must ascend, but {time} ms follows {} ms", list[i - 1].0)));
+                    return Err(entry(format!(
+                        "times must ascend, but {time} ms follows {} ms",
+                        list[i - 1].0
+                    )));
                 }
             }
             Ok(0)
         }
-        StimulusKind::CurrentFile(file) => read_currents(file, neurons, files).map(|_| 0).map_err(|e| at("kind", e)),
-        StimulusKind::Direct { .. } | StimulusKind::Step { .. } | StimulusKind::Ramp { .. } | StimulusKind::Silence => Ok(0),
+        StimulusKind::CurrentFile(file) => read_currents(file, neurons, files)
+            .map(|_| 0)
+            .map_err(|e| at("kind", e)),
+        StimulusKind::Direct { .. }
+        | StimulusKind::Step { .. }
+        | StimulusKind::Ramp { .. }
+        | StimulusKind::Silence => Ok(0),
     }
 }
 
-fn check_window(scene: &Scene, window: &Window, path: &str, warnings: &mut Vec<Warning>) -> Result<(), BuildError> {
+fn check_window(
+    scene: &Scene,
+    window: &Window,
+    path: &str,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), BuildError> {
     let (start, field) = (window.start_ms, format!("{path}.window.start_ms"));
     values::check_fields(&format!("{path}.window"), window)?;
     check_time(field.clone(), start, scene.dt_ms)?;
@@ -126,11 +198,17 @@ fn check_window(scene: &Scene, window: &Window, path: &str, warnings: &mut Vec<W
         let path = format!("{path}.window.stop_ms");
         check_time(path.clone(), stop, scene.dt_ms)?;
         if stop < start {
-            return Err(BuildError::new(path, format!("the window ends at {stop} ms, before it starts at {start} ms")));
+            return Err(BuildError::new(
+                path,
+                format!("the window ends at {stop} ms, before it starts at {start} ms"),
+            ));
         }
     }
     if start > 0.0 && scene.duration_ms > 0.0 && start >= scene.duration_ms {
-        let message = format!("the window starts at {start} ms, but the run ends at {} ms", scene.duration_ms);
+        let message = format!(
+            "the window starts at {start} ms, but the run ends at {} ms",
+            scene.duration_ms
+        );
         warnings.push(Warning::new(field, message));
     }
     Ok(())
@@ -157,11 +235,17 @@ pub(super) struct Probed {
 }
 
 impl Probed {
-    pub(super) fn new(scene: &Scene, projections: &[PreparedProjection], places: &HashMap<&str, usize>) -> Self {
+    pub(super) fn new(
+        scene: &Scene,
+        projections: &[PreparedProjection],
+        places: &HashMap<&str, usize>,
+    ) -> Self {
         let currents = scene.stimuli.iter().filter(|s| is_current(&s.kind));
         Self {
             joined: projections.iter().map(|p| (p.from, p.to)).collect(),
-            driven: currents.filter_map(|s| places.get(s.to.as_str()).copied()).collect(),
+            driven: currents
+                .filter_map(|s| places.get(s.to.as_str()).copied())
+                .collect(),
             columns: HashSet::new(),
         }
     }
@@ -183,24 +267,45 @@ impl ProbePlace<'_> {
                 check_time(format!("{path}.kind.bin_ms"), *bin_ms, dt)?;
                 // The command line's own bins of 1 ms are the run's business, not the scene's.
                 if self.spec.region.is_some() || *bin_ms != dt.max(1.0) {
-                    warn_of_rounding(format!("{path}.kind.bin_ms"), "a bin", *bin_ms, dt, warnings);
+                    warn_of_rounding(
+                        format!("{path}.kind.bin_ms"),
+                        "a bin",
+                        *bin_ms,
+                        dt,
+                        warnings,
+                    );
                 }
                 Ok(())
             }
-            ProbeKind::Column { column, every_ms, .. } => {
+            ProbeKind::Column {
+                column, every_ms, ..
+            } => {
                 values::check_fields(&format!("{path}.kind"), &self.spec.kind)?;
                 check_time(format!("{path}.kind.every_ms"), *every_ms, dt)?;
-                warn_of_rounding(format!("{path}.kind.every_ms"), "an interval", *every_ms, dt, warnings);
+                warn_of_rounding(
+                    format!("{path}.kind.every_ms"),
+                    "an interval",
+                    *every_ms,
+                    dt,
+                    warnings,
+                );
                 self.check_column(column, probed, warnings)
             }
             ProbeKind::Weights { from, to } => {
-                let ends = (find(from, format!("{path}.kind.from"))?, find(to, format!("{path}.kind.to"))?);
+                let ends = (
+                    find(from, format!("{path}.kind.from"))?,
+                    find(to, format!("{path}.kind.to"))?,
+                );
                 if self.spec.region.is_some() {
                     let message = "a probe of weights names its regions itself, as `from` and `to`; leave `region` out";
                     return Err(BuildError::new(format!("{path}.region"), message));
                 }
                 if !probed.joined.contains(&ends) {
-                    let message = format!("no projection leads from {} to {}, so there are no weights", quoted(from), quoted(to));
+                    let message = format!(
+                        "no projection leads from {} to {}, so there are no weights",
+                        quoted(from),
+                        quoted(to)
+                    );
                     warnings.push(Warning::new(format!("{path}.kind"), message));
                 }
                 Ok(())
@@ -214,7 +319,10 @@ impl ProbePlace<'_> {
         probed: &mut Probed,
         warnings: &mut Vec<Warning>,
     ) -> Result<(), BuildError> {
-        let ProbeKind::Column { neurons, every_ms, .. } = &self.spec.kind else {
+        let ProbeKind::Column {
+            neurons, every_ms, ..
+        } = &self.spec.kind
+        else {
             return Ok(());
         };
         let mut kept = 0.0;
@@ -224,18 +332,35 @@ impl ProbePlace<'_> {
             let known = self.regions[target].model.columns;
             let driven = column == "drive" && probed.driven.contains(&target);
             if !known.contains(&column) && !driven {
-                let model = format!("{} of region {}", self.regions[target].type_name, quoted(&region.name));
+                let model = format!(
+                    "{} of region {}",
+                    self.regions[target].type_name,
+                    quoted(&region.name)
+                );
                 return Err(BuildError::new(path, no_column(&model, column, known)));
             }
             if !probed.columns.insert((target, column.to_owned())) {
-                let message = format!("another probe keeps {} of region {} too; only the last one's file stays", quoted(column), quoted(&region.name));
+                let message = format!(
+                    "another probe keeps {} of region {} too; only the last one's file stays",
+                    quoted(column),
+                    quoted(&region.name)
+                );
                 warnings.push(Warning::new(path, message));
             }
-            kept += f64::from(check_selection(neurons, format!("{}.kind.neurons", self.path), region.neurons, warnings)?);
+            kept += f64::from(check_selection(
+                neurons,
+                format!("{}.kind.neurons", self.path),
+                region.neurons,
+                warnings,
+            )?);
         }
         let bytes = 4.0 * kept * self.scene.duration_ms / every_ms.max(self.scene.dt_ms);
         if bytes > MUCH {
-            let message = format!("this probe keeps about {:.1} GB over {} ms", bytes * 1e-9, self.scene.duration_ms);
+            let message = format!(
+                "this probe keeps about {:.1} GB over {} ms",
+                bytes * 1e-9,
+                self.scene.duration_ms
+            );
             warnings.push(Warning::new(format!("{}.kind", self.path), message));
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! What values must satisfy wherever they come from, a file or Rust: their ranges, and what the machine can hold.
 
 use super::{BuildError, Warning};
-use crate::scene::describe::plain;
 use crate::network::distribution::Distribution;
 use crate::network::stimulus::Selection;
+use crate::scene::describe::plain;
 use crate::sim::quantity::{Range, Unit};
 use bevy::reflect::enums::VariantInfo;
 use bevy::reflect::{NamedField, PartialReflect, ReflectRef, TypeInfo};
@@ -26,18 +26,36 @@ pub(super) fn check_time(path: impl Into<String>, ms: f64, dt: f64) -> Result<()
         return Ok(());
     }
     let most = shown(MOST_STEPS * dt);
-    Err(BuildError::new(path, format!("a time of {} ms is too long to be counted in steps of {dt} ms; at most {most} ms", plain(ms))))
+    Err(BuildError::new(
+        path,
+        format!(
+            "a time of {} ms is too long to be counted in steps of {dt} ms; at most {most} ms",
+            plain(ms)
+        ),
+    ))
 }
 
 /// Warns of an interval of 0 or more that is not a whole number of steps, at least one.
-pub(super) fn warn_of_rounding(path: String, what: &str, ms: f64, dt: f64, warnings: &mut Vec<Warning>) {
+pub(super) fn warn_of_rounding(
+    path: String,
+    what: &str,
+    ms: f64,
+    dt: f64,
+    warnings: &mut Vec<Warning>,
+) {
     let steps = (ms / dt).round().max(1.0);
     if ((ms / dt) - steps).abs() > 1e-6 * steps {
         let taken = shown(steps * dt);
         let message = if ms < dt * 0.999 {
-            format!("{what} of {} ms is shorter than a step; one step of {dt} ms is taken", shown(ms))
+            format!(
+                "{what} of {} ms is shorter than a step; one step of {dt} ms is taken",
+                shown(ms)
+            )
         } else {
-            format!("{what} of {} ms is not a whole number of steps of {dt} ms; {taken} ms is taken", shown(ms))
+            format!(
+                "{what} of {} ms is not a whole number of steps of {dt} ms; {taken} ms is taken",
+                shown(ms)
+            )
         };
         warnings.push(Warning::new(path, message));
     }
@@ -45,7 +63,9 @@ pub(super) fn warn_of_rounding(path: String, what: &str, ms: f64, dt: f64, warni
 
 /// Checks every number and distribution among the fields of a struct or variant against its range and against single precision.
 pub(super) fn check_fields(path: &str, value: &dyn PartialReflect) -> Result<(), BuildError> {
-    let field_of = |info: Option<&'static TypeInfo>, variant: Option<&str>, index: usize| match (info, variant) {
+    let field_of = |info: Option<&'static TypeInfo>, variant: Option<&str>, index: usize| match (
+        info, variant,
+    ) {
         (Some(TypeInfo::Struct(info)), _) => info.field_at(index),
         (Some(TypeInfo::Enum(info)), Some(variant)) => match info.variant(variant)? {
             VariantInfo::Struct(fields) => fields.field_at(index),
@@ -56,30 +76,46 @@ pub(super) fn check_fields(path: &str, value: &dyn PartialReflect) -> Result<(),
     let info = value.get_represented_type_info();
     let check = |name: &str, index: usize, variant: Option<&str>, field: &dyn PartialReflect| {
         check_value(field, field_of(info, variant, index)).map_err(|message| {
-            let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            let path = if path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{path}.{name}")
+            };
             BuildError::new(path, message)
         })
     };
     match value.reflect_ref() {
-        ReflectRef::Struct(fields) => (0..fields.field_len()).try_for_each(|i| match (fields.name_at(i), fields.field_at(i)) {
-            (Some(name), Some(field)) => check(name, i, None, field),
-            _ => Ok(()),
+        ReflectRef::Struct(fields) => (0..fields.field_len()).try_for_each(|i| {
+            match (fields.name_at(i), fields.field_at(i)) {
+                (Some(name), Some(field)) => check(name, i, None, field),
+                _ => Ok(()),
+            }
         }),
-        ReflectRef::Enum(variant) => {
-            (0..variant.field_len()).try_for_each(|i| match (variant.name_at(i), variant.field_at(i)) {
+        ReflectRef::Enum(variant) => (0..variant.field_len()).try_for_each(|i| {
+            match (variant.name_at(i), variant.field_at(i)) {
                 (Some(name), Some(field)) => check(name, i, Some(variant.variant_name()), field),
                 _ => Ok(()),
-            })
-        }
+            }
+        }),
         _ => Ok(()),
     }
 }
 
 fn check_value(value: &dyn PartialReflect, field: Option<&NamedField>) -> Result<(), String> {
-    let range = field.and_then(|field| field.get_attribute::<Range>()).copied();
-    let is_time = field.and_then(|field| field.get_attribute::<Unit>()).is_some_and(|unit| unit.0 == "ms");
+    let range = field
+        .and_then(|field| field.get_attribute::<Range>())
+        .copied();
+    let is_time = field
+        .and_then(|field| field.get_attribute::<Unit>())
+        .is_some_and(|unit| unit.0 == "ms");
     // Times are counted in steps, other numbers are kept in single precision.
-    let check_number = |number: f64| if is_time { check_range(number, range) } else { check_number(number, range) };
+    let check_number = |number: f64| {
+        if is_time {
+            check_range(number, range)
+        } else {
+            check_number(number, range)
+        }
+    };
     if let Some(distribution) = value.try_downcast_ref::<Distribution>() {
         return check_distribution(distribution, range);
     }
@@ -102,20 +138,29 @@ fn check_range(number: f64, range: Option<Range>) -> Result<(), String> {
     let range = range.unwrap_or(Range::finite());
     match range.contains(number) {
         true => Ok(()),
-        false => Err(format!("{} is out of range: must be {range}", plain(number))),
+        false => Err(format!(
+            "{} is out of range: must be {range}",
+            plain(number)
+        )),
     }
 }
 
 fn check_number(number: f64, range: Option<Range>) -> Result<(), String> {
     check_range(number, range)?;
     if number.abs() > f64::from(f32::MAX) {
-        return Err(format!("{} is too large for 32 bits; the largest number is about 3.4e38", plain(number)));
+        return Err(format!(
+            "{} is too large for 32 bits; the largest number is about 3.4e38",
+            plain(number)
+        ));
     }
     Ok(())
 }
 
 /// Checks a distribution in itself, against the range of its field, and against single precision.
-pub(super) fn check_distribution(distribution: &Distribution, range: Option<Range>) -> Result<(), String> {
+pub(super) fn check_distribution(
+    distribution: &Distribution,
+    range: Option<Range>,
+) -> Result<(), String> {
     if let Distribution::Constant(value) = distribution {
         return check_number(*value, range);
     }
@@ -123,19 +168,28 @@ pub(super) fn check_distribution(distribution: &Distribution, range: Option<Rang
     let (low, high) = distribution.bounds();
     let range = range.unwrap_or(Range::finite());
     for (bound, limit) in [(low, range.min), (high, range.max)] {
-        if !(bound.is_infinite() && limit.is_infinite()) && !range.contains(bound) {
-            return Err(format!("the distribution reaches {}; allowed is {range}", plain(bound)));
+        if !(range.contains(bound) || bound.is_infinite() && limit.is_infinite()) {
+            return Err(format!(
+                "the distribution reaches {}; allowed is {range}",
+                plain(bound)
+            ));
         }
     }
     let most = distribution.largest_magnitude();
     if !(most <= f64::from(f32::MAX)) {
-        return Err(format!("the distribution reaches {}, which is too large for 32 bits; the largest number is about 3.4e38", shown(most)));
+        return Err(format!(
+            "the distribution reaches {}, which is too large for 32 bits; the largest number is about 3.4e38",
+            shown(most)
+        ));
     }
     Ok(())
 }
 
 /// The field `name` of a struct, if it is a distribution.
-pub(super) fn distribution_of<'a>(value: &'a dyn PartialReflect, name: &str) -> Option<&'a Distribution> {
+pub(super) fn distribution_of<'a>(
+    value: &'a dyn PartialReflect,
+    name: &str,
+) -> Option<&'a Distribution> {
     match value.reflect_ref() {
         ReflectRef::Struct(fields) => fields.field(name)?.try_downcast_ref(),
         _ => None,
@@ -146,10 +200,14 @@ pub(super) fn distribution_of<'a>(value: &'a dyn PartialReflect, name: &str) -> 
 pub(super) fn varies(value: &dyn PartialReflect) -> bool {
     let drawn = |field: &dyn PartialReflect| match field.try_downcast_ref::<Distribution>() {
         Some(distribution) => !distribution.is_constant(),
-        None => matches!(field.try_downcast_ref::<Option<Distribution>>(), Some(Some(d)) if !d.is_constant()),
+        None => {
+            matches!(field.try_downcast_ref::<Option<Distribution>>(), Some(Some(d)) if !d.is_constant())
+        }
     };
     match value.reflect_ref() {
-        ReflectRef::Struct(fields) => (0..fields.field_len()).filter_map(|i| fields.field_at(i)).any(drawn),
+        ReflectRef::Struct(fields) => (0..fields.field_len())
+            .filter_map(|i| fields.field_at(i))
+            .any(drawn),
         _ => false,
     }
 }
@@ -160,7 +218,9 @@ pub(super) fn check_weight(largest: f64) -> Result<(), String> {
         return Ok(());
     }
     let largest = shown(largest);
-    Err(format!("weights reach a magnitude of {largest}; allowed are 0 and magnitudes from {SMALLEST_WEIGHT:e} to {LARGEST_WEIGHT:e}"))
+    Err(format!(
+        "weights reach a magnitude of {largest}; allowed are 0 and magnitudes from {SMALLEST_WEIGHT:e} to {LARGEST_WEIGHT:e}"
+    ))
 }
 
 /// Checks a selection and warns if it is empty.
@@ -170,7 +230,9 @@ pub(super) fn check_selection(
     neurons: u32,
     warnings: &mut Vec<Warning>,
 ) -> Result<u32, BuildError> {
-    let count = selection.count(neurons).map_err(|e| BuildError::new(path.clone(), e))?;
+    let count = selection
+        .count(neurons)
+        .map_err(|e| BuildError::new(path.clone(), e))?;
     if count == 0 {
         warnings.push(Warning::new(path, "no neuron is selected"));
     }
