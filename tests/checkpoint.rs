@@ -605,13 +605,21 @@ fn forged_checkpoints_are_refused_or_harmless() {
     let (path, out) = (folder.join("forged"), folder.join("forged-out"));
     let (mut refused, mut accepted) = (0, 0);
     let mut count = 0;
-    for (name, section) in real.iter() {
+    for (i, (name, section)) in real.iter().enumerate() {
         let foreign = Section::Text("?".into());
         let missing = [("missing", None), ("of another type", Some(foreign))];
         let forged = forged(section)
             .into_iter()
             .map(|(what, section)| (what, Some(section)));
-        for (what, section) in forged.chain(missing) {
+        // Many sections are of a kind: each gets another third of what can be done to it.
+        let alike = name.starts_with("region.") || name.starts_with("probe.spikes.");
+        let mine = |at: &usize| !alike || at % 3 == i % 3;
+        for (what, section) in forged
+            .chain(missing)
+            .enumerate()
+            .filter(|f| mine(&f.0))
+            .map(|f| f.1)
+        {
             let mut snapshot = real.clone();
             snapshot.remove(name);
             if let Some(section) = section {
@@ -620,7 +628,7 @@ fn forged_checkpoints_are_refused_or_harmless() {
             snapshot.write(&path).expect("a file");
             // Results are made of what probes have kept; making them takes time.
             count += 1;
-            let out = (name.starts_with("probe.") && count % 4 == 0).then_some(out.as_path());
+            let out = (name.starts_with("probe.") && count % 5 == 0).then_some(out.as_path());
             match resume_harmlessly(&path, &format!("{name}: {what}"), out) {
                 Ok(()) => accepted += 1,
                 Err(_) => refused += 1,

@@ -24,7 +24,7 @@ const GOLDEN: &[(&str, u64)] = &[
     ("sparse_pool", 0x951562a27b70f633),
     ("small_world", 0xd38581a4aa9c5d16),
     ("cuba", 0x8b282d46ac705716),
-    ("coba", 0x82912e53110af8d9),
+    ("coba", 0xc79c17e073fb8e3e),
     ("brunel2000", 0x260b123010eb4635),
     ("microcircuit", 0x02a6beb575e652a3),
     ("firing_patterns", 0x42dfa8862f1b3ee8),

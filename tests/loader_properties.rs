@@ -21,8 +21,8 @@ use std::time::Duration;
 /// The largest single allocation that a test may make, in bytes: a hundred times what a network that is built here needs.
 const LARGEST: usize = 512 << 20;
 
-/// Cases, in units of a thousand or so.
-const CASES: u32 = 20_000;
+/// A tenth of all cases: so many that the tests take ten seconds on two idle cores. A hundred times as many have been tried.
+const CASES: u32 = 800;
 
 /// Refuses single allocations of more than [`LARGEST`].
 struct Bounded;
@@ -577,8 +577,8 @@ fn mutated(text: &str, mutations: &[Mutation]) -> Vec<u8> {
         let (other, random) = (alike[with as usize % alike.len()], with as usize);
         let mut changed: Vec<&str> = words.clone();
         match kind % 24 {
-            0..=10 => changed[place] = NUMBERS[random % NUMBERS.len()],
-            11 | 13..=15 => changed[place] = words[other],
+            0..=6 => changed[place] = NUMBERS[random % NUMBERS.len()],
+            7..=11 | 13..=15 => changed[place] = words[other],
             12 | 16..=17 => changed[place] = WORDS[random % WORDS.len()],
             18 => drop(changed.remove(place)),
             19 => changed.insert(place, words[other]),
@@ -656,8 +656,15 @@ fn random_scenes_run_or_are_refused() {
 
 #[test]
 fn mutants_of_random_scenes_run_or_are_refused() {
-    let scenes = (any::<u64>(), mutations(4))
-        .prop_map(|(seed, mutations)| mutated(&random_scene(seed), &mutations));
+    // Those that run leave most to be broken.
+    let current = Current::default();
+    let originals: Vec<_> = (0..1000)
+        .map(random_scene)
+        .filter(|scene| attempt(scene.as_bytes(), &current) == End::Ran)
+        .collect();
+    let scenes = (any::<usize>(), mutations(4)).prop_map(|(original, mutations)| {
+        mutated(&originals[original % originals.len()], &mutations)
+    });
     let [refused, checked, ran] = run(CASES * 4, scenes);
     println!("mutants of random: {refused} refused, {checked} checked, {ran} ran");
     assert!(

@@ -1242,7 +1242,7 @@ fn a_source_takes_no_input_and_no_initial_values() {
         },
     ));
     assert!(
-        refused(&scene).contains("is a source"),
+        refused(&scene).contains("takes no input"),
         "{}",
         refused(&scene)
     );

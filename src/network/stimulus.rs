@@ -510,31 +510,51 @@ pub fn background_input(
     regions: Query<(&Region, &InputMap)>,
     mut slots: ResMut<InputSlots>,
 ) {
-    let step = clock.step();
-    for &entity in &order.inputs {
-        let Ok(stimulus) = stimuli.get(entity) else {
-            continue;
-        };
-        let Ok((region, map)) = regions.get(stimulus.region) else {
-            continue;
-        };
-        match &mut *slots {
-            InputSlots::Narrow(slots) => {
-                let shares = slots.share(step);
-                add_input(
-                    stimulus, region, map, &shares, step, *simd, seed.0, &workers,
-                );
-            }
-            InputSlots::Wide(slots) => {
-                let shares = slots.share(step);
-                add_input(
-                    stimulus, region, map, &shares, step, *simd, seed.0, &workers,
-                );
-            }
+    let (step, simd, seed) = (clock.step(), *simd, seed.0);
+    let inputs = || {
+        order.inputs.iter().filter_map(|&entity| {
+            let stimulus = stimuli.get(entity).ok()?;
+            let (region, map) = regions.get(stimulus.region).ok()?;
+            Some((stimulus, region, map))
+        })
+    };
+    if !inputs().any(|(stimulus, ..)| stimulus.acts(step)) {
+        return;
+    }
+    match &mut *slots {
+        InputSlots::Narrow(slots) => {
+            let shares = slots.share(step);
+            workers.run(&|lane| {
+                for (stimulus, region, map) in inputs() {
+                    add_input(stimulus, region, map, &shares, step, simd, seed, lane);
+                }
+            });
+        }
+        InputSlots::Wide(slots) => {
+            let shares = slots.share(step);
+            workers.run(&|lane| {
+                for (stimulus, region, map) in inputs() {
+                    add_input(stimulus, region, map, &shares, step, simd, seed, lane);
+                }
+            });
         }
     }
 }
 
+impl Stimulus {
+    /// Whether the stimulus brings input spikes in `step`.
+    fn acts(&self, step: u64) -> bool {
+        match &self.action {
+            Action::Poisson(background) => {
+                step >= background.delay + self.start && step - background.delay < self.stop
+            }
+            Action::InputSpikes(due, ..) => due.binary_search(&step).is_ok(),
+            _ => false,
+        }
+    }
+}
+
+/// One lane's part of the input of one stimulus.
 fn add_input<T: Accumulator>(
     stimulus: &Stimulus,
     region: &Region,
@@ -543,14 +563,13 @@ fn add_input<T: Accumulator>(
     step: u64,
     simd: SimdLevel,
     seed: u64,
-    workers: &Workers,
+    lane: usize,
 ) {
+    if !stimulus.acts(step) {
+        return;
+    }
     match &stimulus.action {
         Action::Poisson(background) => {
-            if step < background.delay + stimulus.start || step - background.delay >= stimulus.stop
-            {
-                return;
-            }
             let Some(offset) = map.offset[background.receptor] else {
                 return;
             };
@@ -560,40 +579,39 @@ fn add_input<T: Accumulator>(
                 step: step - background.delay,
                 neurons: region.neurons as usize,
             };
-            workers.run(&|lane| {
-                let lane = LaneSlots {
-                    map,
-                    offset,
-                    slots,
-                    lane,
-                };
-                // SAFETY: a lane touches the chunks of its own blocks only; the level was detected on this processor.
-                unsafe {
-                    match simd {
-                        #[cfg(target_arch = "x86_64")]
-                        SimdLevel::Avx2 => poisson_lane_avx2(&emission, &lane),
-                        #[cfg(target_arch = "x86_64")]
-                        SimdLevel::Avx512 => poisson_lane_avx512(&emission, &lane),
-                        _ => poisson_lane(&emission, &lane),
-                    }
+            let lane = LaneSlots {
+                map,
+                offset,
+                slots,
+                lane,
+            };
+            // SAFETY: a lane touches the chunks of its own blocks only; the level was detected on this processor.
+            unsafe {
+                match simd {
+                    #[cfg(target_arch = "x86_64")]
+                    SimdLevel::Avx2 => poisson_lane_avx2(&emission, &lane),
+                    #[cfg(target_arch = "x86_64")]
+                    SimdLevel::Avx512 => poisson_lane_avx512(&emission, &lane),
+                    _ => poisson_lane(&emission, &lane),
                 }
-            });
+            }
         }
         Action::InputSpikes(due, receptor, quanta) => {
             let times = due.partition_point(|&d| d <= step) - due.partition_point(|&d| d < step);
             let Some(offset) = map.offset[*receptor] else {
                 return;
             };
-            for _ in 0..times {
-                for (chunk, weights) in quanta.as_slice().chunks_exact(LANES).enumerate() {
-                    let lane = LaneSlots {
-                        map,
-                        offset,
-                        slots,
-                        lane: 0,
-                    };
-                    // SAFETY: one thread only.
-                    let out = unsafe { lane.chunk(chunk) };
+            let lane = LaneSlots {
+                map,
+                offset,
+                slots,
+                lane,
+            };
+            for chunk in lane.chunks() {
+                let weights = &quanta.as_slice()[chunk * LANES..(chunk + 1) * LANES];
+                // SAFETY: the lane's own chunk.
+                let out = unsafe { lane.chunk(chunk) };
+                for _ in 0..times {
                     out.iter_mut()
                         .zip(weights)
                         .for_each(|(slot, &w)| slot.add(w, 0));

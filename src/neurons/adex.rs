@@ -51,7 +51,7 @@
 //! **Source**: Brette & Gerstner 2005, J. Neurophysiol. 94:3637, doi:10.1152/jn.00686.2005, equations 1 to 3 and table 1; the
 //! firing patterns are those of Naud et al. 2008, Biol. Cybern. 99:335, doi:10.1007/s00422-008-0264-7, table 1.
 //!
-//! **Scenes**: `adex_patterns`.
+//! **Scenes**: `neuron_zoo`.
 
 use super::{
     NeuronModel, Receptor, RegisterNeuron, Sample, Sign, check_below, refractory_steps,

@@ -37,7 +37,7 @@
 //! **Source**: Brette & Gerstner 2005, J. Neurophysiol. 94:3637, doi:10.1152/jn.00686.2005, equations 1 to 3 and table 1; alpha
 //! conductances as in NEST.
 //!
-//! **Scenes**: none of its own.
+//! **Scenes**: `neuron_zoo`.
 
 use super::adex::{AdEx, constants};
 use super::{NeuronModel, Receptor, RegisterNeuron, Sample, substeps_within};

@@ -31,7 +31,7 @@
 //! **Source**: Fourcaud-Trocmé, Hansel, van Vreeswijk & Brunel 2003, J. Neurosci. 23:11628,
 //! doi:10.1523/JNEUROSCI.23-37-11628.2003, equations 2 and 6.
 //!
-//! **Scenes**: none of its own.
+//! **Scenes**: `neuron_zoo`.
 
 use super::adex::{AdEx, update};
 use super::{NeuronModel, Receptor, RegisterNeuron, Sample};

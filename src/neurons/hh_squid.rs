@@ -38,7 +38,7 @@
 //! 23, 24 and 26, with the resting potential at −65 mV and depolarisation upward as in Dayan & Abbott 2001, Theoretical
 //! Neuroscience, equations 5.17, 5.22 and 5.24.
 //!
-//! **Scenes**: `hodgkin_huxley`.
+//! **Scenes**: `neuron_zoo`.
 
 use super::{
     NeuronModel, Receptor, RegisterNeuron, Sample, Sign, refractory_steps, substeps_within,

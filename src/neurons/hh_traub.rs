@@ -40,7 +40,7 @@
 //! **Source**: Traub & Miles 1991, Neuronal Networks of the Hippocampus, doi:10.1017/CBO9780511895401, simplified as in Brette et al.
 //! 2007, J. Comput. Neurosci. 23:349, doi:10.1007/s10827-007-0038-6, benchmark 3 (appendix 2), whose V_T is −63 mV.
 //!
-//! **Scenes**: `coba_hh`.
+//! **Scenes**: `neuron_zoo`.
 
 use super::hh_squid::check_channels;
 use super::{

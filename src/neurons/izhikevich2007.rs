@@ -32,7 +32,7 @@
 //!
 //! **Source**: Izhikevich 2007, Dynamical Systems in Neuroscience, MIT Press, equations 8.5 and 8.6.
 //!
-//! **Scenes**: none of its own.
+//! **Scenes**: `neuron_zoo`.
 
 use super::izhikevich::{stable, stable_substep};
 use super::{NeuronModel, Receptor, RegisterNeuron, Sample, Sign, check_below, substeps_within};

@@ -35,7 +35,7 @@
 //!
 //! **Source**: Diehl & Cook 2015, Front. Comput. Neurosci. 9:99, doi:10.3389/fncom.2015.00099, section Homoeostasis (theirs has conductances).
 //!
-//! **Scenes**: none yet.
+//! **Scenes**: `neuron_zoo`.
 
 use super::lif_exp::exponential_propagator;
 use super::{NeuronModel, Receptor, RegisterNeuron, Sample, Sign, check_below, refractory_steps};

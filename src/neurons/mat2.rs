@@ -33,7 +33,7 @@
 //!
 //! **Source**: Kobayashi, Tsubo & Shinomoto 2009, Front. Comput. Neurosci. 3:9, doi:10.3389/neuro.10.009.2009, eqs. 1–3.
 //!
-//! **Scenes**: none of its own.
+//! **Scenes**: `neuron_zoo`.
 
 use super::lif_exp::exponential_propagator;
 use super::{NeuronModel, Receptor, RegisterNeuron, Sample, Sign, refractory_steps};

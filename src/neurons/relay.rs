@@ -17,7 +17,7 @@
 //!
 //! **Source**: none.
 //!
-//! **Scenes**: none of its own.
+//! **Scenes**: `neuron_zoo`.
 
 use super::{NeuronModel, Receptor, RegisterNeuron, Sample, Sign};
 use crate::kernel;

@@ -17,7 +17,7 @@
 //!
 //! **Source**: none; it is NEST's `spike_generator` and PyNN's `SpikeSourceArray` for a whole population.
 //!
-//! **Scenes**: none of its own.
+//! **Scenes**: `neuron_zoo`.
 
 use super::{BuildRegion, RegisterNeuron, SourceModel, SourceStep};
 use crate::sim::clock::to_steps;

@@ -2,13 +2,13 @@
 //!
 //! The pool runs one closure on every *lane* at once and returns when all are done. A step is a few
 //! microseconds long, so waiting must cost tens of nanoseconds: waiting threads spin, then give their time slice
-//! away, and go to sleep only when nothing has come for about a millisecond. On a machine with fewer free cores
-//! than lanes the yields let the lane that has work run.
+//! away, and go to sleep only when nothing has come for about a millisecond. On a machine with fewer free cores than lanes the
+//! caller does the work of lanes whose threads are not running: which thread does a lane's work makes no difference to it.
 //!
 //! Lane 0 is the calling thread; a pool of one lane starts no thread and costs nothing.
 
 use bevy::prelude::*;
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -24,8 +24,11 @@ type Job = *const (dyn Fn(usize) + Sync);
 struct Shared {
     /// Counts jobs; a worker has something to do when it differs from the last one it did.
     epoch: AtomicU64,
-    /// Workers that have not finished the current job.
+    /// Lanes that have not finished the current job.
     pending: AtomicUsize,
+    /// Per lane from 1 on: the last job that somebody took up. Each job of a lane is taken up once, by the lane's worker or, if that
+    /// worker is late, by the caller.
+    taken: Vec<AtomicU64>,
     /// Workers that sleep or are about to.
     asleep: AtomicUsize,
     quit: AtomicBool,
@@ -61,6 +64,7 @@ impl Workers {
         let shared = Arc::new(Shared {
             epoch: AtomicU64::new(0),
             pending: AtomicUsize::new(0),
+            taken: (1..lanes).map(|_| AtomicU64::new(0)).collect(),
             asleep: AtomicUsize::new(0),
             quit: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
@@ -106,13 +110,34 @@ impl Workers {
             core::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(job)
         };
         shared.pending.store(self.handles.len(), Ordering::Relaxed);
-        // SAFETY: no worker reads `job` now: all have finished the previous one.
+        // SAFETY: no worker reads `job` now: every lane has finished the previous one.
         unsafe { *shared.job.get() = Some(erased) };
-        shared.epoch.fetch_add(1, Ordering::SeqCst);
+        let epoch = shared.epoch.fetch_add(1, Ordering::SeqCst) + 1;
         if shared.asleep.load(Ordering::SeqCst) > 0 {
             self.threads.iter().for_each(Thread::unpark);
         }
-        let mine = catch_unwind(AssertUnwindSafe(|| job(0)));
+        let held = Cell::new(0);
+        let mine = catch_unwind(AssertUnwindSafe(|| {
+            job(0);
+            // On a busy machine a worker may not be running now: its lane is done here rather than waited for.
+            for lane in 1..=self.handles.len() {
+                if shared.take(lane, epoch) {
+                    held.set(1);
+                    job(lane);
+                    held.set(0);
+                    shared.pending.fetch_sub(1, Ordering::Release);
+                }
+            }
+        }));
+        if mine.is_err() {
+            // The lane that panicked here and those that nobody has taken up are over; the others are waited for, since they use the job.
+            let untaken = (1..=self.handles.len())
+                .filter(|&lane| shared.take(lane, epoch))
+                .count();
+            shared
+                .pending
+                .fetch_sub(untaken + held.get(), Ordering::Release);
+        }
         let mut spins = 0;
         while shared.pending.load(Ordering::Acquire) != 0 {
             spins += 1;
@@ -146,15 +171,27 @@ impl Drop for Workers {
     }
 }
 
+impl Shared {
+    /// Takes up job `epoch` of `lane`; false if somebody else has.
+    #[inline]
+    fn take(&self, lane: usize, epoch: u64) -> bool {
+        self.taken[lane - 1]
+            .compare_exchange(epoch - 1, epoch, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+}
+
 fn work(shared: &Shared, lane: usize) {
-    let mut done = 0;
+    let mut seen = 0;
     loop {
-        wait(shared, done);
-        done += 1;
+        seen = wait(shared, seen);
         if shared.quit.load(Ordering::SeqCst) {
             return;
         }
-        // SAFETY: `epoch` was seen to change, so the job is published, and the caller waits for `pending`.
+        if !shared.take(lane, seen) {
+            continue;
+        }
+        // SAFETY: the lane of this job is ours and not finished, so the caller still waits and the job is alive.
         let job = unsafe { (*shared.job.get()).map(|job| &*job) };
         if let Some(job) = job
             && catch_unwind(AssertUnwindSafe(|| job(lane))).is_err()
@@ -165,24 +202,30 @@ fn work(shared: &Shared, lane: usize) {
     }
 }
 
-fn wait(shared: &Shared, done: u64) {
+/// Waits for another job than `seen` and returns its number.
+fn wait(shared: &Shared, seen: u64) -> u64 {
+    let next = |order: Ordering| Some(shared.epoch.load(order)).filter(|&epoch| epoch != seen);
     for _ in 0..SPINS {
-        if shared.epoch.load(Ordering::Acquire) != done {
-            return;
+        if let Some(epoch) = next(Ordering::Acquire) {
+            return epoch;
         }
         core::hint::spin_loop();
     }
     for _ in 0..YIELDS {
-        if shared.epoch.load(Ordering::Acquire) != done {
-            return;
+        if let Some(epoch) = next(Ordering::Acquire) {
+            return epoch;
         }
         std::thread::yield_now();
     }
     shared.asleep.fetch_add(1, Ordering::SeqCst);
-    while shared.epoch.load(Ordering::SeqCst) == done {
+    let epoch = loop {
+        if let Some(epoch) = next(Ordering::SeqCst) {
+            break epoch;
+        }
         std::thread::park();
-    }
+    };
     shared.asleep.fetch_sub(1, Ordering::SeqCst);
+    epoch
 }
 
 /// A pointer that lanes share, each touching its own part only.
