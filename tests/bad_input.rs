@@ -1188,6 +1188,11 @@ const GIANTS: &[(&str, &str, &str)] = &[
         "1:1: projections: the network needs about N GiB (0 synapses), but 4.00 GiB of memory are free; reduce it or use a larger machine",
     ),
     (
+        "more input than can be addressed",
+        r#"regions: [(name: "A", neurons: 1000000000, model: LifExp), (name: "B", neurons: 1000000000, model: LifExp), (name: "C", neurons: 1000000000, model: LifExp), (name: "D", neurons: 1000000000, model: LifExp)], stimuli: [(to: "A", kind: Poisson(rate_hz: 1, weight: 1, delay_ms: 1)), (to: "B", kind: Poisson(rate_hz: 1, weight: 1, delay_ms: 1)), (to: "C", kind: Poisson(rate_hz: 1, weight: 1, delay_ms: 1)), (to: "D", kind: Poisson(rate_hz: 1, weight: 1, delay_ms: 1))]"#,
+        "",
+    ),
+    (
         "weights that no sum can hold",
         r#"regions: [(name: "A", neurons: 10, model: LifExp)], projections: [(from: "A", to: "A", rule: FixedIndegree(100), weight: Uniform(min: 1e-30, max: 2e-30), delay_ms: 1), (from: "A", to: "A", rule: FixedIndegree(100), weight: Uniform(min: 0, max: 1e30), delay_ms: 1)]"#,
         "1:33: regions[0]: the synaptic input of one step can reach 1.000e32, which is too much; reduce weights or in-degrees",
@@ -1651,6 +1656,98 @@ fn odd_scenes_run_and_are_warned_of() {
     assert_equal(rows.into_iter());
 }
 
+/// Scenes at the limits of what is allowed: what, and the body of the scene.
+#[rustfmt::skip]
+const LIMITS: &[(&str, &str)] = &[
+    (
+        "256 delays, pushed",
+        r#"regions: [(name: "A", neurons: 400, model: LifExp)], projections: [(from: "A", to: "A", rule: FixedIndegree(5), weight: Uniform(min: 1, max: 900), delay_ms: Uniform(min: 0.1, max: 25.6))], stimuli: [(to: "A", kind: Poisson(rate_hz: 90000, weight: 500, delay_ms: 0))]"#,
+    ),
+    (
+        "257 delays, pulled",
+        r#"regions: [(name: "A", neurons: 400, model: LifExp)], projections: [(from: "A", to: "A", rule: FixedIndegree(5), weight: Uniform(min: 1, max: 900), delay_ms: Uniform(min: 0.1, max: 25.7))], stimuli: [(to: "A", kind: Poisson(rate_hz: 90000, weight: 500, delay_ms: 0))]"#,
+    ),
+    (
+        "the longest delay, pushed",
+        r#"regions: [(name: "A", neurons: 500, model: Relay)], projections: [(from: "A", to: "A", rule: List([(source: 0, target: 1, delay_ms: 0.1), (source: 1, target: 2, delay_ms: 6553.5)]), weight: 1)], stimuli: [(to: "A", kind: Spike(times_ms: [0.1]))]"#,
+    ),
+    (
+        "the shortest step",
+        r#"dt_ms: 1e-4, regions: [(name: "A", neurons: 3, model: LifExp)], stimuli: [(to: "A", kind: Direct(amplitude: 300))]"#,
+    ),
+    (
+        "the longest step",
+        r#"dt_ms: 1000, regions: [(name: "A", neurons: 3, model: LifExp)], projections: [(from: "A", to: "A", rule: AllToAll, weight: 3, delay_ms: 1000)], stimuli: [(to: "A", kind: Direct(amplitude: 300))]"#,
+    ),
+    (
+        "the largest weight",
+        r#"regions: [(name: "A", neurons: 10, model: LifExp)], projections: [(from: "A", to: "A", rule: AllToAll, weight: Uniform(min: 0, max: 1e30), delay_ms: 1)], stimuli: [(to: "A", kind: Direct(amplitude: 3000))]"#,
+    ),
+    (
+        "the smallest weight",
+        r#"regions: [(name: "A", neurons: 10, model: LifExp)], projections: [(from: "A", to: "A", rule: AllToAll, weight: 1e-30, delay_ms: 1)], stimuli: [(to: "A", kind: Direct(amplitude: 3000))]"#,
+    ),
+    (
+        "weights of both signs",
+        r#"regions: [(name: "A", neurons: 10, model: LifExp)], projections: [(from: "A", to: "A", rule: AllToAll, weight: Normal(mean: 0, sd: 5), delay_ms: 1, receptor: "inhibitory")], stimuli: [(to: "A", kind: Direct(amplitude: 3000))]"#,
+    ),
+    (
+        "the highest rate",
+        r#"regions: [(name: "A", neurons: 70, model: LifDelta)], stimuli: [(to: "A", kind: Poisson(rate_hz: 7680000, weight: 1e-3, delay_ms: 0))]"#,
+    ),
+    (
+        "the highest rate for some",
+        r#"regions: [(name: "A", neurons: 70, model: LifDelta)], stimuli: [(to: "A", kind: Poisson(rate_hz: Uniform(min: 0, max: 7680000), weight: -1, delay_ms: 0))]"#,
+    ),
+    (
+        "the highest frequency",
+        r#"regions: [(name: "A", neurons: 70, model: LifDelta)], stimuli: [(to: "A", kind: Alternating(amplitude: 1e30, offset: -1e30, frequency_hz: 5000, phase_deg: 1e15))]"#,
+    ),
+    (
+        "the largest current",
+        r#"regions: [(name: "A", neurons: 70, model: Izhikevich)], stimuli: [(to: "A", kind: Noise(mean: 3e38, sd: 3e38, interval_ms: 1e9))]"#,
+    ),
+    (
+        "many spikes at once",
+        r#"regions: [(name: "A", neurons: 70, model: LifDelta)], stimuli: [(to: "A", kind: InputSpikes(times_ms: [0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2], weight: 1e5, delay_ms: 0.1))]"#,
+    ),
+    (
+        "as many multapses as one likes",
+        r#"regions: [(name: "A", neurons: 2, model: LifExp)], projections: [(from: "A", to: "A", rule: FixedTotalNumber(100000), weight: 1, delay_ms: Exponential(mean: 1, min: 0.1))], stimuli: [(to: "A", kind: Direct(amplitude: 3000))]"#,
+    ),
+    (
+        "one neuron joined to itself",
+        r#"regions: [(name: "A", neurons: 1, model: LifExp)], projections: [(from: "A", to: "A", rule: OneToOne, weight: 1, delay_ms: 0.1)], stimuli: [(to: "A", kind: Direct(amplitude: 3000))]"#,
+    ),
+    (
+        "one neuron that may not be",
+        r#"regions: [(name: "A", neurons: 1, model: LifExp)], projections: [(from: "A", to: "A", rule: AllToAll, autapses: false, weight: 1, delay_ms: 0.1)], stimuli: [(to: "A", kind: Direct(amplitude: 3000))]"#,
+    ),
+    (
+        "neurons all in one place",
+        r#"regions: [(name: "A", neurons: 50, model: LifExp, layout: Sheet(size_mm: [0, 0]))], projections: [(from: "A", to: "A", rule: Distance(kernel: Gaussian(sigma_mm: 1e-30, peak: 1), period_mm: [1e300, 1e-300, 0]), weight: 1, delay_ms: 1)], stimuli: [(to: "A", kind: Direct(amplitude: 3000))]"#,
+    ),
+    (
+        "eight rules in one another",
+        r#"regions: [(name: "A", neurons: 5, model: LifExp)], projections: [(from: "A", to: "A", rule: Not([Not([Not([Not([Not([Not([Not([Not([AllToAll])])])])])])])]), weight: 1, delay_ms: 1)], stimuli: [(to: "A", kind: Direct(amplitude: 300))]"#,
+    ),
+    (
+        "time constants from nothing to forever",
+        r#"regions: [(name: "A", neurons: 3, model: LifExp(tau_m: 1e-30, tau_syn_ex: 1e30, t_ref: 1e30, c_m: 1e-30))], projections: [(from: "A", to: "A", rule: AllToAll, weight: 3, delay_ms: 1)], stimuli: [(to: "A", kind: Direct(amplitude: 300))]"#,
+    ),
+    (
+        "the longest times that can be counted",
+        r#"duration_ms: 9e14, statistics_from_ms: 8e14, regions: [(name: "A", neurons: 3, model: LifExp)], stimuli: [(to: "A", window: (start_ms: 0, stop_ms: 9e14), kind: Poisson(rate_hz: 5, weight: 1, delay_ms: 9e14))], probes: [(kind: Rate(bin_ms: 9e14)), (kind: Column(column: "v", neurons: All, every_ms: 9e14))]"#,
+    ),
+];
+
+#[test]
+fn scenes_at_the_limits_run() {
+    for (what, text) in LIMITS {
+        assert_eq!(attempt(&format!("Scene({text})"), &[]), Ok(()), "{what}");
+    }
+}
+
 #[test]
 fn shipped_scenes_are_not_warned_of() {
     for (name, text) in neuropil::scene::shipped::SCENES {
@@ -1991,6 +2088,20 @@ fn the_program_runs_what_is_odd() {
         ),
     );
     scratch.write("list.csv", "source,target\n0,1\n");
+    let odd_name = r#"\"../a/b\\n\\\"c\\\", d τ\""#;
+    let named = SCENE
+        .replace(
+            "Column(",
+            "Weights(from: \"E\", to: \"I\")), (region: \"E\", kind: Column(",
+        )
+        .replacen("(region: \"E\", kind: Weights", "(kind: Weights", 1);
+    scratch.write(
+        "named.ron",
+        &named.replace("\"E\"", odd_name).replace(
+            "title: \"base\"",
+            &format!("title: \"{}\"", "wide ".repeat(20_000)),
+        ),
+    );
     scratch.write(
         "listed.ron",
         &SCENE.replace("FixedIndegree(10)", "ListFile(\"list.csv\")"),
@@ -2002,6 +2113,8 @@ fn the_program_runs_what_is_odd() {
         "run listed.ron --for 5ms --threads 3 --force-lanes",
         "run good.ron --for 5ms --checkpoint-every 1ms --checkpoint c.neuropil",
         "resume c.neuropil --for 1ms",
+        "run named.ron --for 20ms --out d --quiet",
+        "check named.ron",
         "check late.ron",
         "check listed.ron",
         "schedule good.ron",
@@ -2014,7 +2127,7 @@ fn the_program_runs_what_is_odd() {
             "{arguments}: {err}"
         );
     }
-    for results in ["a", "b", "c"] {
+    for results in ["a", "b", "c", "d"] {
         assert!(
             scratch.0.join(results).join("run.json").is_file(),
             "{results}"

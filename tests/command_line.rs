@@ -90,7 +90,8 @@ fn wrong_input_has_exit_code_2_and_a_message() {
         (&["run", "cuba", "--set", "w_exx=1"], "w_exx"),
         (&["run", "cuba", "--set", "w_ex=1+"], "w_ex"),
         (&["run", "cuba", "--threads", "0"], "--threads"),
-        (&["run", "cuba", "--seed", "-1"], "--seed"),
+        (&["run", "cuba", "--seed", "-1"], "unexpected argument '-1'"),
+        (&["run", "cuba", "--seed=-1"], "a seed is a whole number"),
         (&["run", "cuba", "--seed", "1.5"], "--seed"),
         (
             &["run", "cuba", "--simd", "avx9"],

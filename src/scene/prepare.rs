@@ -239,6 +239,7 @@ pub fn prepare(
         &places,
         &mut warnings,
     )?;
+    memory::check_slots(scene, &receptors)?;
     warn_of_silence(scene, &regions, &projections, &mut warnings);
     let synapses = projections.iter().fold(0.0, |sum, p| sum + p.synapses);
     let (bytes, temporary) =

@@ -274,7 +274,7 @@ fn warn_of_coarse_weights(
                 weights.iter().find_map(|w| coarseness(*w, exponent, name)),
             ),
             // Drawn weights have 15 bits of their own; what counts is that the largest keeps most of them.
-            (WeightFormat::Narrow { .. }, None) => (
+            (WeightFormat::Narrow { .. } | WeightFormat::Dense { .. }, None) => (
                 "weight",
                 coarseness(spec.weight.largest_magnitude() / 64.0, exponent, name),
             ),

@@ -1,6 +1,6 @@
 //! What a network will take, before it is built.
 
-use super::{Delays, PreparedProjection, PreparedRegion, values};
+use super::{BuildError, Delays, PreparedProjection, PreparedRegion, values};
 use crate::network::distribution::Distribution;
 use crate::network::stimulus::StimulusKind;
 use crate::network::synapses::{Transfer, WeightFormat, predict};
@@ -20,6 +20,30 @@ const OWN_CONSTANTS: f64 = 80.0;
 /// Bytes per neuron of a table of Poisson counts.
 const POISSON_TABLE: f64 = 400.0;
 
+/// Slots that the input of all regions may have: so many blocks have a 16-bit index.
+const MOST_SLOTS: f64 = 65_000.0 * BLOCK_SLOTS;
+
+/// The slots that a region's input is summed in.
+fn slots_of(neurons: u32, receptors: &[Quantum]) -> f64 {
+    let used = receptors.iter().filter(|q| q.exponent.is_some()).count();
+    padded(neurons as usize) as f64 * used as f64
+}
+
+/// Checks that the input of all regions can be addressed.
+pub(super) fn check_slots(scene: &Scene, receptors: &[Vec<Quantum>]) -> Result<(), BuildError> {
+    let regions = scene.regions.iter().zip(receptors);
+    let slots = regions.fold(0.0, |sum, (region, receptors)| {
+        sum + slots_of(region.neurons, receptors)
+    });
+    if slots <= MOST_SLOTS {
+        return Ok(());
+    }
+    let message = format!(
+        "{slots:e} inputs (neurons times the receptors that something reaches) are too many; at most {MOST_SLOTS:e} can be told apart"
+    );
+    Err(BuildError::new("regions", message))
+}
+
 /// Bytes of the built network, and bytes that building it takes on top. Both saturate.
 pub(super) fn predict_bytes(
     scene: &Scene,
@@ -31,8 +55,7 @@ pub(super) fn predict_bytes(
     let (mut bytes, mut temporary) = (PROGRAM, 0.0f64);
     let mut slots = 0.0;
     for ((region, prepared), receptors) in scene.regions.iter().zip(regions).zip(receptors) {
-        let used = receptors.iter().filter(|q| q.exponent.is_some()).count();
-        slots += padded(region.neurons as usize) as f64 * used as f64;
+        slots += slots_of(region.neurons, receptors);
         let state = prepared.model.bytes_per_neuron as f64;
         let own = if values::varies(region.model.0.as_ref()) {
             OWN_CONSTANTS
