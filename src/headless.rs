@@ -164,7 +164,7 @@ pub fn run(mut plan: RunPlan) -> Result<(), RunError> {
     let start = simulation.clock().steps_done();
     let end = match plan.end {
         Finish::At(ms) => to_steps(ms, dt).max(start),
-        Finish::After(ms) => start + to_steps(ms, dt),
+        Finish::After(ms) => start.saturating_add(to_steps(ms, dt)),
     };
     let (begun, cpu) = (Instant::now(), cpu_seconds());
     let interrupted = step_to(&mut simulation, &plan, end)?;
@@ -224,7 +224,8 @@ fn regions_without_spikes(loaded: &LoadedScene) -> Vec<String> {
 
 /// The spectrum needs population rates in 1 ms bins.
 fn keep_rates(loaded: &mut LoadedScene) {
-    let bin_ms = loaded.scene.dt_ms.max(1.0);
+    let dt = loaded.scene.dt_ms;
+    let bin_ms = dt * (1.0 / dt).round().max(1.0);
     loaded.scene.probes.push(ProbeSpec {
         region: None,
         kind: ProbeKind::Rate { bin_ms },

@@ -432,7 +432,8 @@ fn resume(path: &Path, out: Option<&Path>) -> Result<(), String> {
         out: out.map(Path::to_path_buf),
         quiet: true,
         checkpoint_every_ms: None,
-        checkpoint: None,
+        // Written only if a signal stops these tests.
+        checkpoint: Some(path.with_extension("again")),
         resume: Some(saved.snapshot),
     };
     headless::run(plan).map_err(|e| e.to_string())

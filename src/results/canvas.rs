@@ -237,7 +237,7 @@ impl Canvas {
         if self.text_width(text, size) <= width {
             return text.to_owned();
         }
-        let mut letters: Vec<char> = text.chars().collect();
+        let mut letters: Vec<char> = text.chars().take(1_000).collect();
         while letters.pop().is_some() {
             let shorter = letters.iter().collect::<String>().trim_end().to_owned() + "…";
             if self.text_width(&shorter, size) <= width {

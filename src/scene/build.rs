@@ -232,10 +232,19 @@ fn deal_chunks(scene: &Scene, prepared: &Prepared, lanes: usize) -> Maps {
         .enumerate()
         .map(|(i, r)| padded(r.neurons as usize) / LANES * slots_of(i))
         .sum();
-    // The dealing is even up to one chunk of each kind per block.
-    let largest = (0..scene.regions.len()).map(slots_of).max().unwrap_or(0) * scene.regions.len();
+    // The dealing is even up to one chunk of each region per block; and no block gets more chunks than its turn.
+    let widest = (0..scene.regions.len()).map(slots_of).max().unwrap_or(0);
+    let chunks: usize = scene
+        .regions
+        .iter()
+        .map(|r| padded(r.neurons as usize) / LANES)
+        .sum();
+    let fullest = |blocks: usize| {
+        let even = total.div_ceil(blocks) + widest * scene.regions.len();
+        even.min(chunks.div_ceil(blocks) * widest)
+    };
     let mut per_lane = 1;
-    while total.div_ceil(lanes * per_lane) + largest > BLOCK_SLOTS {
+    while fullest(lanes * per_lane) > BLOCK_SLOTS {
         per_lane += 1;
     }
     let blocks = lanes * per_lane;
