@@ -20,7 +20,7 @@ unsafe impl<T: Send> Send for Pages<T> {}
 unsafe impl<T: Sync> Sync for Pages<T> {}
 
 impl<T: Copy + Zeroable> Pages<T> {
-    /// `len` zeroed values.
+    /// `len` zeroed values. Memory is taken as it is touched, by whoever touches it.
     pub fn zeroed(len: usize) -> Self {
         if len == 0 || size_of::<T>() == 0 {
             return Self {
@@ -28,27 +28,55 @@ impl<T: Copy + Zeroable> Pages<T> {
                 len: 0,
             };
         }
-        let layout = Self::layout(len);
+        #[cfg(target_os = "linux")]
+        if let Some(pointer) = map_huge(len.saturating_mul(size_of::<T>())) {
+            return Self {
+                pointer: pointer.cast(),
+                len,
+            };
+        }
+        let layout = Layout::array::<T>(len).unwrap_or(Layout::new::<T>());
         // SAFETY: the layout is not empty.
         let pointer = unsafe { alloc_zeroed(layout) };
         if pointer.is_null() {
             handle_alloc_error(layout);
-        }
-        #[cfg(target_os = "linux")]
-        if layout.align() == HUGE {
-            // SAFETY: the range was just allocated and is page-aligned; the advice changes no content.
-            unsafe { libc::madvise(pointer.cast(), layout.size(), libc::MADV_HUGEPAGE) };
         }
         Self {
             pointer: pointer.cast(),
             len,
         }
     }
+}
 
-    fn layout(len: usize) -> Layout {
-        let bytes = len.saturating_mul(size_of::<T>());
-        let align = if bytes >= HUGE { HUGE } else { 64 };
-        Layout::from_size_align(bytes, align).unwrap_or(Layout::new::<T>())
+/// Fresh zero pages for `bytes`, aligned to large pages, which the system is asked for before anything is touched; none if
+/// `bytes` is small or the system refuses.
+#[cfg(target_os = "linux")]
+fn map_huge(bytes: usize) -> Option<*mut u8> {
+    if bytes < HUGE {
+        return None;
+    }
+    let size = bytes.checked_next_multiple_of(HUGE)?;
+    let total = size.checked_add(HUGE)?;
+    // SAFETY: an anonymous private mapping of fresh memory; what lies before and after the aligned part is given back at once.
+    unsafe {
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        let start = libc::mmap(core::ptr::null_mut(), total, protection, flags, -1, 0);
+        if start == libc::MAP_FAILED {
+            return None;
+        }
+        let start = start.cast::<u8>();
+        let before = start.align_offset(HUGE);
+        if before > 0 {
+            libc::munmap(start.cast(), before);
+        }
+        let aligned = start.add(before);
+        let after = total - before - size;
+        if after > 0 {
+            libc::munmap(aligned.add(size).cast(), after);
+        }
+        libc::madvise(aligned.cast(), size, libc::MADV_HUGEPAGE);
+        Some(aligned)
     }
 }
 
@@ -71,13 +99,23 @@ impl<T> core::ops::DerefMut for Pages<T> {
 
 impl<T> Drop for Pages<T> {
     fn drop(&mut self) {
-        if self.len > 0 {
-            let bytes = self.len * size_of::<T>();
-            let align = if bytes >= HUGE { HUGE } else { 64 };
-            if let Ok(layout) = Layout::from_size_align(bytes, align) {
-                // SAFETY: allocated with this very layout.
-                unsafe { dealloc(self.pointer.cast(), layout) };
-            }
+        if self.len == 0 {
+            return;
+        }
+        #[cfg(target_os = "linux")]
+        if self.len * size_of::<T>() >= HUGE && (self.pointer as usize).is_multiple_of(HUGE) {
+            // SAFETY: mapped by `map_huge` with this very size.
+            unsafe {
+                libc::munmap(
+                    self.pointer.cast(),
+                    (self.len * size_of::<T>()).next_multiple_of(HUGE),
+                )
+            };
+            return;
+        }
+        if let Ok(layout) = Layout::array::<T>(self.len) {
+            // SAFETY: allocated with this very layout.
+            unsafe { dealloc(self.pointer.cast(), layout) };
         }
     }
 }
