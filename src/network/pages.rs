@@ -29,7 +29,13 @@ impl<T: Copy + Zeroable> Pages<T> {
             };
         }
         #[cfg(target_os = "linux")]
-        if let Some(pointer) = map_huge(len.saturating_mul(size_of::<T>())) {
+        if len.saturating_mul(size_of::<T>()) >= HUGE {
+            let bytes = len.saturating_mul(size_of::<T>());
+            let Some(pointer) = map_huge(bytes) else {
+                handle_alloc_error(
+                    Layout::from_size_align(bytes, HUGE).unwrap_or(Layout::new::<T>()),
+                );
+            };
             return Self {
                 pointer: pointer.cast(),
                 len,
@@ -48,13 +54,10 @@ impl<T: Copy + Zeroable> Pages<T> {
     }
 }
 
-/// Fresh zero pages for `bytes`, aligned to large pages, which the system is asked for before anything is touched; none if
-/// `bytes` is small or the system refuses.
+/// Fresh zero pages for `bytes`, aligned to large pages, which the system is asked for before anything is touched; none if the system
+/// refuses.
 #[cfg(target_os = "linux")]
 fn map_huge(bytes: usize) -> Option<*mut u8> {
-    if bytes < HUGE {
-        return None;
-    }
     let size = bytes.checked_next_multiple_of(HUGE)?;
     let total = size.checked_add(HUGE)?;
     // SAFETY: an anonymous private mapping of fresh memory; what lies before and after the aligned part is given back at once.
@@ -103,7 +106,7 @@ impl<T> Drop for Pages<T> {
             return;
         }
         #[cfg(target_os = "linux")]
-        if self.len * size_of::<T>() >= HUGE && (self.pointer as usize).is_multiple_of(HUGE) {
+        if self.len * size_of::<T>() >= HUGE {
             // SAFETY: mapped by `map_huge` with this very size.
             unsafe {
                 libc::munmap(
