@@ -20,7 +20,7 @@
 //!
 //! [`sim::SimStep`] runs the stages of [`sim::SimSystems`] in order, on the single-threaded executor; heavy systems spread their work over the
 //! simulation's own threads. The timing contract (when a spike acts, how refractoriness counts) is stated in [`sim`]; how input is summed
-//! without depending on order, in [`network::propagate`]; where random numbers come from, in [`sim::rng`].
+//! without depending on order, in [`network::slots`]; where random numbers come from, in [`sim::rng`].
 //!
 //! # Units
 //!

@@ -1,6 +1,7 @@
 //! A simulation: a world of its own, its step schedule, its threads.
 
 use crate::files::{Files, NoFiles};
+use crate::network::deliver;
 use crate::network::probe::{self, SpikeProbe};
 use crate::network::propagate::{self, SpikeCount};
 use crate::network::region::{InputMap, Region};
@@ -379,7 +380,7 @@ fn add_systems(
         schedule.add_systems(stimulus::background_input.in_set(SimSystems::Encode));
     }
     if needs.pull {
-        schedule.add_systems(propagate::deliver.in_set(SimSystems::Deliver));
+        schedule.add_systems(deliver::deliver.in_set(SimSystems::Deliver));
     }
     let models = integrate.len();
     for (i, system) in integrate.into_iter().enumerate() {

@@ -756,7 +756,7 @@ fn unusable_checkpoints_are_the_users_mistake() {
 const SAVED: &[&str] = &[
     "neuropil::sim::clock::Clock",
     "neuropil::network::propagate::SpikeCount",
-    "neuropil::network::propagate::SpikeHistory",
+    "neuropil::network::history::SpikeHistory",
     "neuropil::network::probe::SpikeProbe",
     "neuropil::network::probe::RateProbe",
     "neuropil::network::probe::ColumnProbe",
@@ -768,7 +768,7 @@ const SAVED: &[&str] = &[
 /// What follows from the scene and its seed, or is made anew in every step.
 const REBUILT: &[&str] = &[
     // Sums of input: zero between steps, or made of the spikes in flight.
-    "neuropil::network::propagate::InputSlots",
+    "neuropil::network::slots::InputSlots",
     // Found anew when the state is next looked at.
     "neuropil::network::probe::Health",
     // Filled by `Integrate` before anything reads it.

@@ -2,7 +2,8 @@
 //!
 //! The rule: over five seeds the mean rate lies within 3 SD of a peer's mean, or within 2 %, whichever is larger; the CV of the
 //! inter-spike intervals within the larger of 0.03 and 3 SD; the Fano factor of 1 ms counts within 30 %. Windows are those of the peers.
-//! `reference/network_stats.json` holds what the peers gave, `reference/extra_nest.json` the state with Brunel's own reset.
+//! `reference/network_stats.json` holds what the peers gave, `reference/microcircuit_nest.json` what NEST gave for the microcircuit over
+//! 60 seeds, `reference/extra_nest.json` the state with Brunel's own reset.
 
 use neuropil::files::NoFiles;
 use neuropil::network::probe::StatisticsProbe;
@@ -255,11 +256,8 @@ fn brunel2000_with_the_papers_reset_agrees_with_nest() {
 #[test]
 fn microcircuit_at_a_tenth_agrees_with_nest() {
     let runs = measure("microcircuit", &[("scale", "0.1")], 1000.0);
-    let all = reference("network_stats.json");
-    let group = all["groups"]
-        .as_array()
-        .and_then(|g| g.iter().find(|g| g["network"] == "pd14"))
-        .expect("the microcircuit's reference");
+    // Over 60 seeds: among the five of `network_stats.json` the rate of L6E happens to scatter by 0.011 Hz, over 60 by 0.042 Hz.
+    let group = reference("microcircuit_nest.json");
     for region in 0..8 {
         let name = runs[0][region].region.clone();
         let population = &group["populations"][&name];

@@ -1,9 +1,9 @@
 //! Regions: populations of neurons of one model, and the system that steps them.
 
-use super::propagate::InputSlots;
+use super::slots::InputSlots;
 use crate::neurons::{Derived, NeuronModel};
 use crate::sim::clock::Clock;
-use crate::sim::columns::{ColumnComponent, Drive, LANES};
+use crate::sim::columns::{Column, ColumnComponent, Drive, LANES};
 use crate::sim::kernel::{Blocks, Kernel, LaneChunks, Parameters};
 use crate::sim::simd::SimdLevel;
 use crate::sim::workers::Workers;
@@ -32,21 +32,58 @@ pub struct Positions(pub Vec<[f32; 3]>);
 #[derive(Component, Clone, Debug, Default)]
 pub struct Spikes {
     /// One bit per neuron, 64 to a word.
-    pub mask: Vec<u64>,
+    pub mask: SpikeMask,
     /// The neurons that spiked, ascending. Filled by `Propagate`.
     pub list: Vec<u32>,
 }
 
+/// Chunks in a row that one lane steps: one page of a column of 32-bit values, since processors fetch ahead within a page and would take
+/// what other lanes are writing.
+pub const RUN: usize = 16;
+
+/// One bit per neuron, 64 to a word, aligned so that the words of a [`RUN`] fill whole cache lines: lanes write them at once.
+#[derive(Clone, Debug, Default)]
+pub struct SpikeMask {
+    bits: Column<u64>,
+    words: usize,
+}
+
+impl SpikeMask {
+    /// No spike of `neurons` neurons.
+    pub fn new(neurons: usize) -> Self {
+        let words = neurons.div_ceil(LANES);
+        Self {
+            bits: Column::filled(words, 0),
+            words,
+        }
+    }
+}
+
+impl core::ops::Deref for SpikeMask {
+    type Target = [u64];
+    fn deref(&self) -> &[u64] {
+        &self.bits.as_slice()[..self.words]
+    }
+}
+
+impl core::ops::DerefMut for SpikeMask {
+    fn deref_mut(&mut self) -> &mut [u64] {
+        &mut self.bits.as_mut_slice()[..self.words]
+    }
+}
+
 /// Where a region's synaptic input is summed.
 ///
-/// Chunks of 64 neurons are dealt to the blocks of [`InputSlots`] in turn, so that every lane gets its share of every
-/// region. Within a block a chunk has 64 slots for each receptor that something reaches.
+/// Runs of up to [`RUN`] chunks of 64 neurons are dealt to the blocks of [`InputSlots`] in turn, so that every lane gets its share of
+/// every region and of every part of it. Within a block a chunk has 64 slots for each receptor that something reaches.
 #[derive(Component, Clone, Debug, Default)]
 pub struct InputMap {
     /// The block of each chunk.
     pub block: Vec<u16>,
     /// The first slot of each chunk within its block.
     pub base: Vec<u32>,
+    /// Per lane: its chunks, as ranges of a first and one past the last.
+    pub spans: Vec<Vec<(u32, u32)>>,
     /// Per receptor of the model: the offset of its slots from the chunk's first, or `None` if nothing reaches it.
     pub offset: Vec<Option<u32>>,
     /// Per receptor: the weight that one unit of a slot stands for, in the receptor's unit.
@@ -57,6 +94,7 @@ struct Job<K: Kernel> {
     pointers: K::Pointers,
     parameters: *const Parameters<K>,
     substeps: u32,
+    quiet: *const [bool],
     map: *const InputMap,
     drive: *const f32,
     mask: *mut u64,
@@ -99,6 +137,7 @@ pub fn integrate<M: NeuronModel>(
             pointers: <M::Kernel as Kernel>::pointers(&mut columns),
             parameters: &derived.parameters,
             substeps: derived.substeps,
+            quiet: &raw const *derived.quiet,
             map,
             drive: drive.map_or(core::ptr::null(), |d| d.column().as_slice().as_ptr()),
             mask: spikes.mask.as_mut_ptr(),
@@ -112,28 +151,13 @@ pub fn integrate<M: NeuronModel>(
         InputSlots::Narrow(slots) => {
             let shares = slots.share(step);
             workers.run(&|lane| {
-                step_lane::<M>(
-                    jobs,
-                    Blocks::Narrow(shares.blocks()),
-                    shares.lanes(),
-                    simd,
-                    now,
-                    lane,
-                )
+                step_lane::<M>(jobs, Blocks::Narrow(shares.blocks()), simd, now, lane)
             });
         }
         InputSlots::Wide(slots) => {
             let shares = slots.share(step);
-            workers.run(&|lane| {
-                step_lane::<M>(
-                    jobs,
-                    Blocks::Wide(shares.blocks()),
-                    shares.lanes(),
-                    simd,
-                    now,
-                    lane,
-                )
-            });
+            workers
+                .run(&|lane| step_lane::<M>(jobs, Blocks::Wide(shares.blocks()), simd, now, lane));
         }
     }
 }
@@ -141,19 +165,18 @@ pub fn integrate<M: NeuronModel>(
 fn step_lane<M: NeuronModel>(
     jobs: &Jobs<M::Kernel>,
     blocks: Blocks<'_>,
-    lanes: usize,
     simd: SimdLevel,
     now: i32,
     lane: usize,
 ) {
-    for job in &jobs.0 {
+    let visit = |job: &Job<M::Kernel>| {
         // SAFETY: the job's pointers are borrowed by `integrate` for the time of this call; a chunk belongs to one block
         // and a block to one lane, so lanes touch disjoint chunks, masks and slots.
         unsafe {
             let map = &*job.map;
-            let chunks = map.block.len();
-            // Chunks are dealt to blocks and blocks to lanes in turn.
-            let first = (lane + lanes - usize::from(map.block[0]) % lanes) % lanes;
+            let Some(spans) = map.spans.get(lane) else {
+                return;
+            };
             M::Kernel::step_chunks(
                 simd,
                 &*job.parameters,
@@ -161,21 +184,28 @@ fn step_lane<M: NeuronModel>(
                 now,
                 job.pointers,
                 &LaneChunks {
-                    first,
-                    stride: lanes,
+                    spans,
                     block: &map.block,
                     base: &map.base,
                     blocks,
                     offset: &map.offset,
                     quanta: &map.quantum,
+                    quiet: &*job.quiet,
                     drive: job.drive,
                     mask: job.mask,
                 },
             );
-            if (chunks - 1) % lanes == first {
-                *job.mask.add(chunks - 1) &= valid_bits(job.neurons, chunks - 1);
+            let last = map.block.len() - 1;
+            if spans.last().is_some_and(|&(_, end)| end as usize > last) {
+                *job.mask.add(last) &= valid_bits(job.neurons, last);
             }
         }
+    };
+    // As the chunks: see `LaneChunks::span`.
+    if now & 1 == 0 {
+        jobs.0.iter().for_each(visit);
+    } else {
+        jobs.0.iter().rev().for_each(visit);
     }
 }
 

@@ -5,8 +5,8 @@
 //! stimulus is an entity with one [`Stimulus`]; it points at its region and never attaches to it.
 
 use super::distribution::Distribution;
-use super::propagate::{Accumulator, InputSlots, SharedSlots};
 use super::region::{InputMap, Region, Spikes};
+use super::slots::{Accumulator, InputSlots, SharedSlots};
 use crate::sim::clock::{Clock, to_steps};
 use crate::sim::columns::{Column, ColumnComponent, Drive, LANES};
 use crate::sim::math::{log, sin_cos_turn, sqrt};
@@ -303,12 +303,21 @@ pub struct Background {
 /// rounding down has left, so that the result has exactly the Poisson distribution (to 53 bits).
 #[derive(Clone, Debug)]
 pub struct PoissonCounts {
-    /// The first 16-bit value that does not belong to counts 0..=k; ascending.
-    thresholds: Vec<u32>,
-    /// Values from here on lead to the second draw.
-    end: u32,
+    /// The last 16-bit value that belongs to counts 0..=k, less 2¹⁵ so that signed numbers compare; ascending. Counts that own no value are
+    /// left out at the start and counted in `least`.
+    thresholds: Vec<i16>,
+    /// The smallest count that owns a value.
+    least: i16,
+    /// The last value that does not lead to the second draw, less 2¹⁵.
+    last: i16,
     /// Cumulated probabilities of the second draw.
     residual: Vec<f64>,
+}
+
+/// A 16-bit number less 2¹⁵.
+#[inline(always)]
+fn signed(bits: u32) -> i16 {
+    (bits ^ 0x8000) as u16 as i16
 }
 
 impl PoissonCounts {
@@ -339,9 +348,14 @@ impl PoissonCounts {
         for value in &mut residual {
             *value /= left;
         }
+        let least = thresholds.partition_point(|&end| end == 0);
         Self {
-            thresholds,
-            end,
+            thresholds: thresholds[least..]
+                .iter()
+                .map(|&end| signed(end - 1))
+                .collect(),
+            least: least as i16,
+            last: signed(end - 1),
             residual,
         }
     }
@@ -354,12 +368,19 @@ impl PoissonCounts {
 
     /// The count that belongs to 16 random bits; `more` is drawn from in the rare second draw.
     #[inline]
-    pub fn count(&self, bits: u32, more: impl FnOnce() -> Draws) -> u32 {
-        if bits >= self.end {
-            let u = more().unit();
-            return self.residual.partition_point(|&c| c <= u) as u32;
+    pub fn count(&self, bits: u16, more: impl FnOnce() -> Draws) -> u32 {
+        let bits = signed(bits.into());
+        if bits > self.last {
+            return self.rare(more());
         }
-        self.thresholds.iter().map(|&t| u32::from(bits >= t)).sum()
+        let above = self.thresholds.iter().filter(|&&t| bits > t).count();
+        self.least as u32 + above as u32
+    }
+
+    /// The count of a second draw.
+    fn rare(&self, mut more: Draws) -> u32 {
+        let u = more.unit();
+        self.residual.partition_point(|&c| c <= u) as u32
     }
 }
 
@@ -652,12 +673,13 @@ struct LaneSlots<'a, T> {
 }
 
 impl<T> LaneSlots<'_, T> {
-    /// The lane's chunks: dealt to blocks, and blocks to lanes, in turn.
+    /// The lane's chunks.
     #[inline(always)]
     fn chunks(&self) -> impl Iterator<Item = usize> {
-        let lanes = self.slots.lanes();
-        let first = (self.lane + lanes - usize::from(self.map.block[0]) % lanes) % lanes;
-        (first..self.map.block.len()).step_by(lanes)
+        let spans = self.map.spans.get(self.lane).map_or(&[][..], Vec::as_slice);
+        spans
+            .iter()
+            .flat_map(|&(first, end)| first as usize..end as usize)
     }
 
     /// # Safety
@@ -691,25 +713,28 @@ unsafe fn poisson_lane<T: Accumulator>(emission: &Emission<'_>, lane: &LaneSlots
     for draw in 0..background.draws {
         let key = emission.random.step_key(emission.draw(draw));
         for chunk in lane.chunks() {
-            let (mut number, rare) = poisson_counts(counts, key, chunk as u32);
-            if rare {
-                for (i, number) in number.iter_mut().enumerate().filter(|(_, n)| **n < 0) {
-                    let more = || emission.second_draw(draw, chunk * LANES + i);
-                    *number = counts.count(u32::MAX, more) as i32;
+            let mut number = [0i16; LANES];
+            let mut bits = [0i16; LANES];
+            if poisson_counts(counts, key, chunk as u32, &mut number, &mut bits) {
+                for (i, number) in number.iter_mut().enumerate() {
+                    if bits[i] > counts.last {
+                        let more = emission.second_draw(draw, chunk * LANES + i);
+                        *number = counts.rare(more) as i16;
+                    }
                 }
             }
             // SAFETY: the caller's promise.
             let out = unsafe { lane.chunk(chunk) };
             match background.shared {
                 Some(weight) => {
-                    for (slot, number) in out.iter_mut().zip(&number) {
-                        slot.add(number * weight, 0);
+                    for (slot, &number) in out.iter_mut().zip(&number) {
+                        slot.add(i32::from(number) * weight, 0);
                     }
                 }
                 None => {
                     let quanta = &background.quanta.as_slice()[chunk * LANES..(chunk + 1) * LANES];
-                    for ((slot, number), quanta) in out.iter_mut().zip(&number).zip(quanta) {
-                        slot.add(number * quanta, 0);
+                    for ((slot, &number), quanta) in out.iter_mut().zip(&number).zip(quanta) {
+                        slot.add(i32::from(number) * quanta, 0);
                     }
                 }
             }
@@ -755,7 +780,7 @@ unsafe fn poisson_per_neuron<T: Accumulator>(emission: &Emission<'_>, lane: &Lan
             let (counts, draws) = &background.per_neuron[at + i];
             for draw in 0..*draws {
                 let key = emission.random.step_key(emission.draw(draw));
-                let bits = mix((at + i) as u32, key) >> 16;
+                let bits = (mix((at + i) as u32, key) >> 16) as u16;
                 let n = counts.count(bits, || emission.second_draw(draw, at + i));
                 slot.add(n as i32 * quanta[at + i], 0);
             }
@@ -763,28 +788,32 @@ unsafe fn poisson_per_neuron<T: Accumulator>(emission: &Emission<'_>, lane: &Lan
     }
 }
 
+/// Draws a number for each neuron of a chunk from 16 random bits; true if some of the bits ask for the second draw.
 #[inline(always)]
-fn poisson_counts(counts: &PoissonCounts, key: [u32; 2], chunk: u32) -> ([i32; LANES], bool) {
+fn poisson_counts(
+    counts: &PoissonCounts,
+    key: [u32; 2],
+    chunk: u32,
+    number: &mut [i16; LANES],
+    bits: &mut [i16; LANES],
+) -> bool {
     const HALF: usize = LANES / 2;
-    let mut bits = [0u32; LANES];
     for i in 0..HALF {
         let word = mix(chunk * HALF as u32 + i as u32, key);
-        bits[i] = word & 0xFFFF;
-        bits[i + HALF] = word >> 16;
+        bits[i] = signed(word & 0xFFFF);
+        bits[i + HALF] = signed(word >> 16);
     }
-    let mut number = [0i32; LANES];
+    *number = [counts.least; LANES];
     for &threshold in &counts.thresholds {
         for i in 0..LANES {
-            number[i] += i32::from(bits[i] >= threshold);
+            number[i] += i16::from(bits[i] > threshold);
         }
     }
     let mut rare = 0;
-    for (number, &bits) in number.iter_mut().zip(&bits) {
-        let left = bits >= counts.end;
-        rare |= i32::from(left);
-        *number = if left { -1 } else { *number };
+    for &bits in bits.iter() {
+        rare |= i16::from(bits > counts.last);
     }
-    (number, rare != 0)
+    rare != 0
 }
 
 /// Forces and forbids spikes. Runs at the end of `Integrate`.
@@ -859,7 +888,7 @@ mod tests {
             for i in 0..n {
                 let mut k = 0;
                 for draw in 0..draws {
-                    let bits = mix(i, random.step_key(draw.into())) >> 16;
+                    let bits = (mix(i, random.step_key(draw.into())) >> 16) as u16;
                     k += counts.count(bits, || random.draws((u64::from(i) << 8) + u64::from(draw)));
                 }
                 sum += f64::from(k);
@@ -881,7 +910,7 @@ mod tests {
         let counts = PoissonCounts::new(2.0);
         let mut seen = [0u32; 40];
         let random = Random::new(1, 1, Purpose::Test);
-        for bits in 0..65_536u32 {
+        for bits in 0..=u16::MAX {
             seen[counts.count(bits, || random.draws(bits.into())) as usize] += 1;
         }
         let mut p = (-2.0f64).exp();

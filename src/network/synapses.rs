@@ -10,11 +10,13 @@
 //! * a 32-bit weight, where weights are listed one by one ([`Weights::Wide`]): 6 bytes.
 //!
 //! The delay is implied by the position in the row (a table of offsets), or, where that table would be larger, kept as one byte per
-//! synapse and the store pushes (see [`propagate`](super::propagate)).
+//! synapse and the store pushes (see [`deliver`](super::deliver)).
 
+use super::deliver::{Segment, ask_for};
 use super::pages::Pages;
 use crate::sim::workers::Shares;
 use bevy::prelude::*;
+use bytemuck::Zeroable;
 
 /// How a store delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +31,10 @@ pub enum Transfer {
 pub enum Weights {
     /// Every synapse has this weight; targets only are stored.
     Shared(i32),
-    /// Target in the low half, weight in the high half of each word; the weight counts 2^`shift` quanta.
+    /// A 16-bit weight beside each target; the weight counts 2^`shift` quanta.
     Narrow {
         /// Target and weight of every synapse.
-        pairs: Pages<u32>,
+        pairs: Pages<Pair>,
         /// Binary places that a weight is shifted by.
         shift: u32,
     },
@@ -47,6 +49,16 @@ pub enum Weights {
         /// Which slots of each block the weights are for.
         layout: DenseLayout,
     },
+}
+
+/// A target and its weight.
+#[derive(Clone, Copy, Debug, Zeroable)]
+#[repr(C)]
+pub struct Pair {
+    /// The slot within the block.
+    pub target: u16,
+    /// The weight, in quanta shifted right by the store's shift.
+    pub weight: i16,
 }
 
 /// Which slots a dense row covers: the same for every row.
@@ -251,7 +263,7 @@ impl SynapseStore {
         } else {
             0
         });
-        let mut pairs = Pages::<u32>::zeroed(if paired { synapses } else { 0 });
+        let mut pairs = Pages::<Pair>::zeroed(if paired { synapses } else { 0 });
         let mut wide = Pages::<i32>::zeroed(if plan.format == WeightFormat::Wide {
             synapses
         } else {
@@ -404,29 +416,91 @@ impl SynapseStore {
         (start + a, b - a)
     }
 
-    /// Pointers to the data of the synapse `index`: its target (or target and weight), and its wide weight.
+    /// Lists the segments of block `block` and delay index `delay_index` of the rows of `spikes`, by the place of their entries in the
+    /// table, and asks for that memory. What is listed is not a segment before [`find`](Self::find).
     #[inline(always)]
-    pub(super) fn pointers(&self, index: usize) -> (*const u8, *const u8) {
-        match &self.weights {
-            Weights::Shared(_) => (self.targets[index..].as_ptr().cast(), core::ptr::null()),
-            Weights::Narrow { pairs, .. } => (pairs[index..].as_ptr().cast(), core::ptr::null()),
-            Weights::Wide(weights) => (
-                self.targets[index..].as_ptr().cast(),
-                weights[index..].as_ptr().cast(),
-            ),
-            Weights::Dense { .. } => (core::ptr::null(), core::ptr::null()),
+    pub(super) fn seek(
+        &self,
+        block: usize,
+        delay_index: usize,
+        spikes: &[u32],
+        segments: &mut Vec<Segment>,
+    ) {
+        if let Weights::Dense {
+            weights, layout, ..
+        } = &self.weights
+        {
+            let (start, row_len) = (layout.start[block], layout.row_len());
+            let len = ((layout.start[block + 1] - start) * size_of::<i16>()) as u32;
+            segments.extend(spikes.iter().map(|&row| Segment {
+                start: weights[row as usize * row_len + start..].as_ptr().cast(),
+                len,
+            }));
+            return;
         }
+        let width = self.blocks * self.delays.len() + 1;
+        let place = block * self.delays.len() + delay_index;
+        let (table, size): (*const u8, usize) = match &self.table {
+            Table::Narrow(table) => (table.as_ptr().cast(), 2),
+            Table::Wide(table) => (table.as_ptr().cast(), 4),
+        };
+        segments.extend(spikes.iter().map(|&row| {
+            let start = table.wrapping_add((row as usize * width + place) * size);
+            ask_for(start);
+            ask_for(self.row_start.as_ptr().wrapping_add(row as usize).cast());
+            Segment { start, len: row }
+        }));
     }
 
-    /// Pointer to the weights of a dense row in a block.
+    /// Turns the listed entries `range` into segments, which go to `kept` and after it; empty ones are left out. Returns where they end.
+    ///
+    /// # Safety
+    /// The entries were listed by [`seek`](Self::seek) of this store for rows that it has, and `kept` is not past the range's start.
     #[inline(always)]
-    pub(super) fn dense_row(
-        weights: &[i16],
-        layout: &DenseLayout,
-        row: usize,
-        block: usize,
-    ) -> *const i16 {
-        weights[row * layout.row_len() + layout.start[block]..].as_ptr()
+    pub(super) unsafe fn find(
+        &self,
+        segments: &mut [Segment],
+        range: core::ops::Range<usize>,
+        mut kept: usize,
+    ) -> usize {
+        let (data, size): (*const u8, usize) = match &self.weights {
+            Weights::Shared(_) | Weights::Wide(_) => (self.targets.as_ptr().cast(), 2),
+            Weights::Narrow { pairs, .. } => (pairs.as_ptr().cast(), 4),
+            Weights::Dense { .. } => {
+                let end = kept + range.len();
+                segments.copy_within(range, kept);
+                return end;
+            }
+        };
+        for i in range {
+            let Segment { start, len: row } = segments[i];
+            // SAFETY: the entry lies within the table, as does the next one, and the row exists.
+            let (first, end, row_start) = unsafe {
+                let row_start = *self.row_start.get_unchecked(row as usize) as usize;
+                match &self.table {
+                    Table::Narrow(_) => {
+                        let entry = start.cast::<u16>();
+                        (usize::from(*entry), usize::from(*entry.add(1)), row_start)
+                    }
+                    Table::Wide(_) => {
+                        let entry = start.cast::<u32>();
+                        (*entry as usize, *entry.add(1) as usize, row_start)
+                    }
+                }
+            };
+            segments[kept] = Segment {
+                start: data.wrapping_add((row_start + first) * size),
+                len: ((end - first) * size) as u32,
+            };
+            kept += usize::from(end > first);
+        }
+        kept
+    }
+
+    /// The number of the synapse whose target is at an address in the list of targets.
+    #[inline(always)]
+    pub(super) fn index_of_target(&self, address: *const u8) -> usize {
+        (address.addr() - self.targets.as_ptr().addr()) / size_of::<u16>()
     }
 
     /// Target slot, weight, shift and delay in steps of the synapse `index` of a store that pushes.
@@ -443,7 +517,7 @@ impl SynapseStore {
             Weights::Shared(weight) => (usize::from(self.targets[index]), *weight, 0),
             Weights::Narrow { pairs, shift } => {
                 let pair = pairs[index];
-                ((pair & 0xFFFF) as usize, (pair as i32) >> 16, *shift)
+                (usize::from(pair.target), i32::from(pair.weight), *shift)
             }
             Weights::Wide(weights) => (usize::from(self.targets[index]), weights[index], 0),
             Weights::Dense { .. } => (0, 0, 0),
@@ -520,7 +594,7 @@ struct Out<'a> {
     width: usize,
     columns: usize,
     targets: Shares<u16>,
-    pairs: Shares<u32>,
+    pairs: Shares<Pair>,
     wide: Shares<i32>,
     delay_of: Shares<u8>,
     transfer: Transfer,
@@ -583,8 +657,10 @@ impl Out<'_> {
             unsafe {
                 match self.format {
                     WeightFormat::Narrow { .. } => {
-                        *self.pairs.get(index) = u32::from(synapse.target)
-                            | (u32::from(synapse.weight as i16 as u16) << 16);
+                        *self.pairs.get(index) = Pair {
+                            target: synapse.target,
+                            weight: synapse.weight as i16,
+                        };
                     }
                     WeightFormat::Shared(_) => *self.targets.get(index) = synapse.target,
                     WeightFormat::Wide => {

@@ -185,8 +185,8 @@ kernel! {
     state {
         v: f32 in Membrane,
         w: f32 in Adaptation,
-        g_ex: f32 in ExcitatoryConductance,
-        g_in: f32 in InhibitoryConductance,
+        g_ex: f32 in ExcitatoryConductance of excitatory,
+        g_in: f32 in InhibitoryConductance of inhibitory,
         until: i32 in RefractoryUntil,
     }
     input { drive, excitatory, inhibitory }
@@ -254,7 +254,7 @@ kernel! {
         let w = select(0.0, s.w, abs(s.w) > 1e-12);
         let g_ex = select(0.0, s.g_ex, s.g_ex > 1e-12);
         let g_in = select(0.0, s.g_in, s.g_in > 1e-12);
-        Next(s.v, w, g_ex + x.excitatory, g_in + x.inhibitory, select(now, s.until, remaining(s.until, now) > 0), false)
+        Next(s.v, w, g_ex + x.excitatory, g_in + x.inhibitory, s.until, false)
     }
 }
 

@@ -238,10 +238,10 @@ kernel! {
     state {
         v: f32 in Membrane,
         w: f32 in Adaptation,
-        z_ex: f32 in ExcitatoryConductanceSlope,
-        g_ex: f32 in ExcitatoryConductance,
-        z_in: f32 in InhibitoryConductanceSlope,
-        g_in: f32 in InhibitoryConductance,
+        z_ex: f32 in ExcitatoryConductanceSlope of excitatory,
+        g_ex: f32 in ExcitatoryConductance of excitatory,
+        z_in: f32 in InhibitoryConductanceSlope of inhibitory,
+        g_in: f32 in InhibitoryConductance of inhibitory,
         until: i32 in RefractoryUntil,
     }
     input { drive, excitatory, inhibitory }
@@ -315,7 +315,7 @@ kernel! {
         let z_in = select(0.0, s.z_in, s.z_in > 1e-12);
         let g_ex = select(0.0, s.g_ex, s.g_ex > 1e-12);
         let g_in = select(0.0, s.g_in, s.g_in > 1e-12);
-        Next(s.v, w, z_ex + p.jump_ex * x.excitatory, g_ex, z_in + p.jump_in * x.inhibitory, g_in, select(now, s.until, remaining(s.until, now) > 0), false)
+        Next(s.v, w, z_ex + p.jump_ex * x.excitatory, g_ex, z_in + p.jump_in * x.inhibitory, g_in, s.until, false)
     }
 }
 

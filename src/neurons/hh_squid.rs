@@ -145,10 +145,10 @@ kernel! {
         m: f32 in SodiumActivation,
         h: f32 in SodiumInactivation,
         n: f32 in PotassiumActivation,
-        z_ex: f32 in ExcitatoryCurrentSlope,
-        i_ex: f32 in ExcitatoryCurrent,
-        z_in: f32 in InhibitoryCurrentSlope,
-        i_in: f32 in InhibitoryCurrent,
+        z_ex: f32 in ExcitatoryCurrentSlope of excitatory,
+        i_ex: f32 in ExcitatoryCurrent of excitatory,
+        z_in: f32 in InhibitoryCurrentSlope of inhibitory,
+        i_in: f32 in InhibitoryCurrent of inhibitory,
         previous: f32 in PreviousMembrane,
         until: i32 in RefractoryUntil,
     }
@@ -222,7 +222,7 @@ kernel! {
             z_in + p.jump_in * x.inhibitory,
             i_in,
             s.v,
-            select(select(now, s.until, remaining(s.until, now) > 0), later(now, p.refractory + 1), spike),
+            select(s.until, later(now, p.refractory + 1), spike),
             spike
         )
     }

@@ -159,8 +159,8 @@ kernel! {
         m: f32 in SodiumActivation,
         h: f32 in SodiumInactivation,
         n: f32 in PotassiumActivation,
-        g_ex: f32 in ExcitatoryConductance,
-        g_in: f32 in InhibitoryConductance,
+        g_ex: f32 in ExcitatoryConductance of excitatory,
+        g_in: f32 in InhibitoryConductance of inhibitory,
         previous: f32 in PreviousMembrane,
         until: i32 in RefractoryUntil,
     }
@@ -226,7 +226,7 @@ kernel! {
             g_ex + x.excitatory,
             g_in + x.inhibitory,
             s.v,
-            select(select(now, s.until, remaining(s.until, now) > 0), later(now, p.refractory + 1), spike),
+            select(s.until, later(now, p.refractory + 1), spike),
             spike
         )
     }

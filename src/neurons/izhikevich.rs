@@ -377,6 +377,10 @@ macro_rules! schemes {
                 Pointers { $($kernel: $kernel::Executor::pointers(item)),* }
             }
 
+            fn quiet(states: &[Self::State]) -> Vec<bool> {
+                stable::Executor::quiet(states)
+            }
+
             /// One entry for all chunks: the scheme's own chunks are inside.
             fn pack(params: &[Constants]) -> Vec<RegionConstants> {
                 vec![match params[0] {

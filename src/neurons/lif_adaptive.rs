@@ -132,31 +132,29 @@ kernel! {
     }
     state {
         v: f32 in Membrane,
-        i_ex: f32 in ExcitatoryCurrent,
-        i_in: f32 in InhibitoryCurrent,
+        i_ex: f32 in ExcitatoryCurrent of excitatory,
+        i_in: f32 in InhibitoryCurrent of inhibitory,
         until: i32 in RefractoryUntil,
         theta: f32 in AdaptiveThreshold,
         theta_event: f32 in AdaptiveThresholdEvent,
         theta_age: f32 in AdaptiveThresholdAge,
     }
     input { drive, excitatory, inhibitory }
-    fn cut(x: f32) -> f32 {
-        select(0.0, x, abs(x) > 1e-15)
-    }
     step(p, s, x, now) {
         let is_held = remaining(s.until, now) > 0;
         let moved = s.v + (p.v_infinity - s.v) * p.leak + s.i_ex * p.p_ex + s.i_in * p.p_in + x.drive * p.p_drive;
         let age = s.theta_age + 1.0;
         let decay = age * p.theta_rate;
         let fallen = s.theta_event + s.theta_event * (decay * ratio_expm1(decay));
-        let spike = !is_held && moved >= p.v_th + fallen;
+        let is_over = moved >= p.v_th + fallen;
+        let spike = !is_held && is_over;
         let theta = select(fallen, fallen + p.theta_step, spike);
         let is_event = spike || age >= 1048576.0;
         Next(
             select(moved, p.v_reset, is_held || spike),
-            cut(s.i_ex * p.decay_ex + x.excitatory),
-            cut(s.i_in * p.decay_in + x.inhibitory),
-            select(select(now, s.until, is_held), later(now, p.refractory + 1), spike),
+            fade(s.i_ex, p.decay_ex) + x.excitatory,
+            fade(s.i_in, p.decay_in) + x.inhibitory,
+            select(s.until, later(now, p.refractory + 1), spike),
             theta,
             select(s.theta_event, theta, is_event),
             select(age, 0.0, is_event),

@@ -123,29 +123,27 @@ kernel! {
     }
     state {
         v: f32 in Membrane,
-        i_ex: f32 in ExcitatoryCurrent,
-        di_ex: f32 in ExcitatoryCurrentSlope,
-        i_in: f32 in InhibitoryCurrent,
-        di_in: f32 in InhibitoryCurrentSlope,
+        i_ex: f32 in ExcitatoryCurrent of excitatory,
+        di_ex: f32 in ExcitatoryCurrentSlope of excitatory,
+        i_in: f32 in InhibitoryCurrent of inhibitory,
+        di_in: f32 in InhibitoryCurrentSlope of inhibitory,
         until: i32 in RefractoryUntil,
     }
     input { drive, excitatory, inhibitory }
-    fn cut(x: f32) -> f32 {
-        select(0.0, x, abs(x) > 1e-15)
-    }
     step(p, s, x, now) {
         let is_held = remaining(s.until, now) > 0;
         let excited = s.i_ex * p.p_ex + s.di_ex * p.p_slope_ex;
         let inhibited = s.i_in * p.p_in + s.di_in * p.p_slope_in;
         let moved = s.v + (p.v_infinity - s.v) * p.leak + excited + inhibited + x.drive * p.p_drive;
-        let spike = !is_held && moved >= p.v_th;
+        let is_over = moved >= p.v_th;
+        let spike = !is_held && is_over;
         Next(
             select(moved, p.v_reset, is_held || spike),
             cut((s.i_ex + s.di_ex * p.dt) * p.decay_ex),
             cut(s.di_ex * p.decay_ex + x.excitatory * p.start_ex),
             cut((s.i_in + s.di_in * p.dt) * p.decay_in),
             cut(s.di_in * p.decay_in + x.inhibitory * p.start_in),
-            select(select(now, s.until, is_held), later(now, p.refractory + 1), spike),
+            select(s.until, later(now, p.refractory + 1), spike),
             spike
         )
     }

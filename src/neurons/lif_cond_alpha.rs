@@ -144,16 +144,13 @@ kernel! {
     }
     state {
         v: f32 in Membrane,
-        g_ex: f32 in ExcitatoryConductance,
-        dg_ex: f32 in ExcitatoryConductanceSlope,
-        g_in: f32 in InhibitoryConductance,
-        dg_in: f32 in InhibitoryConductanceSlope,
+        g_ex: f32 in ExcitatoryConductance of excitatory,
+        dg_ex: f32 in ExcitatoryConductanceSlope of excitatory,
+        g_in: f32 in InhibitoryConductance of inhibitory,
+        dg_in: f32 in InhibitoryConductanceSlope of inhibitory,
         until: i32 in RefractoryUntil,
     }
     input { drive, excitatory, inhibitory }
-    fn cut(g: f32) -> f32 {
-        select(0.0, g, g > 1e-15)
-    }
     fn stiffness(a: f32) -> f32 {
         1.0 + a * (0.5 + min(a * 0.083333336, 0.5))
     }
@@ -167,14 +164,15 @@ kernel! {
         let b = p.b_rest + x.drive * p.b_drive + a_ex * p.e_ex + a_in * p.e_in;
         let skew = late_ex * (a * p.e_ex - b) + late_in * (a * p.e_in - b);
         let moved = s.v + (b + skew - a * s.v) / stiffness(a);
-        let spike = !is_held && moved >= p.v_th;
+        let is_over = moved >= p.v_th;
+        let spike = !is_held && is_over;
         Next(
             select(moved, p.v_reset, is_held || spike),
             cut((s.g_ex + s.dg_ex * p.dt) * p.decay_ex),
             cut(s.dg_ex * p.decay_ex + x.excitatory * p.start_ex),
             cut((s.g_in + s.dg_in * p.dt) * p.decay_in),
             cut(s.dg_in * p.decay_in + x.inhibitory * p.start_in),
-            select(select(now, s.until, is_held), later(now, p.refractory + 1), spike),
+            select(s.until, later(now, p.refractory + 1), spike),
             spike
         )
     }

@@ -145,13 +145,13 @@ kernel! {
     }
     state {
         v: f32 in Membrane,
-        g_ex: f32 in ExcitatoryConductance,
-        g_in: f32 in InhibitoryConductance,
+        g_ex: f32 in ExcitatoryConductance of excitatory,
+        g_in: f32 in InhibitoryConductance of inhibitory,
         until: i32 in RefractoryUntil,
     }
     input { drive, excitatory, inhibitory }
-    fn cut(g: f32) -> f32 {
-        select(0.0, g, g > 1e-15)
+    fn fade_conductance(g: f32, decay: f32) -> f32 {
+        select(0.0, g * decay, g > 1e-15)
     }
     fn stiffness(a: f32) -> f32 {
         1.0 + a * (0.5 + min(a * 0.083333336, 0.5))
@@ -161,12 +161,13 @@ kernel! {
         let a = p.a_leak + s.g_ex * p.a_ex + s.g_in * p.a_in;
         let b = p.b_rest + x.drive * p.b_drive + s.g_ex * (p.b_ex + s.g_in * p.b_both) + s.g_in * p.b_in;
         let moved = s.v + (b - a * s.v) / stiffness(a);
-        let spike = !is_held && moved >= p.v_th;
+        let is_over = moved >= p.v_th;
+        let spike = !is_held && is_over;
         Next(
             select(moved, p.v_reset, is_held || spike),
-            cut(s.g_ex * p.decay_ex + x.excitatory),
-            cut(s.g_in * p.decay_in + x.inhibitory),
-            select(select(now, s.until, is_held), later(now, p.refractory + 1), spike),
+            fade_conductance(s.g_ex, p.decay_ex) + x.excitatory,
+            fade_conductance(s.g_in, p.decay_in) + x.inhibitory,
+            select(s.until, later(now, p.refractory + 1), spike),
             spike
         )
     }

@@ -29,7 +29,7 @@
 //!
 //! **Scenes**: `cuba`, `microcircuit`.
 
-use super::{NeuronModel, Receptor, RegisterNeuron, Sample, Sign, refractory_steps};
+use super::{NeuronModel, Receptor, RegisterNeuron, Sample, Sign, check_below, refractory_steps};
 use crate::kernel;
 use crate::network::distribution::Distribution;
 use crate::sim::quantity::{Range, Unit};
@@ -112,23 +112,21 @@ kernel! {
     }
     state {
         v: f32 in Membrane,
-        i_ex: f32 in ExcitatoryCurrent,
-        i_in: f32 in InhibitoryCurrent,
+        i_ex: f32 in ExcitatoryCurrent of excitatory,
+        i_in: f32 in InhibitoryCurrent of inhibitory,
         until: i32 in RefractoryUntil,
     }
     input { drive, excitatory, inhibitory }
-    fn cut(i: f32) -> f32 {
-        select(0.0, i, abs(i) > 1e-15)
-    }
     step(p, s, x, now) {
         let is_held = remaining(s.until, now) > 0;
         let moved = s.v + (p.v_infinity - s.v) * p.leak + s.i_ex * p.p_ex + s.i_in * p.p_in + x.drive * p.p_drive;
-        let spike = !is_held && moved >= p.v_th;
+        let is_over = moved >= p.v_th;
+        let spike = !is_held && is_over;
         Next(
             select(moved, p.v_reset, is_held || spike),
-            cut(s.i_ex * p.decay_ex + x.excitatory),
-            cut(s.i_in * p.decay_in + x.inhibitory),
-            select(select(now, s.until, is_held), later(now, p.refractory + 1), spike),
+            fade(s.i_ex, p.decay_ex) + x.excitatory,
+            fade(s.i_in, p.decay_in) + x.inhibitory,
+            select(s.until, later(now, p.refractory + 1), spike),
             spike
         )
     }
@@ -188,6 +186,10 @@ impl NeuronModel for LifExp {
 
     fn is_self_driven(&self) -> bool {
         self.i_e != Distribution::Constant(0.0)
+    }
+
+    fn check(&self, _dt: f64) -> Result<(), String> {
+        check_below(("v_reset", &self.v_reset), ("v_th", &self.v_th))
     }
 
     fn initial(&self, neuron: &Sample<'_>, _dt: f64) -> update::State {

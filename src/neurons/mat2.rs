@@ -139,29 +139,27 @@ kernel! {
     }
     state {
         v: f32 in Membrane,
-        i_ex: f32 in ExcitatoryCurrent,
-        i_in: f32 in InhibitoryCurrent,
+        i_ex: f32 in ExcitatoryCurrent of excitatory,
+        i_in: f32 in InhibitoryCurrent of inhibitory,
         threshold_1: f32 in FastThreshold,
         threshold_2: f32 in SlowThreshold,
         until: i32 in RefractoryUntil,
     }
     input { drive, excitatory, inhibitory }
-    fn cut(x: f32) -> f32 {
-        select(0.0, x, abs(x) > 1e-15)
-    }
     step(p, s, x, now) {
         let is_held = remaining(s.until, now) > 0;
         let moved = s.v + (p.v_infinity - s.v) * p.leak + s.i_ex * p.p_ex + s.i_in * p.p_in + x.drive * p.p_drive;
         let fast = cut(s.threshold_1 - s.threshold_1 * p.fall_1);
         let slow = cut(s.threshold_2 - s.threshold_2 * p.fall_2);
-        let spike = !is_held && moved >= p.omega + (fast + slow);
+        let is_over = moved >= p.omega + (fast + slow);
+        let spike = !is_held && is_over;
         Next(
             moved,
-            cut(s.i_ex * p.decay_ex + x.excitatory),
-            cut(s.i_in * p.decay_in + x.inhibitory),
+            fade(s.i_ex, p.decay_ex) + x.excitatory,
+            fade(s.i_in, p.decay_in) + x.inhibitory,
             select(fast, fast + p.alpha_1, spike),
             select(slow, slow + p.alpha_2, spike),
-            select(select(now, s.until, is_held), later(now, p.refractory + 1), spike),
+            select(s.until, later(now, p.refractory + 1), spike),
             spike
         )
     }

@@ -192,6 +192,8 @@ pub struct Derived<M: NeuronModel> {
     pub parameters: Parameters<M::Kernel>,
     /// Sub-steps per step.
     pub substeps: u32,
+    /// Per receptor, whether the state that belongs to it was zero at the start.
+    pub quiet: Vec<bool>,
 }
 
 /// How a region with a model is checked, built and stepped, by the model's type: what the scene loader finds in the type
@@ -289,6 +291,7 @@ fn build_region<M: NeuronModel>(
         Derived::<M> {
             parameters,
             substeps: model.substeps(build.dt_ms),
+            quiet: M::Kernel::quiet(&states),
         },
         model,
     ));

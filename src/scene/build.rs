@@ -7,9 +7,13 @@ use super::prepare::{Prepared, groups, union_of_delays};
 use super::rows::projection_rows;
 use super::schema::Scene;
 use crate::files::Files;
+use crate::network::history::SpikeHistory;
 use crate::network::projection::{Connect, ProjectsFrom, ProjectsTo, Synapses};
-use crate::network::propagate::{InputSlots, Slots, SpikeCount, SpikeHistory};
-use crate::network::region::{InputMap, MAX_RECEPTORS, Positions, Region, Spikes, valid_bits};
+use crate::network::propagate::SpikeCount;
+use crate::network::region::{
+    InputMap, MAX_RECEPTORS, Positions, RUN, Region, SpikeMask, Spikes, valid_bits,
+};
+use crate::network::slots::{InputSlots, Slots};
 use crate::network::synapses::{DenseLayout, StorePlan, SynapseStore, Transfer, WeightFormat};
 use crate::neurons::BuildRegion;
 use crate::sim::clock::Clock;
@@ -135,7 +139,7 @@ pub fn build(
                 neurons: region.neurons,
             },
             Spikes {
-                mask: vec![0; (region.neurons as usize).div_ceil(LANES)],
+                mask: SpikeMask::new(region.neurons as usize),
                 list: Vec::with_capacity(region.neurons as usize),
             },
         ));
@@ -206,7 +210,7 @@ pub(super) struct Maps {
     pub(super) sizes: Vec<usize>,
 }
 
-/// Deals the chunks of all regions to blocks in turn.
+/// Deals the chunks of all regions to blocks, in runs and in turn.
 fn deal_chunks(scene: &Scene, prepared: &Prepared, lanes: usize) -> Maps {
     let active: Vec<Vec<Option<u32>>> = prepared
         .receptors
@@ -232,49 +236,46 @@ fn deal_chunks(scene: &Scene, prepared: &Prepared, lanes: usize) -> Maps {
         .enumerate()
         .map(|(i, r)| padded(r.neurons as usize) / LANES * slots_of(i))
         .sum();
-    // The dealing is even up to one chunk of each region per block; and no block gets more chunks than its turn.
-    let widest = (0..scene.regions.len()).map(slots_of).max().unwrap_or(0);
-    let chunks: usize = scene
-        .regions
-        .iter()
-        .map(|r| padded(r.neurons as usize) / LANES)
-        .sum();
-    let fullest = |blocks: usize| {
-        let even = total.div_ceil(blocks) + widest * scene.regions.len();
-        even.min(chunks.div_ceil(blocks) * widest)
-    };
-    let mut per_lane = 1;
-    while fullest(lanes * per_lane) > BLOCK_SLOTS {
+    let mut per_lane = total.div_ceil(lanes * BLOCK_SLOTS).max(1);
+    loop {
+        let blocks = lanes * per_lane;
+        let mut sizes = vec![0usize; blocks];
+        let mut next = 0;
+        let regions = scene
+            .regions
+            .iter()
+            .enumerate()
+            .map(|(i, region)| {
+                let chunks = padded(region.neurons as usize) / LANES;
+                let run = chunks.div_ceil(blocks).clamp(1, RUN);
+                let mut map = InputMap {
+                    block: Vec::with_capacity(chunks),
+                    base: Vec::with_capacity(chunks),
+                    spans: vec![Vec::new(); lanes],
+                    offset: active[i].clone(),
+                    quantum: prepared.receptors[i]
+                        .iter()
+                        .map(|q| q.exponent.map_or(0.0, |e| libm::exp2(f64::from(e)) as f32))
+                        .collect(),
+                };
+                for first in (0..chunks).step_by(run) {
+                    let end = (first + run).min(chunks);
+                    for _ in first..end {
+                        map.block.push(next as u16);
+                        map.base.push(sizes[next] as u32);
+                        sizes[next] += slots_of(i);
+                    }
+                    map.spans[next % lanes].push((first as u32, end as u32));
+                    next = (next + 1) % blocks;
+                }
+                map
+            })
+            .collect();
+        if sizes.iter().all(|&size| size <= BLOCK_SLOTS) {
+            return Maps { regions, sizes };
+        }
         per_lane += 1;
     }
-    let blocks = lanes * per_lane;
-    let mut sizes = vec![0usize; blocks];
-    let mut next = 0;
-    let regions = scene
-        .regions
-        .iter()
-        .enumerate()
-        .map(|(i, region)| {
-            let chunks = padded(region.neurons as usize) / LANES;
-            let mut map = InputMap {
-                block: Vec::with_capacity(chunks),
-                base: Vec::with_capacity(chunks),
-                offset: active[i].clone(),
-                quantum: prepared.receptors[i]
-                    .iter()
-                    .map(|q| q.exponent.map_or(0.0, |e| libm::exp2(f64::from(e)) as f32))
-                    .collect(),
-            };
-            for _ in 0..chunks {
-                map.block.push(next as u16);
-                map.base.push(sizes[next] as u32);
-                sizes[next] += slots_of(i);
-                next = (next + 1) % blocks;
-            }
-            map
-        })
-        .collect();
-    Maps { regions, sizes }
 }
 
 /// The slots that a dense row of these projections covers; empty for other formats.

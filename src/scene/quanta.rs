@@ -147,12 +147,16 @@ pub(super) fn choose_quanta(
         }
     }
     let mut quanta = Vec::new();
+    // The exponents that would do for each receptor, finest and coarsest.
+    let mut ranges = Vec::new();
     for (region, needs) in needs.iter().enumerate() {
         let mut of_region = Vec::new();
+        let mut range_of = Vec::new();
         for need in needs {
             let used = need.exact || !need.narrow.is_empty();
             if !used {
                 of_region.push(Quantum::default());
+                range_of.push(None);
                 continue;
             }
             let largest = if need.largest > 0.0 {
@@ -174,14 +178,11 @@ pub(super) fn choose_quanta(
                     .min()
                     .unwrap_or(0)
             };
+            // As fine as fits, but not finer than single precision can show.
+            let finest = fits.max(floor_log2(largest) - 24).min(wanted);
+            range_of.push((fits <= wanted).then_some((finest, wanted)));
             let quantum = if fits <= wanted {
-                // As fine as fits, but not finer than single precision can show.
-                let finest = floor_log2(largest) - 24;
-                let exponent = if need.exact {
-                    fits.max(finest).min(wanted)
-                } else {
-                    wanted
-                };
+                let exponent = if need.exact { finest } else { wanted };
                 Quantum {
                     exponent: Some(exponent),
                     wide: false,
@@ -203,7 +204,10 @@ pub(super) fn choose_quanta(
             of_region.push(quantum);
         }
         quanta.push(of_region);
+        ranges.push(range_of);
     }
+    let units = common_units(scene, projections, lists);
+    share_quanta(projections, &ranges, &mut quanta);
     for (i, projection) in projections.iter_mut().enumerate() {
         let Some(exponent) = quanta[projection.to][projection.receptor].exponent else {
             continue;
@@ -214,14 +218,7 @@ pub(super) fn choose_quanta(
                 *weight = (value / libm::exp2(f64::from(exponent))).round() as i32;
             }
             WeightFormat::Narrow { shift } | WeightFormat::Dense { shift, .. } => {
-                let largest = match &lists[i] {
-                    Some(ListRows {
-                        weights: Some(weights),
-                        ..
-                    }) => weights.iter().fold(0.0f64, |a, w| a.max(w.abs())),
-                    _ => scene.projections[i].weight.largest_magnitude(),
-                };
-                *shift = (narrow_exponent(largest) - exponent).max(0) as u32;
+                *shift = (units[i] - exponent).max(0) as u32;
             }
             WeightFormat::Wide => {}
         }
@@ -244,6 +241,84 @@ pub(super) fn choose_quanta(
         }
     }
     Ok(quanta)
+}
+
+/// Bits of a 16-bit weight that may be given up so that projections from one region share a unit, and with it a store.
+const SPARE_BITS: i32 = 3;
+
+/// The binary exponent of the unit of each projection's 16-bit weights: what its largest weight asks for, or the coarser unit of other
+/// projections from the same region where that is not much coarser.
+fn common_units(
+    scene: &Scene,
+    projections: &[PreparedProjection],
+    lists: &[Option<ListRows>],
+) -> Vec<i32> {
+    let own: Vec<i32> = (0..projections.len())
+        .map(|i| {
+            narrow_exponent(match &lists[i] {
+                Some(ListRows {
+                    weights: Some(weights),
+                    ..
+                }) => weights.iter().fold(0.0f64, |a, w| a.max(w.abs())),
+                _ => scene.projections[i].weight.largest_magnitude(),
+            })
+        })
+        .collect();
+    let narrow = |i: usize| matches!(projections[i].format, WeightFormat::Narrow { .. });
+    (0..projections.len())
+        .map(|i| {
+            let siblings = (0..projections.len())
+                .filter(|&j| narrow(i) && narrow(j) && projections[j].from == projections[i].from);
+            siblings
+                .map(|j| own[j])
+                .filter(|&unit| unit <= own[i] + SPARE_BITS)
+                .fold(own[i], i32::max)
+        })
+        .collect()
+}
+
+/// Gives the receptors that one region reaches with 16-bit weights the same quantum where their ranges allow, so that its synapses need
+/// one store and not one for each shift.
+fn share_quanta(
+    projections: &[PreparedProjection],
+    ranges: &[Vec<Option<(i32, i32)>>],
+    quanta: &mut [Vec<Quantum>],
+) {
+    // Sets of receptors with the exponents that would do for all of them.
+    let mut sets: Vec<((i32, i32), Vec<(usize, usize)>)> = Vec::new();
+    let mut set_of: HashMap<(usize, usize), usize> = HashMap::new();
+    let mut first_of: HashMap<usize, usize> = HashMap::new();
+    for projection in projections {
+        let receptor = (projection.to, projection.receptor);
+        let (WeightFormat::Narrow { .. }, Some(range)) =
+            (projection.format, ranges[receptor.0][receptor.1])
+        else {
+            continue;
+        };
+        let set = *set_of.entry(receptor).or_insert_with(|| {
+            sets.push((range, vec![receptor]));
+            sets.len() - 1
+        });
+        let first = *first_of.entry(projection.from).or_insert(set);
+        let ((finest, coarsest), (other_finest, other_coarsest)) = (sets[first].0, sets[set].0);
+        let both = (finest.max(other_finest), coarsest.min(other_coarsest));
+        if first == set || both.0 > both.1 {
+            continue;
+        }
+        sets[first].0 = both;
+        for member in core::mem::take(&mut sets[set].1) {
+            set_of.insert(member, first);
+            sets[first].1.push(member);
+        }
+        for other in first_of.values_mut().filter(|other| **other == set) {
+            *other = first;
+        }
+    }
+    for ((finest, _), members) in sets.iter().filter(|(_, members)| members.len() > 1) {
+        for &(region, receptor) in members {
+            quanta[region][receptor].exponent = Some(*finest);
+        }
+    }
 }
 
 /// Warns of weights that are so small against others onto the same receptor that its quantum distorts them.

@@ -18,47 +18,60 @@ pub const fn padded(neurons: usize) -> usize {
     neurons.div_ceil(LANES) * LANES
 }
 
-/// The values of one column, with enough alignment for any vector width.
-#[derive(Clone, Debug, Default)]
+/// Bytes that large columns are aligned to: processors fetch ahead as far as a page of memory goes.
+const PAGE: usize = 4096;
+
+/// The values of one column, with enough alignment for any vector width; from a page on, pages are whole.
+#[derive(Debug, Default)]
 pub struct Column<T> {
     chunks: Vec<Chunk<T>>,
+    /// The first chunk that is used.
+    first: usize,
 }
 
 /// The values of one chunk.
 #[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
+#[repr(C, align(256))]
 pub struct Chunk<T>(pub [T; LANES]);
 
 impl<T: Copy> Column<T> {
     /// A column of `neurons` values, all `value`, padding included.
     pub fn filled(neurons: usize, value: T) -> Self {
-        Self {
-            chunks: vec![Chunk([value; LANES]); neurons.div_ceil(LANES)],
-        }
+        let count = neurons.div_ceil(LANES);
+        let size = size_of::<Chunk<T>>();
+        let spare = if count * size < PAGE || !PAGE.is_multiple_of(size) {
+            0
+        } else {
+            PAGE / size - 1
+        };
+        let mut chunks: Vec<Chunk<T>> = Vec::with_capacity(count + spare);
+        let to_page = chunks.as_ptr().align_offset(PAGE);
+        let first = if to_page <= spare { to_page } else { 0 };
+        chunks.resize(first + count, Chunk([value; LANES]));
+        Self { chunks, first }
     }
 
     /// All values, padding included.
     pub fn as_slice(&self) -> &[T] {
+        let chunks = &self.chunks[self.first..];
         // SAFETY: `Chunk` is `repr(C)` around an array; its alignment divides its size for 4- and 8-byte values.
-        unsafe {
-            core::slice::from_raw_parts(self.chunks.as_ptr().cast(), self.chunks.len() * LANES)
-        }
+        unsafe { core::slice::from_raw_parts(chunks.as_ptr().cast(), chunks.len() * LANES) }
     }
 
     /// All values, padding included, to be written.
     pub fn as_mut_slice(&mut self) -> &mut [T] {
+        let chunks = &mut self.chunks[self.first..];
         // SAFETY: as in `as_slice`.
-        unsafe {
-            core::slice::from_raw_parts_mut(
-                self.chunks.as_mut_ptr().cast(),
-                self.chunks.len() * LANES,
-            )
-        }
+        unsafe { core::slice::from_raw_parts_mut(chunks.as_mut_ptr().cast(), chunks.len() * LANES) }
     }
+}
 
-    /// The chunks.
-    pub fn chunks_mut(&mut self) -> &mut [Chunk<T>] {
-        &mut self.chunks
+impl<T: Copy + Default> Clone for Column<T> {
+    fn clone(&self) -> Self {
+        let values = self.as_slice();
+        let mut column = Self::filled(values.len(), T::default());
+        column.as_mut_slice().copy_from_slice(values);
+        column
     }
 }
 

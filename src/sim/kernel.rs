@@ -6,6 +6,8 @@
 //! needs sub-steps writes a `repeat` function, which the executor calls so many times before `step`, and a spike in
 //! any of them counts.
 //!
+//! A state variable that is zero, and stays zero, as long as a receptor has no input is declared with `of` and the receptor's name.
+//!
 //! From that the macro makes a module with
 //!
 //! * `Params`, `State`, `Input`, `Next`: plain structs, and the functions as written, to test against closed forms;
@@ -15,7 +17,7 @@
 //!
 //! Parameters, state, derived values and buffers are kept apart: `Params` are derived once on the host (`exp(−dt/τ)` never
 //! stands in a loop), state lives in column components, input in the fixed-point slots of
-//! [`propagate`](crate::network::propagate).
+//! [`slots`](crate::network::slots).
 
 use super::columns::{Chunk, LANES};
 use super::simd::SimdLevel;
@@ -47,6 +49,44 @@ impl Slot for i64 {
     }
 }
 
+/// A state variable: a number, or the step until which something lasts.
+pub trait StateValue: Copy {
+    /// Whether it changes at spikes only, so that a chunk without any need not be written.
+    const RARE: bool;
+    /// The value as it has to be now and then so that a step long past never seems to lie ahead: step counters wrap.
+    fn refreshed(self, now: i32) -> Self;
+}
+
+impl StateValue for f32 {
+    const RARE: bool = false;
+    #[inline(always)]
+    fn refreshed(self, _now: i32) -> Self {
+        self
+    }
+}
+
+/// A step, kept in 32 bits. It changes only when the neuron spikes.
+impl StateValue for i32 {
+    const RARE: bool = true;
+    #[inline(always)]
+    fn refreshed(self, now: i32) -> Self {
+        if self.wrapping_sub(now) < 0 {
+            now
+        } else {
+            self
+        }
+    }
+}
+
+/// Steps between two refreshments of [steps](StateValue::refreshed), a quarter of what 32 bits count.
+const REFRESH_EVERY: i32 = 1 << 30;
+
+/// Whether it is time to [refresh](StateValue::refreshed).
+#[inline(always)]
+pub fn refreshes(now: i32) -> bool {
+    now & (REFRESH_EVERY - 1) == 0
+}
+
 /// Parameters of one region: the same for every neuron, or one chunk of arrays per 64 neurons.
 pub enum Parameters<K: Kernel + ?Sized> {
     /// Every neuron has these.
@@ -66,10 +106,8 @@ pub enum Blocks<'a> {
 
 /// The part of a region that one lane steps, and where its input and output are.
 pub struct LaneChunks<'a> {
-    /// The lane's first chunk.
-    pub first: usize,
-    /// The distance between its chunks.
-    pub stride: usize,
+    /// The lane's chunks, as ranges of a first and one past the last.
+    pub spans: &'a [(u32, u32)],
     /// The block of each chunk of the region.
     pub block: &'a [u16],
     /// The first slot of each chunk within its block.
@@ -80,10 +118,27 @@ pub struct LaneChunks<'a> {
     pub offset: &'a [Option<u32>],
     /// Per receptor, the weight that one unit of a slot stands for.
     pub quanta: &'a [f32],
+    /// Per receptor, whether the state that belongs to it was zero at the start.
+    pub quiet: &'a [bool],
     /// The stimulus current of the region, or null.
     pub drive: *const f32,
     /// One word per chunk: a bit for each neuron that spiked. Bits of the padding are arbitrary.
     pub mask: *mut u64,
+}
+
+impl LaneChunks<'_> {
+    /// Span number `i` in the order of this step: forwards in even steps, backwards in odd ones, so that a step begins with what the
+    /// one before left in the cache. Returns the first chunk, how many there are, and what leads from one to the next.
+    #[inline(always)]
+    pub fn span(&self, i: usize, now: i32) -> (usize, usize, isize) {
+        if now & 1 == 0 {
+            let (first, end) = self.spans[i];
+            (first as usize, (end - first) as usize, 1)
+        } else {
+            let (first, end) = self.spans[self.spans.len() - 1 - i];
+            (end as usize - 1, (end - first) as usize, -1)
+        }
+    }
 }
 
 /// The current of a region that no stimulus drives.
@@ -115,6 +170,9 @@ pub trait Kernel: Send + Sync + 'static {
     fn insert(entity: &mut EntityWorldMut<'_>, states: &[Self::State]);
     /// Pointers to the columns of a query item.
     fn pointers(item: &mut <Self::Columns as QueryData>::Item<'_, '_>) -> Self::Pointers;
+    /// Per receptor, whether the state that belongs to it is zero in all of these: as long as nothing reaches the receptor, such state
+    /// stays zero and is neither read nor written.
+    fn quiet(states: &[Self::State]) -> Vec<bool>;
     /// Constants of single neurons as chunks; the padding repeats the last.
     fn pack(params: &[Self::Params]) -> Vec<Self::ParamChunk>;
     /// Registers the column components.
@@ -133,6 +191,12 @@ pub trait Kernel: Send + Sync + 'static {
         columns: Self::Pointers,
         lane: &LaneChunks<'_>,
     );
+}
+
+/// All bits set for a spike.
+#[inline(always)]
+pub fn spike_flag(spike: bool) -> u32 {
+    if spike { u32::MAX } else { 0 }
 }
 
 /// A bit for each non-zero flag.
@@ -203,18 +267,19 @@ macro_rules! kernel {
         $(#[$meta:meta])*
         $vis:vis mod $name:ident;
         params { $( $(#[$pmeta:meta])* $param:ident: $ptype:ident ),* $(,)? }
-        state { $( $(#[$smeta:meta])* $state:ident: $stype:ident in $column:ident ),* $(,)? }
+        state { $( $(#[$smeta:meta])* $state:ident: $stype:ident in $column:ident $(of $of:ident)? ),* $(,)? }
         input { $drive:ident $(, $receptor:ident )* $(,)? }
         $( fn $helper:ident( $( $arg:ident: $atype:ident ),* ) -> $rtype:ident { $($hbody:tt)* } )*
         repeat($rp:ident, $rs:ident, $rx:ident, $rnow:ident) { $($rbody:tt)* }
         step($sp:ident, $ss:ident, $sx:ident, $snow:ident) { $($sbody:tt)* }
     ) => {
         $(#[$meta])*
-        #[allow(non_snake_case, unused_imports, unused_variables, clippy::all, missing_docs)]
+        #[allow(non_snake_case, unused_imports, unused_mut, unused_variables, clippy::all, missing_docs)]
         $vis mod $name {
+            use core::mem::MaybeUninit;
             use $crate::sim::math::*;
             use $crate::sim::columns::{ColumnComponent, Column, LANES, $($column),*};
-            use $crate::sim::kernel::{Blocks, Kernel, LaneChunks, NO_DRIVE, Parameters, Slot, spike_mask, wgsl_function};
+            use $crate::sim::kernel::{Blocks, Kernel, LaneChunks, NO_DRIVE, Parameters, Slot, StateValue, refreshes, spike_flag, spike_mask, wgsl_function};
             use $crate::sim::workers::Shares;
             use $crate::sim::simd::SimdLevel;
 
@@ -267,7 +332,12 @@ macro_rules! kernel {
                 $( $receptor: &mut [T; LANES], )*
                 quanta: &Quanta,
             ) -> u64 {
-                let mut flags = [0u32; LANES];
+                // Written before they are read, and not zeroed first: this is the innermost loop.
+                struct Rare { $( $state: [$stype; LANES] ),* }
+                let mut rare = MaybeUninit::<Rare>::uninit();
+                let rare = rare.as_mut_ptr();
+                let mut flags = MaybeUninit::<[u32; LANES]>::uninit();
+                let flags = flags.as_mut_ptr().cast::<u32>();
                 let uniform = *params;
                 macro_rules! at {
                     ($i:ident) => {
@@ -283,21 +353,43 @@ macro_rules! kernel {
                     };
                 }
                 if $repeats {
+                    let mut early = [0u32; LANES];
                     for _ in 0..substeps {
                         for i in 0..LANES {
                             let next = repeat(at!(i), State { $( $state: $state[i] ),* }, input!(i), now);
                             $( $state[i] = next.$state; )*
-                            flags[i] |= next.spike as u32;
+                            early[i] |= spike_flag(next.spike);
                         }
                     }
+                    // SAFETY: room for the flags of a chunk.
+                    unsafe { flags.cast::<[u32; LANES]>().write(early) };
                 }
                 for i in 0..LANES {
                     let next = step(at!(i), State { $( $state: $state[i] ),* }, input!(i), now);
-                    $( $state[i] = next.$state; )*
-                    flags[i] = if $repeats { flags[i] | next.spike as u32 } else { next.spike as u32 };
+                    // SAFETY: `i` is less than the number of flags and values, and with `repeat` the flags are written already.
+                    unsafe {
+                        $( if <$stype>::RARE {
+                            (&raw mut (*rare).$state).cast::<$stype>().add(i).write(next.$state);
+                        } else {
+                            $state[i] = next.$state;
+                        } )*
+                        let early = if $repeats { flags.add(i).read() } else { 0 };
+                        flags.add(i).write(early | spike_flag(next.spike));
+                    }
                     $( $receptor[i] = T::ZERO; )*
                 }
-                spike_mask(&flags)
+                // SAFETY: every flag was written in the loop.
+                let mask = spike_mask(unsafe { &*flags.cast::<[u32; LANES]>() });
+                $( if <$stype>::RARE {
+                    if mask != 0 {
+                        // SAFETY: every rare value was written in the loop.
+                        *$state = unsafe { (&raw const (*rare).$state).read() };
+                    }
+                    if refreshes(now) {
+                        $state.iter_mut().for_each(|value| *value = value.refreshed(now));
+                    }
+                } )*
+                mask
             }
 
             /// # Safety
@@ -311,8 +403,16 @@ macro_rules! kernel {
                 let quanta = Quanta { $( $receptor: *quanta.next().unwrap_or(&0.0) ),* };
                 let mut offsets = lane.offset.iter();
                 $( let mut $receptor = ([T::ZERO; LANES], offsets.next().copied().flatten()); )*
-                let mut index = lane.first;
-                while index < lane.block.len() {
+                // What stands in for the state of receptors that nothing has reached.
+                struct Spare { $( $( #[doc = stringify!($of)] $state: [$stype; LANES], )? )* }
+                let mut spare = Spare { $( $( $state: { let _ = stringify!($of); [0 as $stype; LANES] }, )? )* };
+                #[allow(dead_code)]
+                struct Idle { $( $receptor: bool ),* }
+                let mut quiet = lane.quiet.iter();
+                let idle = Idle { $( $receptor: *quiet.next().unwrap_or(&false) && $receptor.1.is_none() ),* };
+                for i in 0..lane.spans.len() {
+                    let (mut index, count, next) = lane.span(i, now);
+                    for _ in 0..count {
                     let at = index * LANES;
                     // SAFETY: the caller's promise; the columns, the slots of different receptors and the spare arrays are distinct.
                     unsafe {
@@ -320,7 +420,11 @@ macro_rules! kernel {
                         let drive = if lane.drive.is_null() { &NO_DRIVE.0 } else { &*lane.drive.add(at).cast::<[f32; LANES]>() };
                         let mask = chunk::<T, UNIFORM>(
                             params, if UNIFORM { None } else { Some(&param_chunks[index]) }, substeps, now,
-                            $( &mut *columns.$state.add(at).cast::<[$stype; LANES]>(), )*
+                            $( &mut *{
+                                    let column = columns.$state.add(at).cast::<[$stype; LANES]>();
+                                    $( let column = if idle.$of { &raw mut spare.$state } else { column }; )?
+                                    column
+                                }, )*
                             drive,
                             $( match $receptor.1 {
                                 Some(offset) => &mut *base.add(offset as usize).cast::<[T; LANES]>(),
@@ -330,7 +434,8 @@ macro_rules! kernel {
                         );
                         *lane.mask.add(index) = mask;
                     }
-                    index += lane.stride;
+                        index = index.wrapping_add_signed(next);
+                    }
                 }
             }
 
@@ -423,6 +528,16 @@ macro_rules! kernel {
                 ) -> Pointers {
                     let ( $( $state, )* ) = item;
                     Pointers { $( $state: $state.column_mut().as_mut_slice().as_mut_ptr() ),* }
+                }
+
+                fn quiet(states: &[State]) -> Vec<bool> {
+                    let mut quiet = vec![true; Self::RECEPTORS.len()];
+                    $( $(
+                        if let Some(receptor) = Self::RECEPTORS.iter().position(|name| *name == stringify!($of)) {
+                            quiet[receptor] &= states.iter().all(|state| state.$state == 0 as $stype);
+                        }
+                    )? )*
+                    quiet
                 }
 
                 fn pack(params: &[Params]) -> Vec<ParamChunk> {

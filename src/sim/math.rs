@@ -9,6 +9,8 @@
 pub const WGSL_PRELUDE: &str = "\
 fn remaining(until: i32, now: i32) -> i32 { return until - now; }
 fn later(now: i32, steps: i32) -> i32 { return now + steps; }
+fn cut(x: f32) -> f32 { return select(0.0, x, abs(x) > 1e-15); }
+fn fade(x: f32, decay: f32) -> f32 { return select(0.0, x * decay, abs(x) > 1e-15); }
 fn ratio_expm1(x: f32) -> f32 { return select((exp(x) - 1.0) / x, 1.0 + 0.5 * x, abs(x) < 1e-3); }
 ";
 
@@ -54,7 +56,19 @@ pub fn later(now: i32, steps: i32) -> i32 {
     now.wrapping_add(steps)
 }
 
-/// The exponential function; relative error below 2.5e-7. Below −87 it gives a number near 1e-38, above 88 near
+/// `x`, or 0 where it is so small that no result shows it: what decays for ever ends in numbers that processors are slow with.
+#[inline(always)]
+pub fn cut(x: f32) -> f32 {
+    select(0.0, x, abs(x) > 1e-15)
+}
+
+/// `x` after one step of exponential decay, cut as by [`cut`].
+#[inline(always)]
+pub fn fade(x: f32, decay: f32) -> f32 {
+    select(0.0, x * decay, abs(x) > 1e-15)
+}
+
+/// The exponential function; relative error below 1e-7. Below −87 it gives a number near 1e-38, above 88 near
 /// 1e38, never a denormal or infinity.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
@@ -67,11 +81,12 @@ pub fn exp(x: f32) -> f32 {
     let shifted = x * LOG2_E + ROUND;
     let n = shifted - ROUND;
     let r = x - n * LN2_HIGH - n * LN2_LOW;
-    let p = 1.388_888_9e-3;
-    let p = p * r + 8.333_334e-3;
-    let p = p * r + 4.166_666_8e-2;
-    let p = p * r + 0.166_666_67;
-    let p = p * r + 0.5;
+    // (eʳ − 1 − r)/r² for |r| ≤ ln 2 / 2, with the least largest relative error in eʳ: 3·10⁻⁹ before rounding.
+    let p = 1.381_446_5e-3;
+    let p = p * r + 8.368_781e-3;
+    let p = p * r + 4.166_839_3e-2;
+    let p = p * r + 0.166_665_2;
+    let p = p * r + 0.499_999_94;
     let p = p * r * r + r + 1.0;
     let scale = f32::from_bits(
         (shifted
@@ -132,11 +147,11 @@ mod tests {
 
     #[test]
     fn exp_agrees_with_libm() {
-        for i in -86_000..87_000 {
-            let x = i as f32 * 1e-3;
+        for i in -860_000..870_000 {
+            let x = i as f32 * 1e-4;
             let want = libm::exp(f64::from(x));
             let error = (f64::from(exp(x)) / want - 1.0).abs();
-            assert!(error < 2.5e-7, "exp({x}): relative error {error}");
+            assert!(error < 1e-7, "exp({x}): relative error {error}");
         }
         assert!(exp(-1e30) > 0.0 && exp(-1e30) < 2e-38);
         assert!(exp(1e30).is_finite());

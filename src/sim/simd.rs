@@ -10,9 +10,9 @@ use bevy::prelude::*;
 pub enum SimdLevel {
     /// What every processor of the target has (SSE2 on x86-64, NEON on ARM64).
     Portable,
-    /// AVX2, 256 bits.
+    /// AVX2 and BMI2, 256 bits.
     Avx2,
-    /// AVX-512 F, BW, VL and DQ, 512 bits.
+    /// AVX-512 F, BW, VL and DQ and BMI2, 512 bits.
     Avx512,
 }
 
@@ -21,14 +21,16 @@ impl SimdLevel {
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx512f")
+            let level = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2");
+            if level
+                && is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512vl")
                 && is_x86_feature_detected!("avx512dq")
             {
                 return Self::Avx512;
             }
-            if is_x86_feature_detected!("avx2") {
+            if level {
                 return Self::Avx2;
             }
         }

@@ -9,9 +9,11 @@
 
 pub mod file;
 
+use crate::network::history::SpikeHistory;
 use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
-use crate::network::propagate::{InputSlots, SpikeCount, SpikeHistory};
+use crate::network::propagate::SpikeCount;
 use crate::network::region::Region;
+use crate::network::slots::InputSlots;
 use crate::network::synapses::{SynapseStore, Transfer};
 use crate::results::online::OnlineStatistics;
 use crate::sim::clock::Clock;

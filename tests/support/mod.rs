@@ -6,8 +6,9 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 use neuropil::network::probe::SpikeProbe;
-use neuropil::network::propagate::{InputSlots, SpikeCount};
+use neuropil::network::propagate::SpikeCount;
 use neuropil::network::region::Region;
+use neuropil::network::slots::InputSlots;
 use neuropil::network::synapses::{SynapseStore, Transfer};
 use neuropil::neurons::ReflectNeuronModel;
 use neuropil::neurons::poisson_source::PoissonSource;
