@@ -37,9 +37,9 @@ pub struct Spikes {
     pub list: Vec<u32>,
 }
 
-/// Chunks in a row that one lane steps: one page of a column of 32-bit values, since processors fetch ahead within a page and would take
-/// what other lanes are writing.
-pub const RUN: usize = 16;
+/// The most chunks in a row that one lane steps. Runs are long because processors fetch ahead, even into the next page, and would take
+/// what another lane is writing; they end because neurons of one part of a large region tend to be busy together.
+pub const RUN: usize = 256;
 
 /// One bit per neuron, 64 to a word, aligned so that the words of a [`RUN`] fill whole cache lines: lanes write them at once.
 #[derive(Clone, Debug, Default)]
