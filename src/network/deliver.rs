@@ -11,6 +11,7 @@ use super::history::SpikeHistory;
 use super::slots::{Accumulator, InputSlots, SharedSlots};
 use super::synapses::{Pair, SynapseStore, Transfer, Weights};
 use crate::sim::clock::Clock;
+use crate::sim::prefetch::ask_for;
 use crate::sim::simd::SimdLevel;
 use crate::sim::workers::{Shares, Workers};
 use bevy::prelude::*;
@@ -18,24 +19,14 @@ use bevy::prelude::*;
 /// How many segments ahead memory is asked for.
 const AHEAD: usize = 12;
 /// The most bytes of a segment that are asked for ahead; the processor follows longer ones by itself.
-const AHEAD_BYTES: usize = 6 * 64;
+const AHEAD_BYTES: usize = 12 * 64;
 
 /// Synapses that are added without a look at where the segment ends.
 const UNROLLED: usize = 8;
 
-/// One delay of one store with spikes that are due.
-struct Arrival {
-    store: *const SynapseStore,
-    delay_index: usize,
-    spikes: *const [u32],
-}
-
-/// What is due in this step. Empty between steps.
+/// The lanes' work lists. Empty between steps but for their room.
 #[derive(Default)]
-pub struct Arrivals {
-    list: Vec<Arrival>,
-    lanes: Vec<LaneWork>,
-}
+pub struct LaneWorks(Vec<LaneWork>);
 
 /// One lane's segments of one block.
 struct LaneWork {
@@ -54,13 +45,10 @@ impl Default for LaneWork {
     }
 }
 
-// SAFETY: the pointers are followed only inside `deliver`, while the queries they came from are borrowed.
-unsafe impl Send for Arrivals {}
-// SAFETY: as above.
-unsafe impl Sync for Arrivals {}
-
-// SAFETY: a lane's work list is written and followed by that lane only.
+// SAFETY: a lane's work list is written and followed by that lane only, and only while the stores are borrowed by `deliver`.
 unsafe impl Send for LaneWork {}
+// SAFETY: as above.
+unsafe impl Sync for LaneWork {}
 
 /// Synapses to deliver, in one piece of memory.
 #[derive(Clone, Copy)]
@@ -72,84 +60,87 @@ pub(super) struct Segment {
 }
 
 /// The system of `Deliver`: adds every pulled segment that is due to the slots of this step.
-pub fn deliver(
+pub fn deliver<'q>(
     clock: Res<Clock>,
     workers: Res<Workers>,
     simd: Res<SimdLevel>,
     mut slots: ResMut<InputSlots>,
-    stores: Query<&SynapseStore>,
-    histories: Query<&SpikeHistory>,
-    mut arrivals: Local<Arrivals>,
+    stores: Query<&'q SynapseStore>,
+    histories: Query<&'q SpikeHistory>,
+    mut works: Local<LaneWorks>,
 ) {
     let (step, simd) = (clock.step(), *simd);
-    let Arrivals { list, lanes: works } = &mut *arrivals;
-    list.clear();
-    if list.capacity() == 0 {
-        list.reserve(stores.iter().map(|store| store.delays().len()).sum());
-    }
-    for store in &stores {
-        if store.transfer() != Transfer::Pull {
-            continue;
-        }
-        let Ok(history) = histories.get(store.source()) else {
-            continue;
-        };
-        let now = history.slot(step);
-        for (delay_index, &delay) in store.delays().iter().enumerate() {
-            if u64::from(delay) > step {
-                break;
-            }
-            let spikes = history.before(now, delay as usize);
-            if !spikes.is_empty() {
-                list.push(Arrival {
-                    store,
-                    delay_index,
-                    spikes,
-                });
-            }
-        }
-    }
-    works.resize_with(workers.lanes(), LaneWork::default);
-    if list.is_empty() {
+    works.0.resize_with(workers.lanes(), LaneWork::default);
+    if histories.iter().all(SpikeHistory::is_empty) {
         return;
     }
-    let list = FollowedByLanes(list);
-    let works = Shares::new(works);
+    let works = Shares::new(&mut works.0);
+    let due = Due {
+        stores: &stores,
+        histories: &histories,
+        step,
+    };
     match &mut *slots {
         InputSlots::Narrow(slots) => {
             let shares = slots.share(step);
             workers.run(&|lane| {
                 // SAFETY: each lane has its own work list and its own blocks; the level was detected on this processor.
-                unsafe { pull(simd, list.get(), works.get(lane), &shares, lane) }
+                unsafe { pull(simd, &due, works.get(lane), &shares, lane) }
             });
         }
         InputSlots::Wide(slots) => {
             let shares = slots.share(step);
             workers.run(&|lane| {
                 // SAFETY: as above.
-                unsafe { pull(simd, list.get(), works.get(lane), &shares, lane) }
+                unsafe { pull(simd, &due, works.get(lane), &shares, lane) }
             });
         }
     }
 }
 
-/// Lets lanes read a list that holds raw pointers.
-struct FollowedByLanes<'a>(&'a [Arrival]);
-// SAFETY: the lanes only read the list and what it points to.
-unsafe impl Sync for FollowedByLanes<'_> {}
-impl FollowedByLanes<'_> {
-    fn get(&self) -> &[Arrival] {
-        self.0
+/// What is due in a step.
+struct Due<'a, 'w, 's, 'q> {
+    stores: &'a Query<'w, 's, &'q SynapseStore>,
+    histories: &'a Query<'w, 's, &'q SpikeHistory>,
+    step: u64,
+}
+
+impl Due<'_, '_, '_, '_> {
+    /// Lists the table entries of all segments of a block, store by store.
+    #[inline(always)]
+    fn seek(&self, block: usize, work: &mut LaneWork) {
+        let LaneWork { segments, stores } = work;
+        segments.clear();
+        stores.clear();
+        for store in self.stores {
+            if store.transfer() != Transfer::Pull {
+                continue;
+            }
+            let Ok(history) = self.histories.get(store.source()) else {
+                continue;
+            };
+            let now = history.slot(self.step);
+            for (delay_index, &delay) in store.delays().iter().enumerate() {
+                if u64::from(delay) > self.step {
+                    break;
+                }
+                let spikes = history.before(now, delay as usize);
+                if !spikes.is_empty() {
+                    store.seek(block, delay_index, spikes, segments);
+                }
+            }
+            stores.push((store, segments.len()));
+        }
     }
 }
 
 /// Delivers to the lane's blocks.
 ///
 /// # Safety
-/// The arrivals' pointers are alive; no other thread uses the lane's blocks; this processor has `simd`.
+/// No other thread uses the lane's blocks; this processor has `simd`.
 unsafe fn pull<T: Accumulator>(
     simd: SimdLevel,
-    arrivals: &[Arrival],
+    due: &Due<'_, '_, '_, '_>,
     work: &mut LaneWork,
     slots: &SharedSlots<'_, T>,
     lane: usize,
@@ -158,10 +149,10 @@ unsafe fn pull<T: Accumulator>(
     unsafe {
         match simd {
             #[cfg(target_arch = "x86_64")]
-            SimdLevel::Avx2 => pull_avx2(arrivals, work, slots, lane),
+            SimdLevel::Avx2 => pull_avx2(due, work, slots, lane),
             #[cfg(target_arch = "x86_64")]
-            SimdLevel::Avx512 => pull_avx512(arrivals, work, slots, lane),
-            _ => pull_blocks(arrivals, work, slots, lane),
+            SimdLevel::Avx512 => pull_avx512(due, work, slots, lane),
+            _ => pull_blocks(due, work, slots, lane),
         }
     }
 }
@@ -171,13 +162,13 @@ unsafe fn pull<T: Accumulator>(
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi2")]
 unsafe fn pull_avx2<T: Accumulator>(
-    arrivals: &[Arrival],
+    due: &Due<'_, '_, '_, '_>,
     work: &mut LaneWork,
     slots: &SharedSlots<'_, T>,
     lane: usize,
 ) {
     // SAFETY: the caller's promise.
-    unsafe { pull_blocks(arrivals, work, slots, lane) }
+    unsafe { pull_blocks(due, work, slots, lane) }
 }
 
 /// # Safety
@@ -185,43 +176,30 @@ unsafe fn pull_avx2<T: Accumulator>(
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,bmi2")]
 unsafe fn pull_avx512<T: Accumulator>(
-    arrivals: &[Arrival],
+    due: &Due<'_, '_, '_, '_>,
     work: &mut LaneWork,
     slots: &SharedSlots<'_, T>,
     lane: usize,
 ) {
     // SAFETY: the caller's promise.
-    unsafe { pull_blocks(arrivals, work, slots, lane) }
+    unsafe { pull_blocks(due, work, slots, lane) }
 }
 
 /// # Safety
 /// As [`pull`].
 #[inline(always)]
 unsafe fn pull_blocks<T: Accumulator>(
-    arrivals: &[Arrival],
+    due: &Due<'_, '_, '_, '_>,
     work: &mut LaneWork,
     slots: &SharedSlots<'_, T>,
     lane: usize,
 ) {
-    let LaneWork { segments, stores } = work;
-    let mut block = lane;
-    while block < slots.blocks().len() {
-        segments.clear();
-        stores.clear();
-        for of_store in arrivals.chunk_by(|a, b| core::ptr::eq(a.store, b.store)) {
-            let store = of_store[0].store;
-            for arrival in of_store {
-                // SAFETY: the caller's promise.
-                unsafe {
-                    (*store).seek(block, arrival.delay_index, &*arrival.spikes, segments);
-                }
-            }
-            stores.push((store, segments.len()));
-        }
-        let mut first = 0;
-        let mut kept = 0;
+    for block in (lane..slots.blocks().len()).step_by(slots.lanes()) {
+        due.seek(block, work);
+        let LaneWork { segments, stores } = work;
+        let (mut first, mut kept) = (0, 0);
         for (store, end) in stores.iter_mut() {
-            // SAFETY: the caller's promise; the segments were sought in this store.
+            // SAFETY: the stores are borrowed by `due`; the segments were sought in this store.
             kept = unsafe { (**store).find(segments, first..*end, kept) };
             first = *end;
             *end = kept;
@@ -235,7 +213,6 @@ unsafe fn pull_blocks<T: Accumulator>(
             unsafe { add_segments(&*store, block, segments, first..end, slot) };
             first = end;
         }
-        block += slots.lanes();
     }
 }
 
@@ -247,19 +224,6 @@ fn prefetch(segment: &Segment) {
         ask_for(segment.start.wrapping_add(at));
         at += 64;
     }
-}
-
-/// Asks for the cache line at an address, which need not exist.
-#[inline(always)]
-pub(super) fn ask_for(address: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: prefetching never faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = address;
 }
 
 /// Adds the segments `range`, which are of one store and one block.

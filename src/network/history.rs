@@ -32,6 +32,11 @@ impl SpikeHistory {
         }
     }
 
+    /// Whether no spike is kept.
+    pub fn is_empty(&self) -> bool {
+        self.kept == 0
+    }
+
     /// How many steps are kept.
     pub fn depth(&self) -> usize {
         self.depth

@@ -1,12 +1,12 @@
 //! From the spikes of this step to those who need them: the list, the count and the hash, the history, and the stores that push.
 
-use super::deliver::ask_for;
 use super::history::SpikeHistory;
 use super::region::{Region, Spikes};
 use super::slots::{Accumulator, InputSlots, SharedSlots};
 use super::synapses::{SynapseStore, Transfer};
 use crate::sim::clock::Clock;
 use crate::sim::columns::LANES;
+use crate::sim::prefetch::ask_for;
 use crate::sim::rng::avalanche;
 use crate::sim::workers::Workers;
 use bevy::prelude::*;
@@ -34,10 +34,10 @@ pub fn list_spikes(
     // Other lanes have written most of this: all of it is asked for before any is waited for.
     for (_, spikes, _) in &regions {
         for line in spikes.mask.chunks(8) {
-            ask_for(line.as_ptr().cast());
+            ask_for(line.as_ptr());
         }
     }
-    for (region, mut spikes, mut history) in &mut regions {
+    for (_, mut spikes, _) in &mut regions {
         let Spikes { mask, list } = &mut *spikes;
         list.clear();
         for (chunk, &bits) in mask.iter().enumerate() {
@@ -47,11 +47,21 @@ pub fn list_spikes(
                 bits &= bits - 1;
             }
         }
-        history.push(step, list);
-        if !list.is_empty() {
-            count.spikes += list.len() as u64;
+    }
+    for store in &stores {
+        if let Ok((_, spikes, _)) = regions.get(store.source()) {
+            spikes
+                .list
+                .iter()
+                .for_each(|&neuron| store.ask_for_row(neuron as usize));
+        }
+    }
+    for (region, spikes, mut history) in &mut regions {
+        history.push(step, &spikes.list);
+        if !spikes.list.is_empty() {
+            count.spikes += spikes.list.len() as u64;
             let key = region.key ^ avalanche(step);
-            for &neuron in list.iter() {
+            for &neuron in &spikes.list {
                 count.hash = count.hash.wrapping_add(avalanche(
                     key.wrapping_add(u64::from(neuron).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
                 ));

@@ -613,7 +613,7 @@ fn add_input<T: Accumulator>(
                     SimdLevel::Avx2 => poisson_lane_avx2(&emission, &lane),
                     #[cfg(target_arch = "x86_64")]
                     SimdLevel::Avx512 => poisson_lane_avx512(&emission, &lane),
-                    _ => poisson_lane(&emission, &lane),
+                    _ => poisson_lane::<T, false>(&emission, &lane),
                 }
             }
         }
@@ -702,7 +702,10 @@ impl<T> LaneSlots<'_, T> {
 /// # Safety
 /// No other thread uses the lane's chunks.
 #[inline(always)]
-unsafe fn poisson_lane<T: Accumulator>(emission: &Emission<'_>, lane: &LaneSlots<'_, T>) {
+unsafe fn poisson_lane<T: Accumulator, const BLENDS: bool>(
+    emission: &Emission<'_>,
+    lane: &LaneSlots<'_, T>,
+) {
     let background = emission.background;
     if !background.per_neuron.is_empty() {
         // SAFETY: the caller's promise.
@@ -715,7 +718,7 @@ unsafe fn poisson_lane<T: Accumulator>(emission: &Emission<'_>, lane: &LaneSlots
         for chunk in lane.chunks() {
             let mut number = [0i16; LANES];
             let mut bits = [0i16; LANES];
-            if poisson_counts(counts, key, chunk as u32, &mut number, &mut bits) {
+            if poisson_counts::<BLENDS>(counts, key, chunk as u32, &mut number, &mut bits) {
                 for (i, number) in number.iter_mut().enumerate() {
                     if bits[i] > counts.last {
                         let more = emission.second_draw(draw, chunk * LANES + i);
@@ -748,7 +751,7 @@ unsafe fn poisson_lane<T: Accumulator>(emission: &Emission<'_>, lane: &LaneSlots
 #[target_feature(enable = "avx2")]
 unsafe fn poisson_lane_avx2<T: Accumulator>(emission: &Emission<'_>, lane: &LaneSlots<'_, T>) {
     // SAFETY: the caller's promise.
-    unsafe { poisson_lane(emission, lane) }
+    unsafe { poisson_lane::<T, false>(emission, lane) }
 }
 
 /// # Safety
@@ -757,7 +760,7 @@ unsafe fn poisson_lane_avx2<T: Accumulator>(emission: &Emission<'_>, lane: &Lane
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
 unsafe fn poisson_lane_avx512<T: Accumulator>(emission: &Emission<'_>, lane: &LaneSlots<'_, T>) {
     // SAFETY: the caller's promise.
-    unsafe { poisson_lane(emission, lane) }
+    unsafe { poisson_lane::<T, true>(emission, lane) }
 }
 
 /// Input whose rate differs from neuron to neuron.
@@ -789,8 +792,11 @@ unsafe fn poisson_per_neuron<T: Accumulator>(emission: &Emission<'_>, lane: &Lan
 }
 
 /// Draws a number for each neuron of a chunk from 16 random bits; true if some of the bits ask for the second draw.
+///
+/// With `BLENDS` the number is chosen by the last threshold below the bits, else thresholds below the bits are counted: the same, but
+/// processors differ in which is cheaper.
 #[inline(always)]
-fn poisson_counts(
+fn poisson_counts<const BLENDS: bool>(
     counts: &PoissonCounts,
     key: [u32; 2],
     chunk: u32,
@@ -804,9 +810,17 @@ fn poisson_counts(
         bits[i + HALF] = signed(word >> 16);
     }
     *number = [counts.least; LANES];
-    for &threshold in &counts.thresholds {
+    for (&threshold, count) in counts.thresholds.iter().zip(counts.least + 1..) {
         for i in 0..LANES {
-            number[i] += i16::from(bits[i] > threshold);
+            number[i] = if BLENDS {
+                if bits[i] > threshold {
+                    count
+                } else {
+                    number[i]
+                }
+            } else {
+                number[i] + i16::from(bits[i] > threshold)
+            };
         }
     }
     let mut rare = 0;

@@ -12,8 +12,9 @@
 //! The delay is implied by the position in the row (a table of offsets), or, where that table would be larger, kept as one byte per
 //! synapse and the store pushes (see [`deliver`](super::deliver)).
 
-use super::deliver::{Segment, ask_for};
+use super::deliver::Segment;
 use super::pages::Pages;
+use crate::sim::prefetch::ask_for;
 use crate::sim::workers::Shares;
 use bevy::prelude::*;
 use bytemuck::Zeroable;
@@ -384,6 +385,12 @@ impl SynapseStore {
         (self.row_start[row + 1] - self.row_start[row]) as usize
     }
 
+    /// Asks for the memory that says where a row is.
+    #[inline]
+    pub(super) fn ask_for_row(&self, row: usize) {
+        ask_for(self.row_start.as_ptr().wrapping_add(row));
+    }
+
     /// Bytes that the store takes.
     pub fn bytes(&self) -> usize {
         let table = match &self.table {
@@ -447,7 +454,7 @@ impl SynapseStore {
         segments.extend(spikes.iter().map(|&row| {
             let start = table.wrapping_add((row as usize * width + place) * size);
             ask_for(start);
-            ask_for(self.row_start.as_ptr().wrapping_add(row as usize).cast());
+            self.ask_for_row(row as usize);
             Segment { start, len: row }
         }));
     }

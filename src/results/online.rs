@@ -20,6 +20,7 @@ use super::statistics::{
     variance_over_mean,
 };
 use super::{Bins, Window};
+use crate::sim::prefetch::ask_for;
 
 /// Width of the bins of the Fano factor.
 const FANO_BIN_MS: f64 = 1.0;
@@ -136,6 +137,10 @@ impl OnlineStatistics {
         self.fano.current[region] += neurons.len() as u64;
         self.synchrony.current[region] += neurons.len() as u64;
         let region = &mut self.regions[region];
+        // The sums of a large region are in no cache: all are asked for before any is waited for.
+        for &neuron in neurons {
+            ask_for(&raw const region[neuron as usize]);
+        }
         for &neuron in neurons {
             region[neuron as usize].record(time);
         }

@@ -28,6 +28,7 @@ pub mod clock;
 pub mod columns;
 pub mod kernel;
 pub mod math;
+pub mod prefetch;
 pub mod quantity;
 pub mod rng;
 pub mod simd;
