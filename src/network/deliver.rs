@@ -22,7 +22,7 @@ const AHEAD: usize = 12;
 const AHEAD_BYTES: usize = 12 * 64;
 
 /// Synapses that are added without a look at where the segment ends.
-const UNROLLED: usize = 8;
+const UNROLLED: usize = 4;
 
 /// The lanes' work lists. Empty between steps but for their room.
 #[derive(Default)]
