@@ -144,6 +144,9 @@ struct ResumeArgs {
 }
 
 fn parse_setting(text: &str) -> Result<(String, String), String> {
+    if text.contains(char::is_control) {
+        return Err("a setting is one line without control characters".into());
+    }
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => {
             Ok((name.trim().into(), value.trim().into()))
@@ -213,6 +216,11 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            if std::env::args_os().len() <= 1 {
+                // Who types the name alone wants to know what there is, and has done nothing wrong.
+                print!("{}", error.render());
+                return ExitCode::SUCCESS;
+            }
             // Printing can only fail if nobody listens.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { WRONG_INPUT } else { 0 });

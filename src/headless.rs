@@ -576,6 +576,26 @@ fn file_name(name: &str) -> String {
         .collect()
 }
 
+/// Names of files that have been given away, so that no result overwrites another.
+#[derive(Default)]
+struct FileNames(Vec<String>);
+
+impl FileNames {
+    /// `name`, with a number from 2 on after it where it has been given away before.
+    fn take(&mut self, name: &str) -> String {
+        let numbered = |n: usize| match n {
+            1 => name.to_owned(),
+            n => format!("{name}_{n}"),
+        };
+        let free = (1..)
+            .map(numbered)
+            .find(|candidate| !self.0.contains(candidate))
+            .unwrap_or_default();
+        self.0.push(free.clone());
+        free
+    }
+}
+
 fn write_results(
     simulation: &mut Simulation,
     plan: &RunPlan,
@@ -632,6 +652,7 @@ fn write_results(
             ..RasterOptions::default()
         },
     )?;
+    let mut names = FileNames::default();
     let mut columns = world.query::<&ColumnProbe>();
     for probe in columns.iter(world) {
         let region = region_name(world, probe.region);
@@ -645,7 +666,11 @@ fn write_results(
             start_ms: interval_ms,
             values: &probe.values,
         };
-        let name = format!("trace_{}_{}", file_name(&region), probe.column.name);
+        let name = names.take(&format!(
+            "trace_{}_{}",
+            file_name(&region),
+            probe.column.name
+        ));
         csv::write_trace(out.join(format!("{name}.csv")), &trace)?;
         npy::write_trace(out.join(format!("{name}.npy")), &trace)?;
     }
@@ -654,10 +679,11 @@ fn write_results(
 }
 
 fn write_weights(simulation: &mut Simulation, plan: &RunPlan, out: &Path) -> Result<(), RunError> {
+    let mut names = FileNames::default();
     for probe in &plan.loaded.scene.probes {
         if let ProbeKind::Weights { from, to } = &probe.kind {
             let synapses = simulation.synapses(from, to);
-            let name = format!("weights_{}_{}", file_name(from), file_name(to));
+            let name = names.take(&format!("weights_{}_{}", file_name(from), file_name(to)));
             let column = |f: fn(&crate::simulation::SynapseView) -> f32| {
                 synapses.iter().map(f).collect::<Vec<_>>()
             };

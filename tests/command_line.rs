@@ -20,13 +20,13 @@ const HANG: Duration = Duration::from_secs(150);
 #[test]
 fn help_and_version_are_printed() {
     let folder = folder("help");
-    let bare = say(&folder, &[]);
-    assert_eq!(bare.code, Some(2));
+    let bare = succeed(&folder, &[]);
     let help = succeed(&folder, &["--help"]);
     for subcommand in ["run", "check", "scenes", "schedule", "bench", "resume"] {
         assert!(
-            bare.err.contains(&format!("  {subcommand} ")),
-            "{subcommand} is not in the help:\n{}",
+            bare.out.contains(&format!("  {subcommand} ")) && bare.err.is_empty(),
+            "{subcommand} is not in the help:\n{}{}",
+            bare.out,
             bare.err
         );
         assert!(
@@ -579,6 +579,37 @@ fn probes_of_the_scene_are_written() {
         (400, expected),
         "the listed synapses are those that were built"
     );
+    fs::remove_dir_all(folder).expect("a folder");
+}
+
+/// Names that become the same in a file name, and two probes of one column: every trace has a file of its own.
+#[test]
+fn no_result_overwrites_another() {
+    let folder = folder("overwrites");
+    fs::write(
+        folder.join("scene.ron"),
+        "Scene(
+            title: \"Two regions whose names differ by a space\", duration_ms: 5,
+            regions: [(name: \"a b\", neurons: 1, model: LifDelta()), (name: \"a_b\", neurons: 2, model: LifDelta())],
+            probes: [
+                (kind: Column(column: \"v\", neurons: All, every_ms: 1), region: \"a b\"),
+                (kind: Column(column: \"v\", neurons: All, every_ms: 1), region: \"a_b\"),
+                (kind: Column(column: \"v\", neurons: All, every_ms: 2), region: \"a_b\"),
+            ],
+        )",
+    )
+    .expect("a file");
+    succeed(&folder, &["run", "scene.ron", "--out", "out"]);
+    let samples = |file: &str| {
+        let text = fs::read_to_string(folder.join("out").join(file)).expect(file);
+        (
+            text.lines().count() - 1,
+            text.lines().next().map(|l| l.matches(',').count()),
+        )
+    };
+    assert_eq!(samples("trace_a_b_v.csv"), (5, Some(1)));
+    assert_eq!(samples("trace_a_b_v_2.csv"), (5, Some(2)));
+    assert_eq!(samples("trace_a_b_v_3.csv"), (2, Some(2)));
     fs::remove_dir_all(folder).expect("a folder");
 }
 
