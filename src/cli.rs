@@ -10,6 +10,7 @@ use crate::scene::shipped;
 use crate::sim::simd::SimdLevel;
 use crate::simulation::{Registry, Simulation};
 use clap::{Args, Parser, Subcommand};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -218,7 +219,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             if std::env::args_os().len() <= 1 {
                 // Who types the name alone wants to know what there is, and has done nothing wrong.
-                print!("{}", error.render());
+                let _ = write!(std::io::stdout(), "{}", error.render());
                 return ExitCode::SUCCESS;
             }
             // Printing can only fail if nobody listens.
@@ -432,6 +433,14 @@ fn schedule(scene: &str) -> Result<ExitCode, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A checkpoint keeps its settings one to a line.
+    #[test]
+    fn settings_are_one_line() {
+        assert_eq!(parse_setting(" w = 3"), Ok(("w".into(), "3".into())));
+        assert!(parse_setting("w=3\nv=4").is_err());
+        assert!(parse_setting("w\u{7}=3").is_err());
+    }
 
     #[test]
     fn times_need_a_unit_and_are_in_ms() {

@@ -41,6 +41,9 @@ pub struct Simulation {
     schedule: Schedule,
     owed: f64,
     pumped: Instant,
+    /// Whether somebody may have changed the world since the last step.
+    touched: bool,
+    refresh: Vec<(Entity, fn(&mut EntityWorldMut<'_>))>,
 }
 
 /// Everything that scenes can name: the registered types and columns.
@@ -114,20 +117,36 @@ impl Simulation {
             schedule,
             owed: 0.0,
             pumped: Instant::now(),
+            touched: false,
+            refresh: built.refresh,
         })
     }
 
     /// Takes one step.
     #[inline]
     pub fn step(&mut self) {
-        self.schedule.run(&mut self.world);
+        self.run_steps(1);
     }
 
     /// Takes `steps` steps.
     pub fn run_steps(&mut self, steps: u64) {
+        if self.touched {
+            self.settle();
+        }
         for _ in 0..steps {
             self.schedule.run(&mut self.world);
         }
+    }
+
+    /// Works out again what is derived from the state.
+    #[cold]
+    fn settle(&mut self) {
+        for &(region, refresh) in &self.refresh {
+            if let Ok(mut region) = self.world.get_entity_mut(region) {
+                refresh(&mut region);
+            }
+        }
+        self.touched = false;
     }
 
     /// Runs for the whole steps nearest to `ms`.
@@ -190,6 +209,7 @@ impl Simulation {
 
     /// The world, to be changed between steps.
     pub fn world_mut(&mut self) -> &mut World {
+        self.touched = true;
         &mut self.world
     }
 
@@ -420,5 +440,40 @@ fn add_systems(
     }
     if statistics {
         schedule.add_systems(probe::record_statistics.in_set(SimSystems::Record));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+    use crate::sim::columns::{ColumnComponent, ExcitatoryCurrent};
+
+    /// State that nothing has reached is skipped; but not any more once somebody has written it.
+    #[test]
+    fn state_that_is_changed_between_steps_is_taken_up() {
+        let mut scene = Scene::default();
+        scene
+            .regions
+            .push(RegionSpec::new("cell", 1, LifExp::default()));
+        let mut simulation =
+            Simulation::new(&scene, &BuildOptions::default()).expect("a simulation");
+        simulation.run_steps(3);
+        let cell = simulation.region("cell").expect("the region");
+        simulation
+            .world_mut()
+            .get_mut::<ExcitatoryCurrent>(cell)
+            .expect("a current")
+            .column_mut()
+            .as_mut_slice()[0] = 100.0;
+        simulation.run_steps(10);
+        let first = |simulation: &mut Simulation, column: &str| {
+            simulation.column("cell", column).expect("a column")[0]
+        };
+        let current = first(&mut simulation, "i_ex");
+        assert!(
+            (current - 100.0 * libm::expf(-0.5)).abs() < 0.01,
+            "{current}"
+        );
+        assert!(first(&mut simulation, "v") > -69.9);
     }
 }

@@ -5,6 +5,7 @@
 //! and, where they are small, built and run for five steps. The cases are the same in every run. A case that takes too long is
 //! printed and ends the process; so does one that asks for more memory than any small network takes.
 
+use bevy::reflect::TypeInfo;
 use neuropil::neurons::ReflectNeuronModel;
 use neuropil::prelude::*;
 use neuropil::scene::load::{SceneFiles, SceneSource, load};
@@ -297,27 +298,35 @@ const SELECTIONS: [&str; 7] = [
     "Fraction(0)",
 ];
 
+/// Every neuron model that a scene can name.
+fn models() -> Vec<&'static TypeInfo> {
+    let types = REGISTRY.types.read();
+    let mut models: Vec<_> = types
+        .iter()
+        .filter(|r| r.data::<ReflectNeuronModel>().is_some())
+        .map(|r| r.type_info())
+        .collect();
+    models.sort_unstable_by_key(|info| info.type_path());
+    models
+}
+
+/// The names of the fields of a model.
+fn fields(model: &TypeInfo) -> Vec<&'static str> {
+    match model.as_struct() {
+        Ok(info) => info.iter().map(|f| f.name()).collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
 /// A scene made at random. Most of its parts are as they should be; whether they fit together is left to chance.
 fn random_scene(seed: u64) -> String {
     let dice = Dice(Cell::new(seed));
-    let models: Vec<_> = {
-        let types = REGISTRY.types.read();
-        let mut models: Vec<_> = types
-            .iter()
-            .filter(|r| r.data::<ReflectNeuronModel>().is_some())
-            .map(|r| r.type_info())
-            .collect();
-        models.sort_unstable_by_key(|info| info.type_path());
-        models
-    };
+    let models = models();
     let regions = 1 + dice.below(3);
     let region_list: String = (0..regions)
         .map(|i| {
             let model = models[dice.below(models.len())];
-            let fields: Vec<_> = model
-                .as_struct()
-                .map(|s| s.iter().map(|f| f.name()).collect())
-                .unwrap_or_default();
+            let fields = fields(model);
             let name = model.type_path_table().short_path();
             let parameters = dice.maybe(if fields.is_empty() { 0 } else { 30 }, || {
                 let field = dice.one(&fields);
@@ -650,6 +659,33 @@ fn random_scenes_run_or_are_refused() {
     println!("random: {refused} refused, {checked} checked, {ran} ran");
     assert!(
         ran > 300 && refused > 300,
+        "{refused} refused, {checked} checked, {ran} ran"
+    );
+}
+
+/// No number in any field of any model does harm, alone or from neuron to neuron.
+#[test]
+fn every_parameter_takes_or_refuses_every_number() {
+    let current = Current::watched();
+    let mut ends = [0; 3];
+    for model in models() {
+        let name = model.type_path_table().short_path();
+        for field in fields(model) {
+            for number in NUMBERS {
+                let scene = format!(
+                    "Scene(title: \"one hostile number\", dt_ms: 0.1, duration_ms: 1, parameters: {{\"p\": 2}}, \
+                     regions: [(name: \"r\", neurons: 65, model: {name}({field}: {number}))], \
+                     projections: [(from: \"r\", to: \"r\", rule: OneToOne, weight: 3, delay_ms: 0.1)], \
+                     stimuli: [(to: \"r\", kind: Direct(amplitude: 500))])"
+                );
+                ends[attempt(scene.as_bytes(), &current) as usize] += 1;
+            }
+        }
+    }
+    let [refused, checked, ran] = ends;
+    println!("numbers: {refused} refused, {checked} checked, {ran} ran");
+    assert!(
+        refused > 1000 && ran > 1000,
         "{refused} refused, {checked} checked, {ran} ran"
     );
 }

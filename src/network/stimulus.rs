@@ -894,7 +894,7 @@ mod tests {
 
     #[test]
     fn poisson_counts_have_the_poisson_distribution() {
-        for mean in [0.01, 0.5, 1.68, 2.32, 11.0, 40.0] {
+        for mean in [0.01, 0.5, 1.68, 2.32, 11.0, 11.9, 12.0, 40.0] {
             let (counts, draws) = PoissonCounts::split(mean);
             let random = Random::new(3, 5, Purpose::Test);
             let n = 200_000u32;
@@ -935,6 +935,35 @@ mod tests {
                 p * 65_536.0
             );
             p *= 2.0 / (k + 1) as f64;
+        }
+    }
+
+    /// However a chunk's numbers are found, they are those of the table.
+    #[test]
+    fn chunks_of_counts_are_those_of_the_table() {
+        for mean in [0.0, 0.3, 2.0, 11.9, 12.0] {
+            let counts = PoissonCounts::new(mean);
+            let key = Random::new(3, 5, Purpose::Test).step_key(7);
+            for chunk in 0..200 {
+                let (mut number, mut bits) = ([0; LANES], [0; LANES]);
+                let (mut other, mut same) = ([0; LANES], [0; LANES]);
+                let rare = poisson_counts::<true>(&counts, key, chunk, &mut number, &mut bits);
+                assert_eq!(
+                    poisson_counts::<false>(&counts, key, chunk, &mut other, &mut same),
+                    rare
+                );
+                assert_eq!(bits, same);
+                for i in 0..LANES {
+                    let value = (bits[i] as u16) ^ 0x8000;
+                    let more = || Random::new(1, 1, Purpose::Test).draws(1);
+                    assert_eq!(number[i], other[i], "mean {mean}");
+                    assert!(
+                        bits[i] > counts.last || counts.count(value, more) == number[i] as u32,
+                        "mean {mean}, value {value}: {}",
+                        number[i]
+                    );
+                }
+            }
         }
     }
 

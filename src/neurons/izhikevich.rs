@@ -377,8 +377,8 @@ macro_rules! schemes {
                 Pointers { $($kernel: $kernel::Executor::pointers(item)),* }
             }
 
-            fn quiet(states: &[Self::State]) -> Vec<bool> {
-                stable::Executor::quiet(states)
+            fn quiet(region: &EntityWorldMut<'_>) -> Vec<bool> {
+                stable::Executor::quiet(region)
             }
 
             /// One entry for all chunks: the scheme's own chunks are inside.

@@ -192,7 +192,7 @@ pub struct Derived<M: NeuronModel> {
     pub parameters: Parameters<M::Kernel>,
     /// Sub-steps per step.
     pub substeps: u32,
-    /// Per receptor, whether the state that belongs to it was zero at the start.
+    /// Per receptor, whether the state that belongs to it is zero as long as nothing reaches it; see [`Kernel::quiet`].
     pub quiet: Vec<bool>,
 }
 
@@ -208,6 +208,8 @@ pub struct ReflectNeuronModel {
     pub check: fn(&dyn PartialReflect, f64) -> Result<(), String>,
     /// Inserts the model and its columns on a region entity of `neurons` neurons.
     pub build: fn(&mut EntityWorldMut<'_>, &BuildRegion<'_>) -> Result<(), String>,
+    /// Works out again what is derived from the state of a region, after the state was changed between steps.
+    pub refresh: fn(&mut EntityWorldMut<'_>),
     /// The system of [`SimSystems::Integrate`] that steps all regions with this model.
     pub system: fn() -> ScheduleConfigs<ScheduleSystem>,
     /// The kernel as WGSL, if the update is one.
@@ -245,6 +247,12 @@ impl<M: NeuronModel> FromType<M> for ReflectNeuronModel {
             columns: M::Kernel::COLUMNS,
             check: |model, dt| concrete::<M>(model)?.check(dt),
             build: build_region::<M>,
+            refresh: |region| {
+                let quiet = M::Kernel::quiet(region);
+                if let Some(mut derived) = region.get_mut::<Derived<M>>() {
+                    derived.quiet = quiet;
+                }
+            },
             system: || integrate::<M>.in_set(SimSystems::Integrate),
             wgsl: Some(<M::Kernel as Kernel>::wgsl),
             bytes_per_neuron: M::Kernel::COLUMNS.len() * 4,
@@ -291,7 +299,7 @@ fn build_region<M: NeuronModel>(
         Derived::<M> {
             parameters,
             substeps: model.substeps(build.dt_ms),
-            quiet: M::Kernel::quiet(&states),
+            quiet: M::Kernel::quiet(entity),
         },
         model,
     ));
@@ -375,6 +383,7 @@ fn reflect_source<M: SourceModel>() -> ReflectNeuronModel {
             entity.insert((model.plan(build)?, model));
             Ok(())
         },
+        refresh: |_| {},
         system: || fire_sources::<M>.in_set(SimSystems::Integrate),
         wgsl: None,
         bytes_per_neuron: 0,

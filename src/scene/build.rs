@@ -30,6 +30,9 @@ pub use super::prepare::{BuildError, Warning};
 /// Slots that one block can have: a target is a 16-bit index.
 const BLOCK_SLOTS: usize = 1 << 16;
 
+/// Blocks that there can be: a block is a 16-bit index, too.
+const MOST_BLOCKS: usize = 1 << 16;
+
 /// Neurons per lane below which a further lane would cost more than it brings.
 const NEURONS_PER_LANE: u64 = 4_096;
 
@@ -71,6 +74,8 @@ pub struct Built {
     pub integrate: Vec<bevy::ecs::schedule::ScheduleConfigs<bevy::ecs::system::ScheduleSystem>>,
     /// Which optional systems the network needs.
     pub needs: Needs,
+    /// For every region: what works out again what is derived from its state.
+    pub refresh: Vec<(Entity, fn(&mut EntityWorldMut<'_>))>,
 }
 
 /// Which optional systems a network needs.
@@ -121,7 +126,10 @@ pub fn build(
         let useful = (prepared.neurons / NEURONS_PER_LANE).max(1) as usize;
         options.threads.clamp(1, useful)
     };
-    world.insert_resource(Workers::new(lanes));
+    // The system may grant fewer threads than were asked for.
+    let workers = Workers::new(lanes);
+    let lanes = workers.lanes();
+    world.insert_resource(workers);
     world.insert_resource(options.simd);
     world.insert_resource(Seed(scene.seed));
     world.insert_resource(Clock::new(scene.dt_ms));
@@ -166,7 +174,7 @@ pub fn build(
         entities.push(entity.id());
     }
 
-    let maps = deal_chunks(scene, prepared, lanes);
+    let maps = deal_chunks(scene, prepared, lanes)?;
     let stores = build_stores(world, scene, prepared, &entities, &maps, options, progress)?;
     let ring = stores.ring;
     let wide = prepared.receptors.iter().flatten().any(|q| q.wide);
@@ -201,7 +209,14 @@ pub fn build(
             integrate.push((region.model.system)());
         }
     }
-    Ok(Built { integrate, needs })
+    let refresh = (entities.iter().zip(&prepared.regions))
+        .map(|(&entity, region)| (entity, region.model.refresh))
+        .collect();
+    Ok(Built {
+        integrate,
+        needs,
+        refresh,
+    })
 }
 
 /// Where every chunk of every region sums its input.
@@ -211,7 +226,10 @@ pub(super) struct Maps {
 }
 
 /// Deals the chunks of all regions to blocks, in runs and in turn.
-fn deal_chunks(scene: &Scene, prepared: &Prepared, lanes: usize) -> Maps {
+///
+/// # Errors
+/// There are more blocks than a 16-bit index can name.
+fn deal_chunks(scene: &Scene, prepared: &Prepared, lanes: usize) -> Result<Maps, BuildError> {
     let active: Vec<Vec<Option<u32>>> = prepared
         .receptors
         .iter()
@@ -239,6 +257,14 @@ fn deal_chunks(scene: &Scene, prepared: &Prepared, lanes: usize) -> Maps {
     let mut per_lane = total.div_ceil(lanes * BLOCK_SLOTS).max(1);
     loop {
         let blocks = lanes * per_lane;
+        if blocks > MOST_BLOCKS {
+            return Err(BuildError::new(
+                "regions",
+                format!(
+                    "the neurons of this network need more than {MOST_BLOCKS} blocks of {BLOCK_SLOTS} input slots; make the network smaller"
+                ),
+            ));
+        }
         let mut sizes = vec![0usize; blocks];
         let mut next = 0;
         let regions = scene
@@ -247,7 +273,9 @@ fn deal_chunks(scene: &Scene, prepared: &Prepared, lanes: usize) -> Maps {
             .enumerate()
             .map(|(i, region)| {
                 let chunks = padded(region.neurons as usize) / LANES;
-                let run = chunks.div_ceil(blocks).clamp(1, RUN);
+                // As many rounds of runs as keep them short, all of one length, so that every block gets as much.
+                let rounds = chunks.div_ceil(blocks * RUN).max(1);
+                let run = chunks.div_ceil(blocks * rounds).max(1);
                 let mut map = InputMap {
                     block: Vec::with_capacity(chunks),
                     base: Vec::with_capacity(chunks),
@@ -272,9 +300,9 @@ fn deal_chunks(scene: &Scene, prepared: &Prepared, lanes: usize) -> Maps {
             })
             .collect();
         if sizes.iter().all(|&size| size <= BLOCK_SLOTS) {
-            return Maps { regions, sizes };
+            return Ok(Maps { regions, sizes });
         }
-        per_lane += 1;
+        per_lane += per_lane.div_ceil(16);
     }
 }
 

@@ -244,7 +244,7 @@ pub(super) fn choose_quanta(
 }
 
 /// Bits of a 16-bit weight that may be given up so that projections from one region share a unit, and with it a store.
-const SPARE_BITS: i32 = 3;
+const SPARE_BITS: i32 = 2;
 
 /// The binary exponent of the unit of each projection's 16-bit weights: what its largest weight asks for, or the coarser unit of other
 /// projections from the same region where that is not much coarser.
@@ -264,7 +264,10 @@ fn common_units(
             })
         })
         .collect();
-    let narrow = |i: usize| matches!(projections[i].format, WeightFormat::Narrow { .. });
+    // Weights that a user listed one by one are not made coarser for the sake of others.
+    let listed = |i: usize| lists[i].as_ref().is_some_and(|list| list.weights.is_some());
+    let narrow =
+        |i: usize| matches!(projections[i].format, WeightFormat::Narrow { .. }) && !listed(i);
     (0..projections.len())
         .map(|i| {
             let siblings = (0..projections.len())
@@ -349,9 +352,13 @@ fn warn_of_coarse_weights(
                 weights.iter().find_map(|w| coarseness(*w, exponent, name)),
             ),
             // Drawn weights have 15 bits of their own; what counts is that the largest keeps most of them.
-            (WeightFormat::Narrow { .. } | WeightFormat::Dense { .. }, None) => (
+            (WeightFormat::Narrow { shift } | WeightFormat::Dense { shift, .. }, None) => (
                 "weight",
-                coarseness(spec.weight.largest_magnitude() / 64.0, exponent, name),
+                coarseness(
+                    spec.weight.largest_magnitude() / 64.0,
+                    exponent + shift as i32,
+                    name,
+                ),
             ),
             _ => continue,
         };

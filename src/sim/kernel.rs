@@ -118,7 +118,7 @@ pub struct LaneChunks<'a> {
     pub offset: &'a [Option<u32>],
     /// Per receptor, the weight that one unit of a slot stands for.
     pub quanta: &'a [f32],
-    /// Per receptor, whether the state that belongs to it was zero at the start.
+    /// Per receptor, whether the state that belongs to it is zero as long as nothing reaches it.
     pub quiet: &'a [bool],
     /// The stimulus current of the region, or null.
     pub drive: *const f32,
@@ -170,9 +170,9 @@ pub trait Kernel: Send + Sync + 'static {
     fn insert(entity: &mut EntityWorldMut<'_>, states: &[Self::State]);
     /// Pointers to the columns of a query item.
     fn pointers(item: &mut <Self::Columns as QueryData>::Item<'_, '_>) -> Self::Pointers;
-    /// Per receptor, whether the state that belongs to it is zero in all of these: as long as nothing reaches the receptor, such state
-    /// stays zero and is neither read nor written.
-    fn quiet(states: &[Self::State]) -> Vec<bool>;
+    /// Per receptor, whether the state that belongs to it is zero in all neurons of a region: as long as nothing reaches the receptor,
+    /// such state stays zero and is neither read nor written.
+    fn quiet(region: &EntityWorldMut<'_>) -> Vec<bool>;
     /// Constants of single neurons as chunks; the padding repeats the last.
     fn pack(params: &[Self::Params]) -> Vec<Self::ParamChunk>;
     /// Registers the column components.
@@ -530,11 +530,13 @@ macro_rules! kernel {
                     Pointers { $( $state: $state.column_mut().as_mut_slice().as_mut_ptr() ),* }
                 }
 
-                fn quiet(states: &[State]) -> Vec<bool> {
+                fn quiet(region: &bevy::ecs::world::EntityWorldMut<'_>) -> Vec<bool> {
                     let mut quiet = vec![true; Self::RECEPTORS.len()];
                     $( $(
                         if let Some(receptor) = Self::RECEPTORS.iter().position(|name| *name == stringify!($of)) {
-                            quiet[receptor] &= states.iter().all(|state| state.$state == 0 as $stype);
+                            quiet[receptor] &= region
+                                .get::<$column>()
+                                .is_none_or(|values| values.column().as_slice().iter().all(|v| *v == 0 as $stype));
                         }
                     )? )*
                     quiet
