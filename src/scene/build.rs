@@ -408,7 +408,6 @@ fn build_stores(
                 result.ring = result.ring.max(longest as usize + 1);
             }
         }
-        let bytes = store.bytes();
         let store = world
             .spawn((
                 Name::new(format!("synapses of {}", scene.regions[from].name)),
@@ -437,7 +436,6 @@ fn build_stores(
                 },
             ));
         }
-        let _ = bytes;
     }
     Ok(result)
 }
