@@ -396,8 +396,11 @@ fn add_systems(
     if needs.currents {
         schedule.add_systems(stimulus::drive_currents.in_set(SimSystems::Encode));
     }
-    if needs.inputs {
+    if needs.background {
         schedule.add_systems(stimulus::background_input.in_set(SimSystems::Encode));
+    }
+    if needs.inputs {
+        schedule.add_systems(stimulus::input_spikes.in_set(SimSystems::Encode));
     }
     if needs.pull {
         schedule.add_systems(deliver::deliver.in_set(SimSystems::Deliver));

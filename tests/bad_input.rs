@@ -124,31 +124,31 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "a rule",
         "AllToAll",
         "AllToAl",
-        r#"13:36: projections[1].rule: unknown Rule "AllToAl"; did you mean "AllToAll"? known: AllToAll, OneToOne, AllButOwn, FixedIndegree, FixedOutdegree, FixedTotalNumber, PairwiseBernoulli, Distance, SmallWorld, Pairs, List, ListFile, Not, And, Or"#,
+        r#"13:36: projections[1].rule: unknown rule "AllToAl"; did you mean "AllToAll"? known: AllToAll, OneToOne, AllButOwn, FixedIndegree, FixedOutdegree, FixedTotalNumber, PairwiseBernoulli, Distance, SmallWorld, Pairs, List, ListFile, Not, And, Or"#,
     ),
     (
         "a kind of stimulus",
         "Step(amplitude: 100)",
         "Stepp(amplitude: 100)",
-        r#"17:62: stimuli[1].kind: unknown StimulusKind "Stepp"; did you mean "Step"? known: Direct, Step, Alternating, Ramp, Noise, CurrentFile, Schedule, Poisson, InputSpikes, Spike, Silence"#,
+        r#"17:62: stimuli[1].kind: unknown stimulus kind "Stepp"; did you mean "Step"? known: Direct, Step, Alternating, Ramp, Noise, CurrentFile, Schedule, Poisson, InputSpikes, Spike, Silence"#,
     ),
     (
         "a distribution",
         "Uniform(min: 0.5, max: 2)",
         "Uniforme(min: 0.5, max: 2)",
-        r#"13:69: projections[1].delay_ms: unknown Distribution "Uniforme"; did you mean "Uniform"? known: Constant, Uniform, Normal, LogNormal, Exponential, Shared"#,
+        r#"13:69: projections[1].delay_ms: unknown distribution "Uniforme"; did you mean "Uniform"? known: Constant, Uniform, Normal, LogNormal, Exponential, Shared"#,
     ),
     (
         "a sign",
         "sign: Inhibitory",
         "sign: Inhibiting",
-        r#"9:105: regions[1].sign: unknown Dale "Inhibiting"; did you mean "Inhibitory"? known: Mixed, Excitatory, Inhibitory"#,
+        r#"9:105: regions[1].sign: unknown neuron sign "Inhibiting"; did you mean "Inhibitory"? known: Mixed, Excitatory, Inhibitory"#,
     ),
     (
         "a layout",
         "Sheet(size_mm: [1, 1])",
         "Sheets(size_mm: [1, 1])",
-        r#"8:77: regions[0].layout: unknown Layout "Sheets"; did you mean "Sheet"? known: Grid, Ring, Ball, Box, Sheet, Column, List"#,
+        r#"8:77: regions[0].layout: unknown layout "Sheets"; did you mean "Sheet"? known: Grid, Ring, Ball, Box, Sheet, Column, List"#,
     ),
     (
         "a name in an expression",
@@ -197,7 +197,7 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "a name for a number",
         "weight: -90",
         "weight: strong",
-        r#"13:54: projections[1].weight: unknown Distribution "strong"; known: Constant, Uniform, Normal, LogNormal, Exponential, Shared"#,
+        r#"13:54: projections[1].weight: unknown distribution "strong"; known: Constant, Uniform, Normal, LogNormal, Exponential, Shared"#,
     ),
     (
         "values without names",
@@ -1021,6 +1021,20 @@ Scene(title: "y")"#,
         r#"1:19: parameters: expected a map {"name": value}, found a list of 2 values"#,
     ),
     (
+        "a region without a model",
+        r#"Scene(
+    regions: [(name: "S", neurons: 5)],
+)"#,
+        r#"2:15: regions[0]: missing field "model": expected a neuron model"#,
+    ),
+    (
+        "a refractory period of more steps than are counted",
+        r#"Scene(
+    regions: [(name: "S", neurons: 5, model: LifExp(t_ref: 1e12))],
+)"#,
+        "2:60: regions[0].model.t_ref: it reaches 1000000000000 ms; with steps of 0.1 ms it can be 100000000 ms at most",
+    ),
+    (
         "a spike of a neuron that does not exist",
         r#"Scene(
     regions: [(name: "S", neurons: 5, model: SpikeSource(spikes: [(1, 0), (2, 5)]))],
@@ -1733,7 +1747,7 @@ const LIMITS: &[(&str, &str)] = &[
     ),
     (
         "time constants from nothing to forever",
-        r#"regions: [(name: "A", neurons: 3, model: LifExp(tau_m: 1e-30, tau_syn_ex: 1e30, t_ref: 1e30, c_m: 1e-30))], projections: [(from: "A", to: "A", rule: AllToAll, weight: 3, delay_ms: 1)], stimuli: [(to: "A", kind: Direct(amplitude: 300))]"#,
+        r#"regions: [(name: "A", neurons: 3, model: LifExp(tau_m: 1e-30, tau_syn_ex: 1e30, t_ref: 1e8, c_m: 1e-30))], projections: [(from: "A", to: "A", rule: AllToAll, weight: 3, delay_ms: 1)], stimuli: [(to: "A", kind: Direct(amplitude: 300))]"#,
     ),
     (
         "the longest times that can be counted",

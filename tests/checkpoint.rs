@@ -785,6 +785,8 @@ const REBUILT: &[&str] = &[
     "neuropil::network::projection::Incoming",
     "neuropil::network::stimulus::Stimulus",
     "neuropil::network::stimulus::StimulusOrder",
+    // Filled by `Encode` before anything reads it.
+    "neuropil::network::stimulus::poisson::BackgroundInput",
     "neuropil::neurons::Derived<",
     "neuropil::neurons::poisson_source::PoissonPlan",
     "neuropil::neurons::spike_source::SpikePlan",

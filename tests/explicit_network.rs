@@ -125,7 +125,7 @@ impl Network {
                     i_e: 0.0.into(),
                 })
             };
-            spec.sign = [Dale::Excitatory, Dale::Inhibitory][region];
+            spec.sign = [NeuronSign::Excitatory, NeuronSign::Inhibitory][region];
             scene.regions.push(spec);
         }
         for (from, from_name) in REGIONS.into_iter().enumerate() {

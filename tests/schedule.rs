@@ -185,7 +185,10 @@ fn the_printed_schedule_is_the_live_one() {
     // The rich network has one system of each kind, each in its stage.
     support::write_rich(&folder);
     let stages = systems("rich.ron");
-    assert_eq!(stages[1], ["background_input", "drive_currents"]);
+    assert_eq!(
+        stages[1],
+        ["background_input", "drive_currents", "input_spikes"]
+    );
     assert_eq!(stages[2], ["deliver"]);
     assert_eq!(
         stages[3].len(),

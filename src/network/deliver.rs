@@ -12,14 +12,16 @@ use super::slots::{Accumulator, InputSlots, SharedSlots};
 use super::synapses::{Pair, SynapseStore, Transfer, Weights};
 use crate::sim::clock::Clock;
 use crate::sim::prefetch::ask_for;
-use crate::sim::simd::SimdLevel;
+use crate::sim::simd::{SimdLevel, per_level};
 use crate::sim::workers::{Shares, Workers};
 use bevy::prelude::*;
 
-/// How many segments ahead memory is asked for.
-const AHEAD: usize = 12;
-/// The most bytes of a segment that are asked for ahead; the processor follows longer ones by itself.
-const AHEAD_BYTES: usize = 12 * 64;
+/// Bytes of a cache line.
+const LINE: usize = 64;
+/// How many cache lines ahead memory is asked for.
+const AHEAD: usize = 24;
+/// The most cache lines of a segment that are asked for ahead; the processor follows longer ones by itself.
+const MOST_LINES: usize = 16;
 
 /// Synapses that are added without a look at where the segment ends.
 const UNROLLED: usize = 4;
@@ -33,6 +35,8 @@ struct LaneWork {
     segments: Vec<Segment>,
     /// The segments of each store: the store and where its segments end.
     stores: Vec<(*const SynapseStore, usize)>,
+    /// The cache lines of the segments, in the order in which they are needed.
+    lines: Vec<*const u8>,
 }
 
 impl Default for LaneWork {
@@ -41,6 +45,7 @@ impl Default for LaneWork {
         Self {
             segments: Vec::with_capacity(1024),
             stores: Vec::with_capacity(64),
+            lines: Vec::with_capacity(1025 * MOST_LINES),
         }
     }
 }
@@ -109,7 +114,9 @@ impl Due<'_, '_, '_, '_> {
     /// Lists the table entries of all segments of a block, store by store.
     #[inline(always)]
     fn seek(&self, block: usize, work: &mut LaneWork) {
-        let LaneWork { segments, stores } = work;
+        let LaneWork {
+            segments, stores, ..
+        } = work;
         segments.clear();
         stores.clear();
         for store in self.stores {
@@ -134,59 +141,20 @@ impl Due<'_, '_, '_, '_> {
     }
 }
 
-/// Delivers to the lane's blocks.
-///
-/// # Safety
-/// No other thread uses the lane's blocks; this processor has `simd`.
-unsafe fn pull<T: Accumulator>(
-    simd: SimdLevel,
-    due: &Due<'_, '_, '_, '_>,
-    work: &mut LaneWork,
-    slots: &SharedSlots<'_, T>,
-    lane: usize,
-) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match simd {
-            #[cfg(target_arch = "x86_64")]
-            SimdLevel::Avx2 => pull_avx2(due, work, slots, lane),
-            #[cfg(target_arch = "x86_64")]
-            SimdLevel::Avx512 => pull_avx512(due, work, slots, lane),
-            _ => pull_blocks(due, work, slots, lane),
-        }
+per_level! {
+    /// Delivers to the lane's blocks.
+    unsafe fn pull<T: Accumulator>(
+        due: &Due<'_, '_, '_, '_>,
+        work: &mut LaneWork,
+        slots: &SharedSlots<'_, T>,
+        lane: usize,
+    ) {
+        pull_blocks(due, work, slots, lane)
     }
 }
 
 /// # Safety
-/// As [`pull`].
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,bmi2")]
-unsafe fn pull_avx2<T: Accumulator>(
-    due: &Due<'_, '_, '_, '_>,
-    work: &mut LaneWork,
-    slots: &SharedSlots<'_, T>,
-    lane: usize,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { pull_blocks(due, work, slots, lane) }
-}
-
-/// # Safety
-/// As [`pull`].
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,bmi2")]
-unsafe fn pull_avx512<T: Accumulator>(
-    due: &Due<'_, '_, '_, '_>,
-    work: &mut LaneWork,
-    slots: &SharedSlots<'_, T>,
-    lane: usize,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { pull_blocks(due, work, slots, lane) }
-}
-
-/// # Safety
-/// As [`pull`].
+/// No other thread uses the lane's blocks.
 #[inline(always)]
 unsafe fn pull_blocks<T: Accumulator>(
     due: &Due<'_, '_, '_, '_>,
@@ -196,7 +164,11 @@ unsafe fn pull_blocks<T: Accumulator>(
 ) {
     for block in (lane..slots.blocks().len()).step_by(slots.lanes()) {
         due.seek(block, work);
-        let LaneWork { segments, stores } = work;
+        let LaneWork {
+            segments,
+            stores,
+            lines,
+        } = work;
         let (mut first, mut kept) = (0, 0);
         for (store, end) in stores.iter_mut() {
             // SAFETY: the stores are borrowed by `due`; the segments were sought in this store.
@@ -205,28 +177,91 @@ unsafe fn pull_blocks<T: Accumulator>(
             *end = kept;
         }
         segments.truncate(kept);
-        segments.iter().take(AHEAD).for_each(prefetch);
+        let mut ahead = Ahead::new(segments, lines);
         let slot = slots.block(block);
         let mut first = 0;
         for &(store, end) in stores.iter() {
             // SAFETY: the store's targets of this block lie within the block.
-            unsafe { add_segments(&*store, block, segments, first..end, slot) };
+            unsafe { add_segments(&*store, block, &segments[first..end], &mut ahead, slot) };
             first = end;
         }
     }
 }
 
-/// Asks for the memory of a segment.
-#[inline(always)]
-fn prefetch(segment: &Segment) {
-    let mut at = 0;
-    while at < (segment.len as usize).min(AHEAD_BYTES) {
-        ask_for(segment.start.wrapping_add(at));
-        at += 64;
+/// Asks for memory at an even pace: in bursts, requests would keep those of the slots waiting.
+struct Ahead<'a> {
+    lines: &'a [*const u8],
+    /// How many lines have been asked for.
+    asked: usize,
+    /// How many lines may have been asked for by now.
+    limit: usize,
+    /// How many lines the segments before the current one have.
+    begun: usize,
+}
+
+impl<'a> Ahead<'a> {
+    /// Lists the lines of the segments and asks for the first.
+    #[inline(always)]
+    fn new(segments: &[Segment], lines: &'a mut Vec<*const u8>) -> Self {
+        lines.clear();
+        lines.reserve((segments.len() + 1) * MOST_LINES);
+        let mut count = 0;
+        for segment in segments {
+            let first = segment.start.wrapping_sub(segment.start.addr() % LINE);
+            for i in 0..MOST_LINES {
+                // SAFETY: there is room for `MOST_LINES` lines of each segment. Those too many are written over.
+                unsafe {
+                    lines
+                        .as_mut_ptr()
+                        .add(count + i)
+                        .write(first.wrapping_add(i * LINE))
+                };
+            }
+            count += segment.lines();
+        }
+        // SAFETY: so many were written.
+        unsafe { lines.set_len(count) };
+        lines.iter().take(AHEAD).for_each(|&line| ask_for(line));
+        // The last is asked for again rather than not.
+        let last = count.saturating_sub(1);
+        Self {
+            lines,
+            asked: AHEAD.min(last),
+            limit: 0,
+            begun: 0,
+        }
+    }
+
+    /// Goes on to a segment.
+    #[inline(always)]
+    fn begin(&mut self, segment: &Segment) {
+        self.limit = (self.begun + AHEAD).min(self.lines.len() - 1);
+        self.begun += segment.lines();
+        // A segment has up to two lines more than it has lines full of synapses.
+        self.ask();
+        self.ask();
+    }
+
+    /// Asks for the next line, if it is near enough.
+    #[inline(always)]
+    fn ask(&mut self) {
+        // SAFETY: there are segments, and so lines, and `asked` stays below `limit`, which is below their number.
+        ask_for(unsafe { *self.lines.get_unchecked(self.asked) });
+        self.asked += usize::from(self.asked < self.limit);
     }
 }
 
-/// Adds the segments `range`, which are of one store and one block.
+impl Segment {
+    /// How many of its cache lines are asked for.
+    #[inline(always)]
+    fn lines(&self) -> usize {
+        (self.start.addr() % LINE + self.len as usize)
+            .div_ceil(LINE)
+            .min(MOST_LINES)
+    }
+}
+
+/// Adds segments of one store and one block.
 ///
 /// # Safety
 /// The block starts at `slot`, and no other thread uses it.
@@ -235,62 +270,111 @@ unsafe fn add_segments<T: Accumulator>(
     store: &SynapseStore,
     block: usize,
     segments: &[Segment],
-    range: core::ops::Range<usize>,
+    ahead: &mut Ahead<'_>,
     slot: *mut T,
 ) {
     // SAFETY: the store found the segments in its own arrays; the caller vouches for the slots.
     unsafe {
         match store.weights() {
-            &Weights::Shared(weight) => each(segments, range, |segment| {
-                let targets = items::<u16>(segment);
-                let add = |&target: &u16| (*slot.add(usize::from(target))).add(weight, 0);
-                let (groups, rest) = targets.as_chunks::<UNROLLED>();
-                for group in groups {
-                    group.iter().for_each(add);
-                }
-                rest.iter().for_each(add);
-            }),
-            &Weights::Narrow { shift, .. } => each(segments, range, |segment| {
-                let add = |pair: &Pair| {
-                    (*slot.add(usize::from(pair.target))).add(i32::from(pair.weight), shift);
-                };
-                let (groups, rest) = items::<Pair>(segment).as_chunks::<UNROLLED>();
-                for group in groups {
-                    group.iter().for_each(add);
-                }
-                rest.iter().for_each(add);
-            }),
-            Weights::Wide(weights) => each(segments, range, |segment| {
-                let targets = items::<u16>(segment);
-                let weights = &weights[store.index_of_target(segment.start)..];
-                for (&target, &weight) in targets.iter().zip(weights) {
-                    (*slot.add(usize::from(target))).add(weight, 0);
-                }
-            }),
-            Weights::Dense { shift, layout, .. } => each(segments, range, |segment| {
-                let mut weights = items::<i16>(segment);
-                for &(first, len) in &layout.runs[block] {
-                    let (row, rest) = weights.split_at(len as usize);
-                    let slots =
-                        core::slice::from_raw_parts_mut(slot.add(first as usize), len as usize);
-                    for (slot, &weight) in slots.iter_mut().zip(row) {
-                        slot.add(i32::from(weight), *shift);
+            &Weights::Shared(weight) => {
+                add_items::<u16, T, { LINE / 2 }>(segments, ahead, slot, weight, 0);
+            }
+            &Weights::Narrow { shift, .. } => {
+                add_items::<Pair, T, { LINE / 4 }>(segments, ahead, slot, 0, shift);
+            }
+            Weights::Wide(weights) => {
+                for segment in segments {
+                    ahead.begin(segment);
+                    let targets = items::<u16>(segment);
+                    let weights = &weights[store.index_of_target(segment.start)..];
+                    for (&target, &weight) in targets.iter().zip(weights) {
+                        (*slot.add(usize::from(target))).add(weight, 0);
                     }
-                    weights = rest;
                 }
-            }),
+            }
+            Weights::Dense { shift, layout, .. } => {
+                for segment in segments {
+                    ahead.begin(segment);
+                    let mut weights = items::<i16>(segment);
+                    for &(first, len) in &layout.runs[block] {
+                        let (row, rest) = weights.split_at(len as usize);
+                        let slots =
+                            core::slice::from_raw_parts_mut(slot.add(first as usize), len as usize);
+                        for (slot, &weight) in slots.iter_mut().zip(row) {
+                            slot.add(i32::from(weight), *shift);
+                        }
+                        weights = rest;
+                    }
+                }
+            }
         }
     }
 }
 
-/// Calls `add` for the segments `range`, asking for what lies ahead.
+/// A synapse as it is stored.
+trait Stored: Copy {
+    /// The target's slot.
+    fn target(self) -> usize;
+    /// The weight, or the one that all share.
+    fn weight(self, shared: i32) -> i32;
+}
+
+impl Stored for u16 {
+    #[inline(always)]
+    fn target(self) -> usize {
+        usize::from(self)
+    }
+    #[inline(always)]
+    fn weight(self, shared: i32) -> i32 {
+        shared
+    }
+}
+
+impl Stored for Pair {
+    #[inline(always)]
+    fn target(self) -> usize {
+        usize::from(self.target)
+    }
+    #[inline(always)]
+    fn weight(self, _shared: i32) -> i32 {
+        i32::from(self.weight)
+    }
+}
+
+/// Adds segments of which a cache line holds `PER_LINE` synapses, and asks for a line ahead as often as one is done.
+///
+/// # Safety
+/// The segments hold such synapses; their targets lie in the block that starts at `slot`, which no other thread uses.
 #[inline(always)]
-fn each(segments: &[Segment], range: core::ops::Range<usize>, mut add: impl FnMut(&Segment)) {
-    for i in range {
-        if let Some(next) = segments.get(i + AHEAD) {
-            prefetch(next);
+unsafe fn add_items<S: Stored, T: Accumulator, const PER_LINE: usize>(
+    segments: &[Segment],
+    ahead: &mut Ahead<'_>,
+    slot: *mut T,
+    shared: i32,
+    shift: u32,
+) {
+    for segment in segments {
+        ahead.begin(segment);
+        // SAFETY: the caller's promise.
+        let (lines, rest) = unsafe { items::<S>(segment) }.as_chunks::<PER_LINE>();
+        for line in lines {
+            ahead.ask();
+            for synapse in line {
+                // SAFETY: the caller's promise.
+                unsafe { (*slot.add(synapse.target())).add(synapse.weight(shared), shift) };
+            }
         }
-        add(&segments[i]);
+        let (groups, rest) = rest.as_chunks::<UNROLLED>();
+        for group in groups {
+            for synapse in group {
+                // SAFETY: the caller's promise.
+                unsafe { (*slot.add(synapse.target())).add(synapse.weight(shared), shift) };
+            }
+        }
+        for synapse in rest {
+            // SAFETY: the caller's promise.
+            unsafe { (*slot.add(synapse.target())).add(synapse.weight(shared), shift) };
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Regions: populations of neurons of one model, and the system that steps them.
 
 use super::slots::InputSlots;
+use super::stimulus::BackgroundInput;
 use crate::neurons::{Derived, NeuronModel};
 use crate::sim::clock::Clock;
 use crate::sim::columns::{Column, ColumnComponent, Drive, LANES};
-use crate::sim::kernel::{Blocks, Kernel, LaneChunks, Parameters};
+use crate::sim::kernel::{Blocks, Kernel, LaneChunks, LateInput, Parameters};
 use crate::sim::simd::SimdLevel;
 use crate::sim::workers::Workers;
 use bevy::prelude::*;
@@ -99,6 +100,7 @@ struct Job<K: Kernel> {
     drive: *const f32,
     mask: *mut u64,
     neurons: u32,
+    background: *const BackgroundInput,
 }
 
 /// The regions of one model, gathered for the lanes. Empty between steps.
@@ -126,13 +128,14 @@ pub fn integrate<M: NeuronModel>(
         &InputMap,
         &Derived<M>,
         Option<&Drive>,
+        Option<&BackgroundInput>,
         &mut Spikes,
         <M::Kernel as Kernel>::Columns,
     )>,
     mut jobs: Local<Jobs<M::Kernel>>,
 ) {
     jobs.0.clear();
-    for (region, map, derived, drive, mut spikes, mut columns) in &mut regions {
+    for (region, map, derived, drive, background, mut spikes, mut columns) in &mut regions {
         jobs.0.push(Job {
             pointers: <M::Kernel as Kernel>::pointers(&mut columns),
             parameters: &derived.parameters,
@@ -142,6 +145,7 @@ pub fn integrate<M: NeuronModel>(
             drive: drive.map_or(core::ptr::null(), |d| d.column().as_slice().as_ptr()),
             mask: spikes.mask.as_mut_ptr(),
             neurons: region.neurons,
+            background: background.map_or(core::ptr::null(), |b| b),
         });
     }
     let now = clock.step() as u32 as i32;
@@ -177,6 +181,7 @@ fn step_lane<M: NeuronModel>(
             let Some(spans) = map.spans.get(lane) else {
                 return;
             };
+            let background = job.background.as_ref().filter(|b| b.acts());
             M::Kernel::step_chunks(
                 simd,
                 &*job.parameters,
@@ -188,6 +193,7 @@ fn step_lane<M: NeuronModel>(
                     block: &map.block,
                     base: &map.base,
                     blocks,
+                    late: background.map(|b| b as &dyn LateInput),
                     offset: &map.offset,
                     quanta: &map.quantum,
                     quiet: &*job.quiet,

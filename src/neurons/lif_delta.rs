@@ -325,6 +325,7 @@ mod tests {
                     block: &[0],
                     base: &[0],
                     blocks: Blocks::Narrow(&[Shares::new(&mut slots)]),
+                    late: None,
                     offset: &[Some(0)],
                     quanta: &[1.0],
                     quiet: &[false],

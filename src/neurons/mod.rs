@@ -204,16 +204,16 @@ pub struct ReflectNeuronModel {
     pub receptors: &'static [Receptor],
     /// The state columns.
     pub columns: &'static [&'static str],
-    /// Checks a model value for a step of `dt` ms.
-    pub check: fn(&dyn PartialReflect, f64) -> Result<(), String>,
+    /// Checks a model value and the files that it names.
+    pub check: fn(&BuildRegion<'_>) -> Result<(), String>,
     /// Inserts the model and its columns on a region entity of `neurons` neurons.
     pub build: fn(&mut EntityWorldMut<'_>, &BuildRegion<'_>) -> Result<(), String>,
     /// Works out again what is derived from the state of a region, after the state was changed between steps.
     pub refresh: fn(&mut EntityWorldMut<'_>),
     /// The system of [`SimSystems::Integrate`] that steps all regions with this model.
     pub system: fn() -> ScheduleConfigs<ScheduleSystem>,
-    /// The kernel as WGSL, if the update is one.
-    pub wgsl: Option<fn() -> String>,
+    /// The names and the WGSL text of the kernels, if the update is one.
+    pub wgsl: Option<fn() -> Vec<(&'static str, String)>>,
     /// Bytes of state per neuron.
     pub bytes_per_neuron: usize,
     /// Whether the model is a source: it takes no input and needs none.
@@ -222,7 +222,7 @@ pub struct ReflectNeuronModel {
     pub self_driven: fn(&dyn PartialReflect) -> bool,
 }
 
-/// What [`ReflectNeuronModel::build`] needs.
+/// What [`ReflectNeuronModel::check`] and [`ReflectNeuronModel::build`] need.
 pub struct BuildRegion<'a> {
     /// The model's value.
     pub model: &'a dyn PartialReflect,
@@ -245,7 +245,7 @@ impl<M: NeuronModel> FromType<M> for ReflectNeuronModel {
         Self {
             receptors: M::RECEPTORS,
             columns: M::Kernel::COLUMNS,
-            check: |model, dt| concrete::<M>(model)?.check(dt),
+            check: |build| concrete::<M>(build.model)?.check(build.dt_ms),
             build: build_region::<M>,
             refresh: |region| {
                 let quiet = M::Kernel::quiet(region);
@@ -324,11 +324,11 @@ pub trait SourceModel:
     /// last neuron do not matter.
     fn fire(plan: &Self::Plan, at: &SourceStep<'_>, mask: &mut [u64]);
 
-    /// What parameters forbid together; each alone is checked against its range.
+    /// What parameters forbid together, each alone being checked against its range, and what is wrong with a file that they name.
     ///
     /// # Errors
-    /// The message names the fields, their values and what is allowed.
-    fn check(&self, _dt: f64) -> Result<(), String> {
+    /// The message names the fields or the place in the file, the values and what is allowed.
+    fn check(&self, _region: &BuildRegion<'_>) -> Result<(), String> {
         Ok(())
     }
 }
@@ -377,7 +377,7 @@ fn reflect_source<M: SourceModel>() -> ReflectNeuronModel {
     ReflectNeuronModel {
         receptors: &[],
         columns: &[],
-        check: |model, dt| concrete::<M>(model)?.check(dt),
+        check: |build| concrete::<M>(build.model)?.check(build),
         build: |entity, build| {
             let model = concrete::<M>(build.model)?;
             entity.insert((model.plan(build)?, model));
@@ -418,9 +418,12 @@ impl RegisterNeuron for App {
     }
 }
 
+/// The most steps of a refractory period: it must fit in 32 bits with room for what is added.
+pub(crate) const MOST_REFRACTORY_STEPS: f64 = 1e9;
+
 /// The refractory period in whole steps, as NEST counts it.
 pub(crate) fn refractory_steps(t_ref: f64, dt: f64) -> i32 {
-    (t_ref / dt).round().clamp(0.0, 1e9) as i32
+    (t_ref / dt).round().clamp(0.0, MOST_REFRACTORY_STEPS) as i32
 }
 
 /// How many sub-steps of at most `longest` ms a step of `dt` ms takes.

@@ -168,7 +168,7 @@ impl SourceModel for PoissonSource {
         });
     }
 
-    fn check(&self, _dt: f64) -> Result<(), String> {
+    fn check(&self, _region: &BuildRegion<'_>) -> Result<(), String> {
         if let RateCourse::Piecewise(list) = &self.course {
             if let Some((time, rate)) = list.iter().find(|(t, r)| !(t.is_finite() && r.is_finite()))
             {
@@ -247,8 +247,8 @@ mod tests {
 
     const NEURONS: u32 = 1000;
 
-    fn plan(source: &PoissonSource, dt_ms: f64) -> PoissonPlan {
-        let region = BuildRegion {
+    fn region(source: &PoissonSource, dt_ms: f64) -> BuildRegion<'_> {
+        BuildRegion {
             model: source,
             initial: &[],
             seed: 5,
@@ -256,7 +256,11 @@ mod tests {
             neurons: NEURONS,
             dt_ms,
             files: &NoFiles,
-        };
+        }
+    }
+
+    fn plan(source: &PoissonSource, dt_ms: f64) -> PoissonPlan {
+        let region = region(source, dt_ms);
         source.plan(&region).expect("a valid source")
     }
 
@@ -404,7 +408,7 @@ mod tests {
         };
         assert!(
             twice
-                .check(0.1)
+                .check(&region(&twice, 0.1))
                 .expect_err("5 ms twice")
                 .contains("must ascend")
         );

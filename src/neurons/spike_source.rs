@@ -111,7 +111,8 @@ impl SourceModel for SpikeSource {
         }
     }
 
-    fn check(&self, dt: f64) -> Result<(), String> {
+    fn check(&self, region: &BuildRegion<'_>) -> Result<(), String> {
+        let dt = region.dt_ms;
         match self.repeat_ms {
             Some(period)
                 if (period / dt).round() < 1.0
@@ -121,7 +122,7 @@ impl SourceModel for SpikeSource {
                     "repeat_ms is {period}; it must be a whole number of steps of {dt} ms, at least one"
                 ))
             }
-            _ => Ok(()),
+            _ => self.plan(region).map(drop),
         }
     }
 }
@@ -148,8 +149,8 @@ mod tests {
         }
     }
 
-    fn plan(source: &SpikeSource, files: &dyn Files) -> Result<SpikePlan, String> {
-        source.plan(&BuildRegion {
+    fn region<'a>(source: &'a SpikeSource, files: &'a dyn Files) -> BuildRegion<'a> {
+        BuildRegion {
             model: source,
             initial: &[],
             seed: 1,
@@ -157,7 +158,11 @@ mod tests {
             neurons: 100,
             dt_ms: 0.1,
             files,
-        })
+        }
+    }
+
+    fn plan(source: &SpikeSource, files: &dyn Files) -> Result<SpikePlan, String> {
+        source.plan(&region(source, files))
     }
 
     /// (step, neuron) of the first `steps` steps.
@@ -262,21 +267,19 @@ mod tests {
             &NoFiles,
         );
         assert!(error.contains("beyond repeat_ms"), "{error}");
-        assert!(
-            SpikeSource {
-                repeat_ms: Some(0.25),
+        let check = |repeat_ms: f64| {
+            let source = SpikeSource {
+                repeat_ms: Some(repeat_ms),
                 ..default()
-            }
-            .check(0.1)
-            .is_err()
-        );
-        assert_eq!(
-            SpikeSource {
-                repeat_ms: Some(0.3),
-                ..default()
-            }
-            .check(0.1),
-            Ok(())
-        );
+            };
+            source.check(&region(&source, &NoFiles))
+        };
+        assert!(check(0.25).is_err());
+        assert_eq!(check(0.3), Ok(()));
+        let absent = SpikeSource {
+            file: Some("absent.csv".into()),
+            ..default()
+        };
+        assert!(absent.check(&region(&absent, &NoFiles)).is_err());
     }
 }

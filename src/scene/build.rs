@@ -3,7 +3,7 @@
 //! Connectivity is a function of the seed alone and is made on all cores. See [`prepare`](super::prepare) for what is checked before.
 
 use super::outside::{build_probes, build_stimuli};
-use super::prepare::{Prepared, groups, union_of_delays};
+use super::prepare::{Prepared, build_region, groups, union_of_delays};
 use super::rows::projection_rows;
 use super::schema::Scene;
 use crate::files::Files;
@@ -15,7 +15,6 @@ use crate::network::region::{
 };
 use crate::network::slots::{InputSlots, Slots};
 use crate::network::synapses::{DenseLayout, StorePlan, SynapseStore, Transfer, WeightFormat};
-use crate::neurons::BuildRegion;
 use crate::sim::clock::Clock;
 use crate::sim::columns::{LANES, padded};
 use crate::sim::rng::{Purpose, Random, Seed, entity_key};
@@ -83,7 +82,9 @@ pub struct Built {
 pub struct Needs {
     /// A stimulus is a current.
     pub currents: bool,
-    /// A stimulus is input spikes.
+    /// A stimulus is Poisson input.
+    pub background: bool,
+    /// A stimulus is listed input spikes.
     pub inputs: bool,
     /// A stimulus forces or forbids spikes.
     pub clamps: bool,
@@ -158,19 +159,8 @@ pub fn build(
                 .map_err(|e| BuildError::new(format!("regions[{i}].layout"), e.to_string()))?;
             entity.insert(Positions(positions));
         }
-        (model.model.build)(
-            &mut entity,
-            &BuildRegion {
-                model: region.model.0.as_ref(),
-                initial: &region.initial,
-                seed: scene.seed,
-                key,
-                neurons: region.neurons,
-                dt_ms: scene.dt_ms,
-                files,
-            },
-        )
-        .map_err(|e| BuildError::new(format!("regions[{i}].model"), e))?;
+        (model.model.build)(&mut entity, &build_region(scene, region, files))
+            .map_err(|e| BuildError::new(format!("regions[{i}].model"), e))?;
         entities.push(entity.id());
     }
 

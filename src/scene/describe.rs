@@ -86,6 +86,18 @@ pub fn expected(info: &TypeInfo, unit: Option<&str>) -> String {
     }
 }
 
+/// The name of a type in words: `stimulus kind`.
+pub fn type_in_words(info: &TypeInfo) -> String {
+    let mut words = String::new();
+    for letter in type_name(info).chars() {
+        if letter.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(letter.to_lowercase());
+    }
+    words
+}
+
 /// The name of a type as a scene writes it, without module and generic arguments.
 pub fn type_name(info: &TypeInfo) -> &'static str {
     let table = info.type_path_table();

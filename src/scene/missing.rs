@@ -122,6 +122,12 @@ impl Decoder<'_> {
         left_out: &[&'static NamedField],
     ) -> Vec<&'static NamedField> {
         let mut required = left_out.to_vec();
+        // Where no value can be made up, there is no default either, and the other fields cannot be tried.
+        let unmade = |field: &&&NamedField| self.some_value(field.type_info()).is_none();
+        let unmade: Vec<_> = left_out.iter().filter(unmade).copied().collect();
+        if !unmade.is_empty() {
+            return unmade;
+        }
         for field in left_out {
             let (Some(fields), Some(value)) = (parts.fields(), self.some_value(field.type_info()))
             else {

@@ -7,7 +7,8 @@ use crate::files::Files;
 use crate::network::distribution::Distribution;
 use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
 use crate::network::stimulus::{
-    Action, Background, Course, PoissonCounts, Stimulus, StimulusKind, StimulusOrder, window_steps,
+    Action, Background, BackgroundInput, Course, PoissonCounts, Stimulus, StimulusKind,
+    StimulusOrder, window_steps,
 };
 use crate::results::Window as StatisticsWindow;
 use crate::results::online::OnlineStatistics;
@@ -16,9 +17,10 @@ use crate::sim::columns::{Column, ColumnRegistry, Drive, LANES};
 use crate::sim::rng::{Purpose, Random, entity_key};
 use bevy::prelude::*;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// The most draws of a neuron's Poisson input in one step: each step has so many numbers of its own (see
-/// [`background_input`](crate::network::stimulus::background_input)).
+/// [`stimulus`](crate::network::stimulus)).
 pub(super) const MOST_DRAWS: u32 = 64;
 
 pub(super) fn build_stimuli(
@@ -73,7 +75,14 @@ pub(super) fn build_stimuli(
                         .insert(Drive(Column::filled(size as usize, 0.0)));
                 }
             }
-            Action::Poisson(_) | Action::InputSpikes(..) => {
+            Action::Poisson(_) => {
+                needs.background = true;
+                order.backgrounds.push(entity);
+                world
+                    .entity_mut(entities[region])
+                    .insert(BackgroundInput::default());
+            }
+            Action::InputSpikes(..) => {
                 needs.inputs = true;
                 order.inputs.push(entity);
             }
@@ -198,7 +207,7 @@ fn stimulus_action(
             };
             let shared = (weight.is_constant() && chosen.len() == size as usize)
                 .then(|| quanta.as_slice()[0]);
-            Action::Poisson(Background {
+            Action::Poisson(Arc::new(Background {
                 counts,
                 draws,
                 per_neuron,
@@ -206,7 +215,7 @@ fn stimulus_action(
                 receptor,
                 quanta,
                 shared,
-            })
+            }))
         }
         StimulusKind::InputSpikes {
             times_ms,

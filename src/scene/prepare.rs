@@ -17,7 +17,8 @@ use crate::files::Files;
 use crate::network::connect::Rule;
 use crate::network::stimulus::StimulusKind;
 use crate::network::synapses::WeightFormat;
-use crate::neurons::ReflectNeuronModel;
+use crate::neurons::{BuildRegion, MOST_REFRACTORY_STEPS, ReflectNeuronModel};
+use crate::sim::rng::entity_key;
 use bevy::reflect::TypeRegistry;
 use std::collections::{HashMap, HashSet};
 
@@ -149,7 +150,7 @@ pub fn prepare(
         warnings.push(Warning::new("statistics_from_ms", message));
     }
     let names: Vec<&str> = scene.regions.iter().map(|r| r.name.as_str()).collect();
-    let (regions, places) = prepare_regions(scene, registry, &mut warnings)?;
+    let (regions, places) = prepare_regions(scene, registry, files, &mut warnings)?;
     let find = |name: &str, path: String| {
         let message = || unknown("region", name, names.iter().copied());
         places
@@ -262,6 +263,7 @@ pub fn prepare(
 fn prepare_regions<'s>(
     scene: &'s Scene,
     registry: &TypeRegistry,
+    files: &dyn Files,
     warnings: &mut Vec<Warning>,
 ) -> Result<(Vec<PreparedRegion>, HashMap<&'s str, usize>), BuildError> {
     if scene.regions.is_empty() {
@@ -288,20 +290,38 @@ fn prepare_regions<'s>(
             region,
             &path,
             registry,
-            scene.dt_ms,
+            &build_region(scene, region, files),
             warnings,
         )?);
     }
     Ok((regions, places))
 }
 
+/// What a region is checked and built from.
+pub(super) fn build_region<'a>(
+    scene: &Scene,
+    region: &'a RegionSpec,
+    files: &'a dyn Files,
+) -> BuildRegion<'a> {
+    BuildRegion {
+        model: region.model.0.as_ref(),
+        initial: &region.initial,
+        seed: scene.seed,
+        key: entity_key(&region.name),
+        neurons: region.neurons,
+        dt_ms: scene.dt_ms,
+        files,
+    }
+}
+
 fn prepare_region(
     region: &RegionSpec,
     path: &str,
     registry: &TypeRegistry,
-    dt: f64,
+    build: &BuildRegion<'_>,
     warnings: &mut Vec<Warning>,
 ) -> Result<PreparedRegion, BuildError> {
+    let dt = build.dt_ms;
     let at = |field: &str, message: String| BuildError::new(format!("{path}.{field}"), message);
     let value = region.model.0.as_ref();
     let info = value
@@ -315,7 +335,17 @@ fn prepare_region(
         return Err(at("neurons", "a region needs at least one neuron".into()));
     }
     values::check_fields(&format!("{path}.model"), value)?;
-    (model.check)(value, dt).map_err(|e| at("model", e))?;
+    if let Some(t_ref) = values::distribution_of(value, "t_ref")
+        && t_ref.largest_magnitude() > MOST_REFRACTORY_STEPS * dt
+    {
+        let message = format!(
+            "it reaches {} ms; with steps of {dt} ms it can be {} ms at most",
+            t_ref.largest_magnitude(),
+            MOST_REFRACTORY_STEPS * dt
+        );
+        return Err(at("model.t_ref", message));
+    }
+    (model.check)(build).map_err(|e| at("model", e))?;
     let mut given = HashSet::new();
     for (name, distribution) in &region.initial {
         let entry = format!("initial[\"{name}\"]");

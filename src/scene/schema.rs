@@ -106,7 +106,7 @@ pub struct RegionSpec {
     pub initial: Vec<(String, Distribution)>,
     /// Dale's principle: the sign that all weights of the region's neurons must have.
     #[reflect(default)]
-    pub sign: Dale,
+    pub sign: NeuronSign,
 }
 
 impl RegionSpec {
@@ -118,7 +118,7 @@ impl RegionSpec {
             model: ModelValue::new(model),
             layout: None,
             initial: Vec::new(),
-            sign: Dale::Mixed,
+            sign: NeuronSign::Mixed,
         }
     }
 
@@ -132,7 +132,7 @@ impl RegionSpec {
 /// The sign of a neuron's outgoing weights.
 #[derive(Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[reflect(Default)]
-pub enum Dale {
+pub enum NeuronSign {
     /// No restriction.
     #[default]
     Mixed,

@@ -1,7 +1,7 @@
 //! Enums and options: values that are one of several.
 
 use super::decode::{Decoded, Decoder, assign};
-use super::describe::{option_inner, type_name};
+use super::describe::{option_inner, type_in_words};
 use super::error::{SceneError, unknown};
 use super::fields::{Given, at, without_name};
 use super::missing::Incomplete;
@@ -41,7 +41,7 @@ impl Decoder<'_> {
         };
         let Some(variant) = variants.variant(name) else {
             let names = variants.iter().map(VariantInfo::name);
-            return Err(self.error(node, unknown(type_name(info), name, names)));
+            return Err(self.error(node, unknown(&type_in_words(info), name, names)));
         };
         let place = self.with_attributes(variants.custom_attributes());
         let given = items.len() + fields.len();
@@ -252,7 +252,7 @@ mod tests {
         for (text, error) in [
             (
                 "Fixd(3)",
-                "unknown Rule \"Fixd\"; did you mean \"Fixed\"? known: None, Off, Fixed, Both, Pairs, Set, Decaying, Rising",
+                "unknown rule \"Fixd\"; did you mean \"Fixed\"? known: None, Off, Fixed, Both, Pairs, Set, Decaying, Rising",
             ),
             (
                 "3",
@@ -279,7 +279,7 @@ mod tests {
             ("Rising", "missing field \"tau\": expected a number"),
             (
                 "Some(3)",
-                "unknown Rule \"Some\"; did you mean \"None\"? known: None, Off, Fixed, Both, Pairs, Set, Decaying, Rising",
+                "unknown rule \"Some\"; did you mean \"None\"? known: None, Off, Fixed, Both, Pairs, Set, Decaying, Rising",
             ),
         ] {
             let text_refused = refused::<Rule>(text);

@@ -31,10 +31,20 @@ pub trait Slot: Copy + Send + Sync + 'static + PartialEq {
     const ZERO: Self;
     /// The sum as a number of quanta.
     fn quanta(self) -> f32;
+    /// Adds late input to the slots of a chunk.
+    ///
+    /// # Safety
+    /// As [`LateInput`] says.
+    unsafe fn add_late(input: &dyn LateInput, chunk: usize, slots: *mut Self);
 }
 
 impl Slot for i32 {
     const ZERO: Self = 0;
+    #[inline(always)]
+    unsafe fn add_late(input: &dyn LateInput, chunk: usize, slots: *mut Self) {
+        // SAFETY: the caller's promise.
+        unsafe { input.add_narrow(chunk, slots) }
+    }
     #[inline(always)]
     fn quanta(self) -> f32 {
         self as f32
@@ -44,10 +54,32 @@ impl Slot for i32 {
 impl Slot for i64 {
     const ZERO: Self = 0;
     #[inline(always)]
+    unsafe fn add_late(input: &dyn LateInput, chunk: usize, slots: *mut Self) {
+        // SAFETY: the caller's promise.
+        unsafe { input.add_wide(chunk, slots) }
+    }
+    #[inline(always)]
     fn quanta(self) -> f32 {
         self as f32
     }
 }
+
+/// Input that is made chunk by chunk, just before the chunk is stepped.
+pub trait LateInput: Sync {
+    /// Adds to the slots of a chunk, the first of which is at `slots`.
+    ///
+    /// # Safety
+    /// The chunk has slots there for every receptor that the input is for, and no other thread uses them.
+    unsafe fn add_narrow(&self, chunk: usize, slots: *mut i32);
+    /// As [`add_narrow`](Self::add_narrow), for slots of 64 bits.
+    ///
+    /// # Safety
+    /// As [`add_narrow`](Self::add_narrow).
+    unsafe fn add_wide(&self, chunk: usize, slots: *mut i64);
+}
+
+/// How many chunks get their late input before the first of them is stepped.
+pub const LATE_AHEAD: usize = 1;
 
 /// A state variable: a number, or the step until which something lasts.
 pub trait StateValue: Copy {
@@ -114,6 +146,8 @@ pub struct LaneChunks<'a> {
     pub base: &'a [u32],
     /// The slots.
     pub blocks: Blocks<'a>,
+    /// Input that is not in the slots yet.
+    pub late: Option<&'a dyn LateInput>,
     /// Per receptor, the offset of its slots from the chunk's first; `None` if nothing reaches it.
     pub offset: &'a [Option<u32>],
     /// Per receptor, the weight that one unit of a slot stands for.
@@ -163,8 +197,8 @@ pub trait Kernel: Send + Sync + 'static {
     const RECEPTORS: &'static [&'static str];
     /// The names of the state columns, in order.
     const COLUMNS: &'static [&'static str];
-    /// The kernel as WGSL text, without the [prelude](super::math::WGSL_PRELUDE).
-    fn wgsl() -> String;
+    /// The kernel as WGSL text, without the [prelude](super::math::WGSL_PRELUDE), and its name; several where a model has the choice.
+    fn wgsl() -> Vec<(&'static str, String)>;
 
     /// Inserts the columns of `states` (one per neuron, at least one); the padding repeats the last.
     fn insert(entity: &mut EntityWorldMut<'_>, states: &[Self::State]);
@@ -279,7 +313,7 @@ macro_rules! kernel {
             use core::mem::MaybeUninit;
             use $crate::sim::math::*;
             use $crate::sim::columns::{ColumnComponent, Column, LANES, $($column),*};
-            use $crate::sim::kernel::{Blocks, Kernel, LaneChunks, NO_DRIVE, Parameters, Slot, StateValue, refreshes, spike_flag, spike_mask, wgsl_function};
+            use $crate::sim::kernel::{Blocks, LATE_AHEAD, Kernel, LaneChunks, NO_DRIVE, Parameters, Slot, StateValue, refreshes, spike_flag, spike_mask, wgsl_function};
             use $crate::sim::workers::Shares;
             use $crate::sim::simd::SimdLevel;
 
@@ -411,7 +445,25 @@ macro_rules! kernel {
                 let mut quiet = lane.quiet.iter();
                 let idle = Idle { $( $receptor: *quiet.next().unwrap_or(&false) && $receptor.1.is_none() ),* };
                 for i in 0..lane.spans.len() {
-                    let (mut index, count, next) = lane.span(i, now);
+                    let (mut index, mut left, next) = lane.span(i, now);
+                    while left > 0 {
+                    let count = match lane.late {
+                        None => left,
+                        Some(late) => {
+                            let count = left.min(LATE_AHEAD);
+                            let mut chunk = index;
+                            for _ in 0..count {
+                                // SAFETY: the caller's promise.
+                                unsafe {
+                                    let block = blocks[usize::from(lane.block[chunk])].pointer();
+                                    T::add_late(late, chunk, block.add(lane.base[chunk] as usize));
+                                }
+                                chunk = chunk.wrapping_add_signed(next);
+                            }
+                            count
+                        }
+                    };
+                    left -= count;
                     for _ in 0..count {
                     let at = index * LANES;
                     // SAFETY: the caller's promise; the columns, the slots of different receptors and the spare arrays are distinct.
@@ -435,6 +487,7 @@ macro_rules! kernel {
                         *lane.mask.add(index) = mask;
                     }
                         index = index.wrapping_add_signed(next);
+                    }
                     }
                 }
             }
@@ -486,7 +539,7 @@ macro_rules! kernel {
                 const NAME: &'static str = stringify!($name);
                 const RECEPTORS: &'static [&'static str] = &[ $( stringify!($receptor) ),* ];
                 const COLUMNS: &'static [&'static str] = &[ $( <$column as ColumnComponent>::NAME ),* ];
-                fn wgsl() -> String {
+                fn wgsl() -> Vec<(&'static str, String)> {
                     let mut text = String::from(concat!(
                         "struct Params { ", $( stringify!($param), ": ", stringify!($ptype), ", ", )* "}\n",
                         "struct State { ", $( stringify!($state), ": ", stringify!($stype), ", ", )* "}\n",
@@ -510,7 +563,7 @@ macro_rules! kernel {
                         "Next",
                         stringify!($($sbody)*),
                     );
-                    text
+                    vec![(Self::NAME, text)]
                 }
 
                 fn insert(entity: &mut bevy::ecs::world::EntityWorldMut<'_>, states: &[State]) {

@@ -46,7 +46,7 @@ pub struct SimStep;
 pub enum SimSystems {
     /// Advances the step counter.
     First,
-    /// Stimuli write currents and background input.
+    /// Stimuli write currents and listed input spikes, and say what Poisson input there is.
     Encode,
     /// Spikes whose delay is over are summed into the input of this step.
     Deliver,
@@ -91,9 +91,9 @@ impl SimSystems {
     pub fn contract(self) -> &'static str {
         match self {
             Self::First => "advance the step counter",
-            Self::Encode => "stimuli → drive and background input",
+            Self::Encode => "stimuli → drive, input spikes, what background there is",
             Self::Deliver => "due spikes × synapses → synaptic input",
-            Self::Integrate => "synaptic input + drive → state columns, spikes",
+            Self::Integrate => "synaptic input + background + drive → state columns, spikes",
             Self::Propagate => "spikes → lists, hash, history; pushing synapses → future input",
             Self::Trace => "spikes → pre- and postsynaptic traces, eligibility",
             Self::Behave => "output spikes → action, outcome",

@@ -71,3 +71,54 @@ impl SimdLevel {
         Ok(level)
     }
 }
+
+/// Compiles a function once per level, and makes a function that calls the one for the level it is given.
+///
+/// The body should be one call of an `#[inline(always)]` function. In it, `LEVEL` is the level that is compiled for.
+macro_rules! per_level {
+    (
+        $(#[$meta:meta])*
+        $vis:vis unsafe fn $name:ident $(<$generic:ident: $bound:path>)? ( $( $arg:ident: $type:ty ),* $(,)? ) $body:block
+    ) => {
+        $(#[$meta])*
+        ///
+        /// # Safety
+        /// This processor has `simd`; and as the function that is compiled.
+        #[inline(always)]
+        $vis unsafe fn $name $(<$generic: $bound>)? (simd: $crate::sim::simd::SimdLevel, $( $arg: $type ),*) {
+            #[allow(unused_unsafe, dead_code)]
+            unsafe fn portable $(<$generic: $bound>)? ($( $arg: $type ),*) {
+                const LEVEL: $crate::sim::simd::SimdLevel = $crate::sim::simd::SimdLevel::Portable;
+                // SAFETY: the caller's promise.
+                unsafe { $body }
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,bmi2")]
+            #[allow(unused_unsafe, dead_code)]
+            unsafe fn avx2 $(<$generic: $bound>)? ($( $arg: $type ),*) {
+                const LEVEL: $crate::sim::simd::SimdLevel = $crate::sim::simd::SimdLevel::Avx2;
+                // SAFETY: the caller's promise.
+                unsafe { $body }
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,bmi2")]
+            #[allow(unused_unsafe, dead_code)]
+            unsafe fn avx512 $(<$generic: $bound>)? ($( $arg: $type ),*) {
+                const LEVEL: $crate::sim::simd::SimdLevel = $crate::sim::simd::SimdLevel::Avx512;
+                // SAFETY: the caller's promise.
+                unsafe { $body }
+            }
+            // SAFETY: the caller's promise.
+            unsafe {
+                match simd {
+                    #[cfg(target_arch = "x86_64")]
+                    $crate::sim::simd::SimdLevel::Avx2 => avx2($( $arg ),*),
+                    #[cfg(target_arch = "x86_64")]
+                    $crate::sim::simd::SimdLevel::Avx512 => avx512($( $arg ),*),
+                    _ => portable($( $arg ),*),
+                }
+            }
+        }
+    };
+}
+pub(crate) use per_level;

@@ -9,7 +9,7 @@ use crate::network::synapses::WeightFormat;
 use crate::neurons::Sign;
 use crate::scene::error::{listed, quoted};
 use crate::scene::lists::{ListError, ListRows, list_rows, read_rule};
-use crate::scene::schema::{Dale, ProjectionSpec, Scene};
+use crate::scene::schema::{NeuronSign, ProjectionSpec, Scene};
 use crate::sim::rng::{Purpose, Random, entity_key};
 
 /// The longest delay in steps: one less than a 16-bit index of delays can tell apart.
@@ -145,10 +145,10 @@ impl Place<'_> {
             Err(self.wrong(weight_field, message))
         };
         match source.sign {
-            Dale::Excitatory if low < 0.0 => {
+            NeuronSign::Excitatory if low < 0.0 => {
                 return contradicts("excitatory", format!("go down to {}", shown(low)), "min");
             }
-            Dale::Inhibitory if high > 0.0 => {
+            NeuronSign::Inhibitory if high > 0.0 => {
                 return contradicts("inhibitory", format!("go up to {}", shown(high)), "max");
             }
             _ => {}
