@@ -1,12 +1,13 @@
 //! `neuropil bench`: speed and memory of the benchmark networks, as a table, as CSV, or as JSON lines.
 //!
-//! Each network is a shipped scene. It is built, warmed up, and run for a stated simulated time with the statistics that every run
-//! keeps; the best of the repetitions counts.
+//! Each network is a shipped scene, with its probes, and one more is idle: what a step costs in itself. It is built, warmed up, and run
+//! for a stated simulated time with the statistics that every run keeps; the best of the repetitions counts.
 
-use crate::results::files::write_whole;
+use crate::files::whole::write_whole;
 use crate::results::report::{cpu_seconds, peak_memory};
 use crate::scene::build::BuildOptions;
 use crate::scene::load::{SceneFiles, SceneSource, load};
+use crate::sim::clock::to_steps;
 use crate::sim::simd::SimdLevel;
 use crate::sim::workers::Workers;
 use crate::simulation::{Registry, Simulation};
@@ -18,6 +19,7 @@ use std::time::Instant;
 
 struct Network {
     name: &'static str,
+    /// The shipped scene; none is the idle one.
     scene: &'static str,
     settings: &'static [(&'static str, &'static str)],
     warm_up_ms: f64,
@@ -25,7 +27,29 @@ struct Network {
     large: bool,
 }
 
+/// Ten regions that nothing drives or joins.
+const IDLE: &str = "Scene(
+    title: \"Ten idle regions\",
+    dt_ms: 0.1,
+    duration_ms: 1000,
+    regions: [
+        (name: \"a\", neurons: 10, model: LifExp), (name: \"b\", neurons: 10, model: LifExp),
+        (name: \"c\", neurons: 10, model: LifExp), (name: \"d\", neurons: 10, model: LifExp),
+        (name: \"e\", neurons: 10, model: LifExp), (name: \"f\", neurons: 10, model: LifExp),
+        (name: \"g\", neurons: 10, model: LifExp), (name: \"h\", neurons: 10, model: LifExp),
+        (name: \"i\", neurons: 10, model: LifExp), (name: \"j\", neurons: 10, model: LifExp),
+    ],
+)";
+
 const NETWORKS: &[Network] = &[
+    Network {
+        name: "idle",
+        scene: "",
+        settings: &[],
+        warm_up_ms: 100.0,
+        run_ms: 20_000.0,
+        large: false,
+    },
     Network {
         name: "izhikevich2003",
         scene: "izhikevich2003",
@@ -124,6 +148,7 @@ struct Row {
     events_per_s: f64,
     cpu_s_per_s: f64,
     wall_s_per_s: f64,
+    us_per_step: f64,
     ns_per_event: f64,
     build_s: f64,
     bytes_per_synapse: f64,
@@ -170,13 +195,13 @@ pub fn main(args: &BenchArgs) -> Result<ExitCode, String> {
     }
     if let Some(path) = &args.csv {
         write_whole(path, |out| {
-            writeln!(out, "network,neurons,synapses,threads,simd,sim_seconds,spikes_per_s,events_per_s,cpu_s_per_s,wall_s_per_s,ns_per_event,build_s,bytes_per_synapse,rss_mb,spike_hash")?;
+            writeln!(out, "network,neurons,synapses,threads,simd,sim_seconds,spikes_per_s,events_per_s,cpu_s_per_s,wall_s_per_s,us_per_step,ns_per_event,build_s,bytes_per_synapse,rss_mb,spike_hash")?;
             for r in &rows {
                 writeln!(
                     out,
-                    "{},{},{},{},{},{},{:.0},{:.0},{:.6},{:.6},{:.4},{:.3},{:.3},{:.1},{}",
+                    "{},{},{},{},{},{},{:.0},{:.0},{:.6},{:.6},{:.3},{:.4},{:.3},{:.3},{:.1},{}",
                     r.network, r.neurons, r.synapses, r.threads, r.simd, r.sim_seconds, r.spikes_per_s, r.events_per_s,
-                    r.cpu_s_per_s, r.wall_s_per_s, r.ns_per_event, r.build_s, r.bytes_per_synapse, r.rss_mb, r.spike_hash
+                    r.cpu_s_per_s, r.wall_s_per_s, r.us_per_step, r.ns_per_event, r.build_s, r.bytes_per_synapse, r.rss_mb, r.spike_hash
                 )?;
             }
             Ok(())
@@ -188,7 +213,7 @@ pub fn main(args: &BenchArgs) -> Result<ExitCode, String> {
 
 fn header() -> String {
     format!(
-        "{:<15} {:>8} {:>11} {:>7} {:>8} {:>10} {:>10} {:>9} {:>9} {:>8} {:>7} {:>8}",
+        "{:<15} {:>8} {:>11} {:>7} {:>8} {:>10} {:>10} {:>9} {:>8} {:>9} {:>8} {:>7} {:>8}",
         "network",
         "neurons",
         "synapses",
@@ -197,6 +222,7 @@ fn header() -> String {
         "events/s",
         "CPU s/s",
         "wall s/s",
+        "us/step",
         "ns/event",
         "build s",
         "B/syn",
@@ -206,7 +232,7 @@ fn header() -> String {
 
 fn table_row(r: &Row) -> String {
     format!(
-        "{:<15} {:>8} {:>11} {:>7} {:>8} {:>10.3e} {:>10.5} {:>9.5} {:>9.3} {:>8.2} {:>7.2} {:>8.0}",
+        "{:<15} {:>8} {:>11} {:>7} {:>8} {:>10.3e} {:>10.5} {:>9.5} {:>8.2} {:>9.3} {:>8.2} {:>7.2} {:>8.0}",
         r.network,
         r.neurons,
         r.synapses,
@@ -215,6 +241,7 @@ fn table_row(r: &Row) -> String {
         r.events_per_s,
         r.cpu_s_per_s,
         r.wall_s_per_s,
+        r.us_per_step,
         r.ns_per_event,
         r.build_s,
         r.bytes_per_synapse,
@@ -233,9 +260,11 @@ fn measure(
         .iter()
         .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
         .collect();
-    let source = SceneSource::find(network.scene).map_err(|e| e.to_string())?;
-    let mut loaded = load(source, &settings, registry).map_err(|e| e.to_string())?;
-    loaded.scene.probes.clear();
+    let source = match network.scene {
+        "" => SceneSource::from_text(network.name, IDLE),
+        name => SceneSource::find(name).map_err(|e| e.to_string())?,
+    };
+    let loaded = load(source, &settings, registry).map_err(|e| e.to_string())?;
     let files = SceneFiles::beside(&loaded.source);
     let prepared = loaded
         .prepare(registry, &files)
@@ -282,6 +311,7 @@ fn measure(
             events_per_s: events / seconds,
             cpu_s_per_s: cpu / seconds,
             wall_s_per_s: wall / seconds,
+            us_per_step: wall * 1e6 / to_steps(run_ms, loaded.scene.dt_ms) as f64,
             ns_per_event: if events > 0.0 {
                 cpu * 1e9 / events
             } else {
@@ -292,10 +322,12 @@ fn measure(
             rss_mb: peak_memory().map_or(0.0, |b| b as f64 / 1e6),
             spike_hash: format!("{:016x}", after.hash),
         };
-        if best
-            .as_ref()
-            .is_none_or(|b| row.cpu_s_per_s < b.cpu_s_per_s)
-        {
+        // Several threads are there to save time, one to save work.
+        let cost = |row: &Row| match threads {
+            1 => row.cpu_s_per_s,
+            _ => row.wall_s_per_s,
+        };
+        if best.as_ref().is_none_or(|b| cost(&row) < cost(b)) {
             best = Some(row);
         }
     }

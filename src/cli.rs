@@ -1,8 +1,8 @@
 //! The command line: every subcommand and flag, and what becomes of them.
 
 use crate::bench;
+use crate::files::whole::FileError;
 use crate::headless::{self, Finish, RunPlan};
-use crate::results::files::FileError;
 use crate::scene::build::BuildOptions;
 use crate::scene::error::{SceneError, quoted};
 use crate::scene::load::{LoadedScene, SceneFiles, SceneSource, load};
@@ -281,6 +281,7 @@ fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         checkpoint_every_ms: args.output.checkpoint_every,
         checkpoint: args.output.checkpoint,
         resume: None,
+        spikes_from: 0,
     };
     finish(headless::run(plan))
 }
@@ -306,6 +307,7 @@ fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
             .clone()
             .or_else(|| Some(args.file.clone())),
         resume: Some(saved.snapshot),
+        spikes_from: 0,
     };
     finish(headless::run(plan))
 }

@@ -1,4 +1,6 @@
-//! Files that a scene names.
+//! Files: those that a scene names, and whole ones for what is written.
+
+pub mod whole;
 
 /// Gives the contents of files that a scene names; whoever loads the scene knows where they are.
 pub trait Files {

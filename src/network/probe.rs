@@ -44,9 +44,9 @@ pub struct RateProbe {
     /// Steps per bin.
     pub bin: u64,
     /// Spikes of each finished bin.
-    pub counts: Vec<u32>,
+    pub counts: Vec<u64>,
     /// Spikes of the bin under way.
-    pub current: u32,
+    pub current: u64,
 }
 
 /// Keeps the statistics of all regions' spikes, without the spikes.
@@ -78,7 +78,7 @@ pub fn record_spikes(
 pub fn record_rates(clock: Res<Clock>, mut probes: Query<&mut RateProbe>, regions: Query<&Spikes>) {
     for mut probe in &mut probes {
         if let Ok(spikes) = regions.get(probe.region) {
-            probe.current += spikes.list.len() as u32;
+            probe.current += spikes.list.len() as u64;
         }
         if (clock.step() + 1).is_multiple_of(probe.bin) {
             let count = core::mem::take(&mut probe.current);

@@ -7,8 +7,8 @@
 
 pub use super::table::{CsvError, Table, read_columns, read_present_columns};
 
-use super::files::{FileError, write_whole};
 use super::{RateTrace, Recording, Trace};
+use crate::files::whole::{FileError, write_whole};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -192,8 +192,8 @@ fn row_to(out: &mut dyn Write, time: f64, values: impl Iterator<Item = f32>) -> 
 #[cfg(test)]
 mod tests {
     use super::super::SpikeTrain;
-    use super::super::files::TestFolder;
     use super::*;
+    use crate::files::whole::TestFolder;
 
     fn text_of(recording: &Recording) -> String {
         let mut text = Vec::new();

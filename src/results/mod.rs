@@ -23,7 +23,6 @@
 
 pub mod canvas;
 pub mod csv;
-pub mod files;
 pub mod npy;
 pub mod online;
 pub mod quantities;

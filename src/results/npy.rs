@@ -10,8 +10,8 @@
 //! Source of the format: NumPy Enhancement Proposal 1, <https://numpy.org/neps/nep-0001-npy-format.html>.
 
 use super::csv::TimeFormat;
-use super::files::{FileError, write_whole};
 use super::{Recording, Trace};
+use crate::files::whole::{FileError, write_whole};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -237,8 +237,8 @@ fn parse<T: Element>(bytes: &[u8]) -> Result<(Vec<usize>, Vec<T>), String> {
 #[cfg(test)]
 mod tests {
     use super::super::SpikeTrain;
-    use super::super::files::TestFolder;
     use super::*;
+    use crate::files::whole::TestFolder;
 
     #[test]
     fn arrays_come_back_as_they_were() {

@@ -11,10 +11,10 @@
 //! The picture is a function of the recording and the options only: equal runs give equal bytes.
 
 use super::canvas::{Anchor, Area, Canvas, Color, TextStyle};
-use super::files::{FileError, write_whole};
 use super::quantities::{counted, grouped, ticks};
 use super::rows::{Band, ROW, bands};
 use super::{RateTrace, Recording, SpikeTrain, Window};
+use crate::files::whole::{FileError, write_whole};
 use std::path::Path;
 
 /// Colours of the regions, in order; after the last the first comes again.

@@ -4,9 +4,9 @@
 //! equal runs (scene, parameters, seed, network, statistics, spike hash) can be compared between machines;
 //! `machine`, `threads`, `timings` and `peak_memory_bytes` cannot.
 
-use super::files::{FileError, write_whole};
 use super::quantities::{bytes, counted, duration, figures, grouped, seconds};
 use super::statistics::{RegionStatistics, RunStatistics};
+use crate::files::whole::{FileError, write_whole};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -362,9 +362,9 @@ fn simd() -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::files::TestFolder;
     use super::super::quantities::hash_text;
     use super::*;
+    use crate::files::whole::TestFolder;
 
     fn example() -> RunReport {
         let region = |region: &str, neurons, rate_hz, cv_isi, fano_1ms| RegionStatistics {

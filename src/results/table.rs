@@ -487,8 +487,8 @@ impl<R: Read> Read for Lines<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::files::TestFolder;
     use super::*;
+    use crate::files::whole::TestFolder;
     use std::fs;
 
     const WIRES: [&str; 2] = ["source", "target"];

@@ -34,8 +34,8 @@ mod error;
 mod section;
 #[cfg(test)]
 mod tests;
-mod whole;
 
+use crate::files::whole::write_whole;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -44,7 +44,6 @@ use std::path::Path;
 
 pub use error::SnapshotError;
 pub use section::{Element, Kind, Section};
-pub use whole::write_whole;
 
 /// Format that this program writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
@@ -283,17 +282,13 @@ impl Snapshot {
 
     /// Writes a file, whole or not at all: see [`write_whole`].
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), SnapshotError> {
-        let path = path.as_ref();
         write_whole(path, |out| {
             out.write_all(&self.head().0)?;
             self.sections
                 .values()
                 .try_for_each(|section| out.write_all(&section.little_endian()))
         })
-        .map_err(|reason| SnapshotError::Write {
-            path: path.to_owned(),
-            reason,
-        })
+        .map_err(SnapshotError::Write)
     }
 
     /// Reads a file. Only a regular file is opened, since a pipe could make the program wait for ever.

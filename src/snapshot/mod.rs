@@ -275,8 +275,8 @@ fn restore_probe(
             probe.neurons = who.to_vec();
         }
     } else if let Some((bin, region)) = world.get::<RateProbe>(id).map(|p| (p.bin, p.region)) {
-        let counts = snapshot.u32s(&format!("{name}.counts"))?;
-        let current = snapshot.u32(&format!("{name}.current"))?;
+        let counts = snapshot.u64s(&format!("{name}.counts"))?;
+        let current = snapshot.u64(&format!("{name}.current"))?;
         if counts.len() as u64 != steps / bin {
             return Err(RestoreError::Misfit(format!(
                 "{name} has {} bins, not {}",
@@ -284,7 +284,7 @@ fn restore_probe(
                 steps / bin
             )));
         }
-        if u64::from(current) > (steps % bin).saturating_mul(region_of(world, region).into()) {
+        if current > (steps % bin).saturating_mul(region_of(world, region).into()) {
             return Err(RestoreError::Misfit(format!(
                 "{name} counts {current} spikes, more than there can be"
             )));

@@ -1,5 +1,6 @@
 //! What can be wrong with a snapshot, in words that a user can act on.
 
+use crate::files::whole::FileError;
 use std::io;
 use std::path::PathBuf;
 
@@ -148,11 +149,6 @@ pub enum SnapshotError {
     },
 
     /// A file cannot be written. What was there before is untouched.
-    #[error("cannot write the snapshot {path:?}: {reason}")]
-    Write {
-        /// File.
-        path: PathBuf,
-        /// What the system says.
-        reason: io::Error,
-    },
+    #[error(transparent)]
+    Write(FileError),
 }
