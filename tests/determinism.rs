@@ -239,3 +239,42 @@ fn golden_hashes_hold() {
             .collect::<Vec<_>>()
     );
 }
+
+/// All-to-all rows with drawn weights hold one weight per slot: none in the blocks of lanes that have no target.
+#[test]
+fn blocks_without_targets_get_nothing() {
+    let weight = Distribution::Normal {
+        mean: 40.0,
+        sd: 5.0,
+        min: Some(0.0),
+        max: None,
+    };
+    let scene = Scene {
+        duration_ms: 100.0,
+        regions: vec![
+            RegionSpec::new(
+                "sources",
+                50,
+                PoissonSource {
+                    rate_hz: 100.0.into(),
+                    ..default()
+                },
+            ),
+            RegionSpec::new("targets", 10, LifExp::default()),
+        ],
+        projections: vec![ProjectionSpec::new(
+            "sources",
+            "targets",
+            Rule::AllToAll,
+            weight,
+            1.0,
+        )],
+        ..Scene::default()
+    };
+    let network = Network::made("all to few", scene);
+    for threads in [2, 7] {
+        let outcome = run(&network, &lanes(threads));
+        assert!(outcome.count.spikes > 0, "nothing happens");
+        run(&network, &lanes(1)).assert_equals(&outcome, &format!("{threads} threads"));
+    }
+}

@@ -5,7 +5,7 @@
 //! delays and short rows delivers by *push*, in [`propagate`](super::propagate). Both give the same sums.
 //!
 //! Rows lie anywhere in a gigabyte, so what counts is that memory is asked for early: a lane first asks for the table entries of all its
-//! segments, then reads them, and then adds the segments while those a few places ahead are on their way.
+//! segments, then reads them, and then adds the segments while the cache lines that come next are on their way, asked for one by one.
 
 use super::history::SpikeHistory;
 use super::slots::{Accumulator, InputSlots, SharedSlots};
@@ -252,12 +252,12 @@ impl<'a> Ahead<'a> {
 }
 
 impl Segment {
-    /// How many of its cache lines are asked for.
+    /// How many of its cache lines are asked for, at least one: a block may have no targets in a dense row.
     #[inline(always)]
     fn lines(&self) -> usize {
         (self.start.addr() % LINE + self.len as usize)
             .div_ceil(LINE)
-            .min(MOST_LINES)
+            .clamp(1, MOST_LINES)
     }
 }
 
