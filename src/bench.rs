@@ -4,6 +4,7 @@
 //! for a stated simulated time with the statistics that every run keeps; the best of the repetitions counts.
 
 use crate::files::whole::write_whole;
+use crate::headless::say;
 use crate::results::report::{cpu_seconds, peak_memory};
 use crate::scene::build::BuildOptions;
 use crate::scene::load::{SceneFiles, SceneSource, load};
@@ -172,7 +173,7 @@ pub fn main(args: &BenchArgs) -> Result<ExitCode, String> {
     };
     let mut rows = Vec::new();
     if !args.json {
-        println!("{}", header());
+        say(&header());
     }
     for network in NETWORKS {
         let wanted = if args.only.is_empty() {
@@ -186,9 +187,9 @@ pub fn main(args: &BenchArgs) -> Result<ExitCode, String> {
         for &threads in &threads {
             let row = measure(network, threads, args, &registry)?;
             if args.json {
-                println!("{}", serde_json::to_string(&row).unwrap_or_default());
+                say(&serde_json::to_string(&row).unwrap_or_default());
             } else {
-                println!("{}", table_row(&row));
+                say(&table_row(&row));
             }
             rows.push(row);
         }

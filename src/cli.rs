@@ -1,7 +1,6 @@
 //! The command line: every subcommand and flag, and what becomes of them.
 
 use crate::bench;
-use crate::files::whole::FileError;
 use crate::headless::{self, Finish, RunPlan};
 use crate::scene::build::BuildOptions;
 use crate::scene::error::{SceneError, quoted};
@@ -9,6 +8,7 @@ use crate::scene::load::{LoadedScene, SceneFiles, SceneSource, load};
 use crate::scene::shipped;
 use crate::sim::simd::SimdLevel;
 use crate::simulation::{Registry, Simulation};
+use crate::snapshot::file::SnapshotError;
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
 use std::path::PathBuf;
@@ -281,7 +281,6 @@ fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         checkpoint_every_ms: args.output.checkpoint_every,
         checkpoint: args.output.checkpoint,
         resume: None,
-        spikes_from: 0,
     };
     finish(headless::run(plan))
 }
@@ -307,7 +306,6 @@ fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
             .clone()
             .or_else(|| Some(args.file.clone())),
         resume: Some(saved.snapshot),
-        spikes_from: 0,
     };
     finish(headless::run(plan))
 }
@@ -363,12 +361,11 @@ fn finish(outcome: Result<(), headless::RunError>) -> Result<ExitCode, Failure> 
             Err(wrong(error))
         }
         // A path that cannot be written to is the user's; a full disk is not.
-        Err(RunError::File(
-            error @ (FileError::NotAFolder { .. }
-            | FileError::IsAFolder { .. }
-            | FileError::FolderMissing { .. }
-            | FileError::NoName { .. }),
-        )) => Err(wrong(error)),
+        Err(RunError::File(error) | RunError::Snapshot(SnapshotError::Write(error)))
+            if error.is_of_the_path() =>
+        {
+            Err(wrong(error))
+        }
         Err(error) => Err((FAILED, error.to_string())),
     }
 }
@@ -378,7 +375,7 @@ fn check(args: &SceneArgs) -> Result<ExitCode, Failure> {
     let loaded = read(args, &registry).map_err(wrong)?;
     let files = SceneFiles::beside(&loaded.source);
     let prepared = loaded.prepare(&registry, &files).map_err(wrong)?;
-    print!("{}", headless::describe(&loaded, &prepared));
+    headless::say(headless::describe(&loaded, &prepared).trim_end());
     for warning in &prepared.warnings {
         eprintln!("warning: {}", loaded.locate(warning));
     }
@@ -400,7 +397,7 @@ fn list_scenes() {
     for (name, text) in shipped::SCENES {
         let title = load(SceneSource::from_text(*name, *text), &[], &registry)
             .map_or_else(|e| e.to_string(), |loaded| loaded.scene.title);
-        println!("{name:width$}  {title}");
+        headless::say(&format!("{name:width$}  {title}"));
     }
 }
 
@@ -428,7 +425,7 @@ fn schedule(scene: &str) -> Result<ExitCode, Failure> {
         &|_| {},
     )
     .map_err(|e| wrong(loaded.locate(&e)))?;
-    print!("{}", simulation.schedule_table());
+    headless::say(simulation.schedule_table().trim_end());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -19,10 +19,10 @@ use crate::simulation::{Registry, Simulation};
 use crate::snapshot::RestoreError;
 use crate::snapshot::file::{Snapshot, SnapshotError};
 use bevy::prelude::*;
-use checkpoint::{checkpoint_path, save, spikes_from};
+use checkpoint::{checkpoint_path, first_step_kept, save};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use results::{report, write_results};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -63,8 +63,6 @@ pub struct RunPlan {
     pub checkpoint: Option<PathBuf>,
     /// The state to go on from.
     pub resume: Option<Snapshot>,
-    /// The first step whose spikes are kept, if they are: found out when a run goes on.
-    pub spikes_from: u64,
 }
 
 /// Why a run did not come to its end.
@@ -128,13 +126,15 @@ pub fn run(mut plan: RunPlan) -> Result<(), RunError> {
     let simulation = build(&plan, &prepared);
     BUILDING.store(false, Ordering::Relaxed);
     let mut simulation = simulation?;
+    // The first step whose spikes are kept, if they are.
+    let mut spikes_from = 0;
     if let Some(snapshot) = plan.resume.take() {
         simulation.restore(&snapshot)?;
-        plan.spikes_from = spikes_from(&snapshot, &simulation);
-        if plan.out.is_some() && !plan.quiet && plan.spikes_from > 0 {
-            let time = plan.spikes_from as f64 * plan.loaded.scene.dt_ms;
+        spikes_from = first_step_kept(&snapshot, &simulation);
+        if plan.out.is_some() && !plan.quiet && spikes_from > 0 {
+            let time = spikes_from as f64 * plan.loaded.scene.dt_ms;
             eprintln!(
-                "warning: the run was started without --out and kept no spikes, so those before {time:.1} ms are missing in the results"
+                "warning: the run was started without --out and did not keep all spikes; those before {time:.1} ms are missing in the results"
             );
         }
     }
@@ -147,13 +147,13 @@ pub fn run(mut plan: RunPlan) -> Result<(), RunError> {
         Finish::After(ms) => start.saturating_add(to_steps(ms, dt)),
     };
     let (begun, cpu) = (Instant::now(), cpu_seconds());
-    let interrupted = step_to(&mut simulation, &plan, end)?;
+    let interrupted = step_to(&mut simulation, &plan, Course { end, spikes_from })?;
     let run_s = begun.elapsed().as_secs_f64();
     let cpu_s = cpu.zip(cpu_seconds()).map(|(a, b)| b - a);
 
     if interrupted {
         let path = checkpoint_path(&plan);
-        save(&mut simulation, &plan, end, &path)?;
+        save(&mut simulation, &plan, Course { end, spikes_from }, &path)?;
         if !plan.quiet {
             eprintln!(
                 "interrupted at {:.1} ms; go on with: neuropil resume {}",
@@ -169,12 +169,17 @@ pub fn run(mut plan: RunPlan) -> Result<(), RunError> {
         write_results(&mut simulation, &plan, &report, out)?;
     }
     if !plan.quiet {
-        println!("{}", report.summary());
+        say(&report.summary());
         if let Some(out) = &plan.out {
-            println!("results in {}", out.display());
+            say(&format!("results in {}", out.display()));
         }
     }
     Ok(())
+}
+
+/// Prints a line. Whoever reads may have gone, as in `neuropil scenes | head -1`; that is no error.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Results need spikes: adds a spike probe to every region that has none.
@@ -246,8 +251,18 @@ fn progress_bar(quiet: bool, length: u64, template: &str) -> ProgressBar {
     bar
 }
 
-/// Steps to `end`, with progress and checkpoints; true if interrupted before.
-fn step_to(simulation: &mut Simulation, plan: &RunPlan, end: u64) -> Result<bool, RunError> {
+/// What a checkpoint must know of a run apart from its plan and its state.
+#[derive(Clone, Copy)]
+struct Course {
+    /// The step after the last.
+    end: u64,
+    /// The first step whose spikes are kept, if they are.
+    spikes_from: u64,
+}
+
+/// Steps to the end, with progress and checkpoints; true if interrupted before.
+fn step_to(simulation: &mut Simulation, plan: &RunPlan, course: Course) -> Result<bool, RunError> {
+    let end = course.end;
     let dt = plan.loaded.scene.dt_ms;
     let start = simulation.clock().steps_done();
     let bar = progress_bar(plan.quiet, end - start, "{msg} {bar:40} {eta} left");
@@ -271,7 +286,7 @@ fn step_to(simulation: &mut Simulation, plan: &RunPlan, end: u64) -> Result<bool
             now += 1;
         }
         if every.is_some_and(|every| now.is_multiple_of(every)) && now < end {
-            save(simulation, plan, end, &checkpoint_path(plan))?;
+            save(simulation, plan, course, &checkpoint_path(plan))?;
         }
         if simulation.problem().is_some() {
             break;

@@ -1035,6 +1035,13 @@ Scene(title: "y")"#,
         "2:60: regions[0].model.t_ref: it reaches 1000000000000 ms; with steps of 0.1 ms it can be 100000000 ms at most",
     ),
     (
+        "a conductance that starts below zero",
+        r#"Scene(
+    regions: [(name: "S", neurons: 5, model: LifCondAlpha, initial: {"g_ex": -3})],
+)"#,
+        r#"2:78: regions[0].initial["g_ex"]: -3 is out of range: must be 0 or more"#,
+    ),
+    (
         "a spike of a neuron that does not exist",
         r#"Scene(
     regions: [(name: "S", neurons: 5, model: SpikeSource(spikes: [(1, 0), (2, 5)]))],

@@ -435,7 +435,6 @@ fn resume(path: &Path, out: Option<&Path>) -> Result<(), String> {
         // Written only if a signal stops these tests.
         checkpoint: Some(path.with_extension("again")),
         resume: Some(saved.snapshot),
-        spikes_from: 0,
     };
     headless::run(plan).map_err(|e| e.to_string())
 }

@@ -11,11 +11,41 @@ use neuropil::snapshot::file::Snapshot;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 use support::{folder, neuropil, report, said, say, succeed, text};
 
 /// A test that waits for longer than this has found a hang.
 const HANG: Duration = Duration::from_secs(150);
+
+/// Whoever reads may have gone: `neuropil scenes | head -1`.
+#[test]
+fn a_closed_output_is_no_panic() {
+    let folder = folder("closed output");
+    for args in [
+        &[][..],
+        &["--help"],
+        &["scenes"],
+        &["schedule"],
+        &["check", "cuba"],
+    ] {
+        let mut child = neuropil(&folder)
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        drop(child.stdout.take());
+        let said = child.wait_with_output().expect("the program ends");
+        let err = String::from_utf8_lossy(&said.stderr);
+        assert!(
+            !err.contains("panicked") && said.status.code() != Some(101),
+            "neuropil {args:?}: {:?}\n{err}",
+            said.status
+        );
+    }
+    fs::remove_dir_all(folder).expect("a folder");
+}
 
 #[test]
 fn help_and_version_are_printed() {
@@ -141,7 +171,7 @@ fn a_run_that_cannot_write_ends_early() {
     ];
     if cfg!(target_os = "linux") {
         cases.push((1, vec!["--out", "/proc/neuropil"], "/proc/neuropil"));
-        cases.push((1, checkpoint("/dev/full").to_vec(), "/dev/full"));
+        cases.push((2, checkpoint("/dev/full").to_vec(), "is a device"));
     }
     for (code, args, expected) in cases {
         let said = say(

@@ -2,8 +2,8 @@
 //! Izhikevich cases of `reference/neurons_nest.json`, `synaptic_input_nest.json`, `neurons_brian2.json` and `neurons_extra.json`.
 //! And the sources, as they drive a network.
 //!
-//! `shared/docs/conventions.md` says which column must agree how. Where Brian2 integrated coarsely (AdEx by Euler, Hodgkin–Huxley by
-//! exponential Euler), its distance from the fine solution is what ours is measured against.
+//! Each test says which column agrees how. Where Brian2 integrated coarsely (AdEx by Euler, Hodgkin–Huxley by exponential Euler), its
+//! distance from the fine solution is what ours is measured against.
 
 use neuropil::neurons::adex::AdEx;
 use neuropil::neurons::adex_alpha::AdExAlpha;

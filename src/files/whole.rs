@@ -42,6 +42,12 @@ pub enum FileError {
         /// The folder.
         path: PathBuf,
     },
+    /// The path is a device, a pipe or a socket.
+    #[error("cannot write {}: it is a device or a pipe; give the name of a file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
     /// The path names no file, such as an empty text or `..`.
     #[error("cannot write \"{}\": it names no file; give the name of a file", path.display())]
     NoName {
@@ -76,6 +82,20 @@ pub enum FileError {
         /// What the system said.
         reason: io::Error,
     },
+}
+
+impl FileError {
+    /// Whether another path would do, whatever the state of the disk.
+    pub fn is_of_the_path(&self) -> bool {
+        matches!(
+            self,
+            Self::NotAFolder { .. }
+                | Self::IsAFolder { .. }
+                | Self::NotAFile { .. }
+                | Self::FolderMissing { .. }
+                | Self::NoName { .. }
+        )
+    }
 }
 
 /// Writes a file whole: through a temporary name in the same folder, flushed, synced and renamed.

@@ -1,6 +1,6 @@
 //! Checkpoints of a run: the state, the scene with what was set, and the files that the scene names.
 
-use super::{RunError, RunPlan, keep_spikes, regions_without_spikes};
+use super::{Course, RunError, RunPlan, keep_spikes, regions_without_spikes};
 use crate::scene::error::SceneError;
 use crate::scene::load::{LoadedScene, SceneFiles, SceneSource, load};
 use crate::simulation::{Registry, Simulation};
@@ -53,7 +53,7 @@ pub(super) fn checkpoint_path(plan: &RunPlan) -> PathBuf {
 pub(super) fn save(
     simulation: &mut Simulation,
     plan: &RunPlan,
-    end: u64,
+    course: Course,
     path: &Path,
 ) -> Result<(), RunError> {
     let mut snapshot = simulation.snapshot()?;
@@ -71,8 +71,8 @@ pub(super) fn save(
         "scene.keeps_spikes",
         u8::from(regions_without_spikes(loaded).is_empty()),
     )?;
-    snapshot.put("run.spikes_from_step", plan.spikes_from)?;
-    snapshot.put("run.end_step", end)?;
+    snapshot.put("run.spikes_from_step", course.spikes_from)?;
+    snapshot.put("run.end_step", course.end)?;
     let contents = plan.files.contents();
     let names: Vec<_> = contents.keys().cloned().collect();
     for (i, bytes) in contents.into_values().enumerate() {
@@ -84,7 +84,7 @@ pub(super) fn save(
 }
 
 /// The first step whose spikes a run that goes on from a checkpoint has.
-pub(super) fn spikes_from(snapshot: &Snapshot, simulation: &Simulation) -> u64 {
+pub(super) fn first_step_kept(snapshot: &Snapshot, simulation: &Simulation) -> u64 {
     match snapshot.u8("scene.keeps_spikes") {
         Ok(0) => simulation.clock().steps_done(),
         _ => snapshot.u64("run.spikes_from_step").unwrap_or(0),

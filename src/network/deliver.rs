@@ -45,7 +45,7 @@ impl Default for LaneWork {
         Self {
             segments: Vec::with_capacity(1024),
             stores: Vec::with_capacity(64),
-            lines: Vec::with_capacity(1025 * MOST_LINES),
+            lines: Vec::with_capacity(4096),
         }
     }
 }
@@ -204,12 +204,16 @@ impl<'a> Ahead<'a> {
     #[inline(always)]
     fn new(segments: &[Segment], lines: &'a mut Vec<*const u8>) -> Self {
         lines.clear();
-        lines.reserve((segments.len() + 1) * MOST_LINES);
         let mut count = 0;
         for segment in segments {
+            if lines.capacity() - count < MOST_LINES {
+                // SAFETY: so many were written.
+                unsafe { lines.set_len(count) };
+                lines.reserve(MOST_LINES);
+            }
             let first = segment.start.wrapping_sub(segment.start.addr() % LINE);
             for i in 0..MOST_LINES {
-                // SAFETY: there is room for `MOST_LINES` lines of each segment. Those too many are written over.
+                // SAFETY: there is room for `MOST_LINES` more. Those too many are written over.
                 unsafe {
                     lines
                         .as_mut_ptr()
@@ -232,32 +236,41 @@ impl<'a> Ahead<'a> {
         }
     }
 
-    /// Goes on to a segment.
+    /// Goes on to a segment, which will ask as often as it has lines full of synapses.
     #[inline(always)]
     fn begin(&mut self, segment: &Segment) {
         self.limit = (self.begun + AHEAD).min(self.lines.len() - 1);
         self.begun += segment.lines();
-        // A segment has up to two lines more than it has lines full of synapses.
+        // A segment has up to two lines more than that.
         self.ask();
         self.ask();
+    }
+
+    /// Goes on to a segment, which will not ask.
+    #[inline(always)]
+    fn begin_silent(&mut self, segment: &Segment) {
+        self.begin(segment);
+        for _ in 2..segment.lines() {
+            self.ask();
+        }
     }
 
     /// Asks for the next line, if it is near enough.
     #[inline(always)]
     fn ask(&mut self) {
-        // SAFETY: there are segments, and so lines, and `asked` stays below `limit`, which is below their number.
+        // SAFETY: there are segments, and so lines, and `asked` does not pass `limit`, which is less than their number.
         ask_for(unsafe { *self.lines.get_unchecked(self.asked) });
         self.asked += usize::from(self.asked < self.limit);
     }
 }
 
 impl Segment {
-    /// How many of its cache lines are asked for, at least one: a block may have no targets in a dense row.
+    /// How many of its cache lines are asked for: at least one, since no segment is empty.
     #[inline(always)]
     fn lines(&self) -> usize {
         (self.start.addr() % LINE + self.len as usize)
             .div_ceil(LINE)
-            .clamp(1, MOST_LINES)
+            .min(MOST_LINES)
     }
 }
 
@@ -284,7 +297,7 @@ unsafe fn add_segments<T: Accumulator>(
             }
             Weights::Wide(weights) => {
                 for segment in segments {
-                    ahead.begin(segment);
+                    ahead.begin_silent(segment);
                     let targets = items::<u16>(segment);
                     let weights = &weights[store.index_of_target(segment.start)..];
                     for (&target, &weight) in targets.iter().zip(weights) {
@@ -294,7 +307,7 @@ unsafe fn add_segments<T: Accumulator>(
             }
             Weights::Dense { shift, layout, .. } => {
                 for segment in segments {
-                    ahead.begin(segment);
+                    ahead.begin_silent(segment);
                     let mut weights = items::<i16>(segment);
                     for &(first, len) in &layout.runs[block] {
                         let (row, rest) = weights.split_at(len as usize);

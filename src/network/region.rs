@@ -103,7 +103,7 @@ struct Job<K: Kernel> {
     background: *const BackgroundInput,
 }
 
-/// The regions of one model, gathered for the lanes. Empty between steps.
+/// The regions of one model, gathered for the lanes anew in each step.
 pub struct Jobs<K: Kernel>(Vec<Job<K>>);
 
 // SAFETY: the pointers are followed only inside `integrate`, while the queries they came from are borrowed.

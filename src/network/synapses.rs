@@ -439,6 +439,9 @@ impl SynapseStore {
         {
             let (start, row_len) = (layout.start[block], layout.row_len());
             let len = ((layout.start[block + 1] - start) * size_of::<i16>()) as u32;
+            if len == 0 {
+                return;
+            }
             segments.extend(spikes.iter().map(|&row| Segment {
                 start: weights[row as usize * row_len + start..].as_ptr().cast(),
                 len,

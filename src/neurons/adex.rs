@@ -322,8 +322,8 @@ impl NeuronModel for AdEx {
         update::State {
             v: neuron.initial("v", neuron.parameter("e_l", &self.e_l)) as f32,
             w: neuron.initial("w", 0.0) as f32,
-            g_ex: neuron.initial("g_ex", 0.0).max(0.0) as f32,
-            g_in: neuron.initial("g_in", 0.0).max(0.0) as f32,
+            g_ex: neuron.initial("g_ex", 0.0) as f32,
+            g_in: neuron.initial("g_in", 0.0) as f32,
             until: 0,
         }
     }

@@ -360,9 +360,9 @@ impl NeuronModel for AdExAlpha {
         update::State {
             v: s.v,
             w: s.w,
-            z_ex: neuron.initial("dg_ex", 0.0).max(0.0) as f32,
+            z_ex: neuron.initial("dg_ex", 0.0) as f32,
             g_ex: s.g_ex,
-            z_in: neuron.initial("dg_in", 0.0).max(0.0) as f32,
+            z_in: neuron.initial("dg_in", 0.0) as f32,
             g_in: s.g_in,
             until: s.until,
         }

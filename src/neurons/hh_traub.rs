@@ -304,8 +304,8 @@ impl NeuronModel for HhTraub {
             m: neuron.initial("m", m) as f32,
             h: neuron.initial("h", h) as f32,
             n: neuron.initial("n", n) as f32,
-            g_ex: neuron.initial("g_ex", 0.0).max(0.0) as f32,
-            g_in: neuron.initial("g_in", 0.0).max(0.0) as f32,
+            g_ex: neuron.initial("g_ex", 0.0) as f32,
+            g_in: neuron.initial("g_in", 0.0) as f32,
             previous: v as f32,
             until: 0,
         }

@@ -364,6 +364,7 @@ macro_rules! schemes {
             const NAME: &'static str = "izhikevich";
             const RECEPTORS: &'static [&'static str] = stable::Executor::RECEPTORS;
             const COLUMNS: &'static [&'static str] = stable::Executor::COLUMNS;
+            const RANGES: &'static [Range] = stable::Executor::RANGES;
 
             fn wgsl() -> Vec<(&'static str, String)> {
                 [$($kernel::Executor::wgsl()),*].concat()

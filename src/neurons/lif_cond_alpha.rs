@@ -239,10 +239,10 @@ impl NeuronModel for LifCondAlpha {
     fn initial(&self, neuron: &Sample<'_>, _dt: f64) -> update::State {
         update::State {
             v: neuron.initial("v", neuron.parameter("e_l", &self.e_l)) as f32,
-            g_ex: neuron.initial("g_ex", 0.0).max(0.0) as f32,
-            dg_ex: neuron.initial("dg_ex", 0.0).max(0.0) as f32,
-            g_in: neuron.initial("g_in", 0.0).max(0.0) as f32,
-            dg_in: neuron.initial("dg_in", 0.0).max(0.0) as f32,
+            g_ex: neuron.initial("g_ex", 0.0) as f32,
+            dg_ex: neuron.initial("dg_ex", 0.0) as f32,
+            g_in: neuron.initial("g_in", 0.0) as f32,
+            dg_in: neuron.initial("dg_in", 0.0) as f32,
             until: 0,
         }
     }

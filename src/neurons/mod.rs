@@ -18,6 +18,7 @@ use crate::sim::SimSystems;
 use crate::sim::clock::Clock;
 use crate::sim::columns::{Drive, RegisterColumn};
 use crate::sim::kernel::{Kernel, Parameters};
+use crate::sim::quantity::Range;
 use crate::sim::rng::{Purpose, Random, Seed, entity_key};
 use crate::sim::simd::SimdLevel;
 use crate::sim::workers::Workers;
@@ -204,6 +205,8 @@ pub struct ReflectNeuronModel {
     pub receptors: &'static [Receptor],
     /// The state columns.
     pub columns: &'static [&'static str],
+    /// What the initial values of each column may be.
+    pub ranges: &'static [Range],
     /// Checks a model value and the files that it names.
     pub check: fn(&BuildRegion<'_>) -> Result<(), String>,
     /// Inserts the model and its columns on a region entity of `neurons` neurons.
@@ -245,6 +248,7 @@ impl<M: NeuronModel> FromType<M> for ReflectNeuronModel {
         Self {
             receptors: M::RECEPTORS,
             columns: M::Kernel::COLUMNS,
+            ranges: M::Kernel::RANGES,
             check: |build| concrete::<M>(build.model)?.check(build.dt_ms),
             build: build_region::<M>,
             refresh: |region| {
@@ -377,6 +381,7 @@ fn reflect_source<M: SourceModel>() -> ReflectNeuronModel {
     ReflectNeuronModel {
         receptors: &[],
         columns: &[],
+        ranges: &[],
         check: |build| concrete::<M>(build.model)?.check(build),
         build: |entity, build| {
             let model = concrete::<M>(build.model)?;

@@ -429,3 +429,46 @@ fn build_stores(
     }
     Ok(result)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::load::{SceneFiles, SceneSource, load};
+    use crate::simulation::Registry;
+
+    #[test]
+    fn lanes_get_equal_parts_of_every_region() {
+        let registry = Registry::new();
+        let source = SceneSource::find("microcircuit").expect("a shipped scene");
+        let settings = [("scale".to_owned(), "1".to_owned())];
+        let loaded = load(source, &settings, &registry).expect("a scene");
+        let prepared = loaded
+            .prepare(&registry, &SceneFiles::default())
+            .expect("a network");
+        for lanes in [1, 2, 3, 7] {
+            let maps = deal_chunks(&loaded.scene, &prepared, lanes).expect("few blocks");
+            assert!(maps.sizes.iter().all(|&size| size <= BLOCK_SLOTS));
+            for (map, region) in maps.regions.iter().zip(&loaded.scene.regions) {
+                let chunks = (region.neurons as usize).div_ceil(LANES);
+                let mut lane_of = vec![None; chunks];
+                let mut counts = vec![0; lanes];
+                for (lane, spans) in map.spans.iter().enumerate() {
+                    for chunk in spans.iter().flat_map(|&(first, end)| first..end) {
+                        assert_eq!(lane_of[chunk as usize].replace(lane), None);
+                        assert_eq!(usize::from(map.block[chunk as usize]) % lanes, lane);
+                        counts[lane] += 1;
+                    }
+                }
+                let (least, most) = (counts.iter().min(), counts.iter().max());
+                let (least, most) = (least.expect("a lane"), most.expect("a lane"));
+                assert!(
+                    lane_of.iter().all(Option::is_some) && most - least <= 8,
+                    "{}: {lanes} lanes get {counts:?}",
+                    region.name
+                );
+            }
+        }
+        let error = deal_chunks(&loaded.scene, &prepared, MOST_BLOCKS + 1);
+        assert!(error.is_err_and(|e| e.to_string().contains("65536 blocks")));
+    }
+}

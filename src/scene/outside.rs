@@ -19,8 +19,7 @@ use bevy::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// The most draws of a neuron's Poisson input in one step: each step has so many numbers of its own (see
-/// [`stimulus`](crate::network::stimulus)).
+/// The most draws of a neuron's Poisson input in one step: each step has numbers of its own for 1024.
 pub(super) const MOST_DRAWS: u32 = 64;
 
 pub(super) fn build_stimuli(

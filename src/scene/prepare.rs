@@ -349,16 +349,17 @@ fn prepare_region(
     let mut given = HashSet::new();
     for (name, distribution) in &region.initial {
         let entry = format!("initial[\"{name}\"]");
-        if !model.columns.contains(&name.as_str()) {
+        let Some(column) = model.columns.iter().position(|known| known == name) else {
             return Err(at(&entry, no_column(type_name, name, model.columns)));
-        }
+        };
         if !given.insert(name) {
             return Err(at(
                 &entry,
                 format!("the initial value of {} is given twice", quoted(name)),
             ));
         }
-        values::check_distribution(distribution, None).map_err(|e| at(&entry, e))?;
+        values::check_distribution(distribution, Some(model.ranges[column]))
+            .map_err(|e| at(&entry, e))?;
     }
     if let Some(layout) = &region.layout {
         layout

@@ -6,6 +6,7 @@
 //! A column type registers with [`RegisterColumn::register_column`]; that one line makes it probeable by name and part of every
 //! snapshot.
 
+use super::quantity::Range;
 use bevy::ecs::component::Mutable;
 use bevy::ecs::world::{EntityRef, EntityWorldMut};
 use bevy::prelude::*;
@@ -83,6 +84,8 @@ pub trait ColumnComponent: Component<Mutability = Mutable> {
     const NAME: &'static str;
     /// The unit, for example `"mV"`; empty for a pure number.
     const UNIT: &'static str;
+    /// What initial values may be.
+    const RANGE: Range = Range::finite();
     /// Wraps a column.
     fn wrap(column: Column<Self::Value>) -> Self;
     /// The column.
@@ -125,10 +128,10 @@ impl ColumnValue for i32 {
     }
 }
 
-/// Declares column components: documentation, type, value type, name, unit.
+/// Declares column components: documentation, type, value type, name, unit, and what initial values may be, if not any finite number.
 #[macro_export]
 macro_rules! columns {
-    ($( $(#[$meta:meta])* $name:ident: $value:ty = $text:literal, $unit:literal; )*) => { $(
+    ($( $(#[$meta:meta])* $name:ident: $value:ty = $text:literal, $unit:literal $(, $range:expr)?; )*) => { $(
         $(#[$meta])*
         #[derive(bevy::prelude::Component, Clone, Debug, Default)]
         pub struct $name(pub $crate::sim::columns::Column<$value>);
@@ -137,6 +140,7 @@ macro_rules! columns {
             type Value = $value;
             const NAME: &'static str = $text;
             const UNIT: &'static str = $unit;
+            $(const RANGE: $crate::sim::quantity::Range = $range;)?
             fn wrap(column: $crate::sim::columns::Column<$value>) -> Self {
                 Self(column)
             }
@@ -166,13 +170,13 @@ columns! {
     /// The derivative state of the inhibitory alpha current.
     InhibitoryCurrentSlope: f32 = "di_in", "pA/ms";
     /// The excitatory conductance.
-    ExcitatoryConductance: f32 = "g_ex", "nS";
+    ExcitatoryConductance: f32 = "g_ex", "nS", Range::non_negative();
     /// The inhibitory conductance, a positive number.
-    InhibitoryConductance: f32 = "g_in", "nS";
+    InhibitoryConductance: f32 = "g_in", "nS", Range::non_negative();
     /// The derivative state of the excitatory alpha conductance.
-    ExcitatoryConductanceSlope: f32 = "dg_ex", "nS/ms";
+    ExcitatoryConductanceSlope: f32 = "dg_ex", "nS/ms", Range::non_negative();
     /// The derivative state of the inhibitory alpha conductance.
-    InhibitoryConductanceSlope: f32 = "dg_in", "nS/ms";
+    InhibitoryConductanceSlope: f32 = "dg_in", "nS/ms", Range::non_negative();
     /// The fast component of a moving threshold.
     FastThreshold: f32 = "threshold_1", "mV";
     /// The slow component of a moving threshold.
@@ -184,11 +188,11 @@ columns! {
     /// Steps since `theta_event` was the present value.
     AdaptiveThresholdAge: f32 = "theta_age", "step";
     /// Sodium activation of Hodgkin and Huxley.
-    SodiumActivation: f32 = "m", "";
+    SodiumActivation: f32 = "m", "", Range::between(0.0, 1.0);
     /// Sodium inactivation of Hodgkin and Huxley.
-    SodiumInactivation: f32 = "h", "";
+    SodiumInactivation: f32 = "h", "", Range::between(0.0, 1.0);
     /// Potassium activation of Hodgkin and Huxley.
-    PotassiumActivation: f32 = "n", "";
+    PotassiumActivation: f32 = "n", "", Range::between(0.0, 1.0);
     /// The membrane potential at the start of the newest step.
     PreviousMembrane: f32 = "v_previous", "mV";
     /// The step counter at which refractoriness ends (low 32 bits, wrapping).

@@ -20,6 +20,7 @@
 //! [`slots`](crate::network::slots).
 
 use super::columns::{Chunk, LANES};
+use super::quantity::Range;
 use super::simd::SimdLevel;
 use super::workers::Shares;
 use bevy::ecs::query::{IterQueryData, QueryData};
@@ -77,9 +78,6 @@ pub trait LateInput: Sync {
     /// As [`add_narrow`](Self::add_narrow).
     unsafe fn add_wide(&self, chunk: usize, slots: *mut i64);
 }
-
-/// How many chunks get their late input before the first of them is stepped.
-pub const LATE_AHEAD: usize = 1;
 
 /// A state variable: a number, or the step until which something lasts.
 pub trait StateValue: Copy {
@@ -197,6 +195,8 @@ pub trait Kernel: Send + Sync + 'static {
     const RECEPTORS: &'static [&'static str];
     /// The names of the state columns, in order.
     const COLUMNS: &'static [&'static str];
+    /// What the initial values of each column may be.
+    const RANGES: &'static [Range];
     /// The kernel as WGSL text, without the [prelude](super::math::WGSL_PRELUDE), and its name; several where a model has the choice.
     fn wgsl() -> Vec<(&'static str, String)>;
 
@@ -313,7 +313,8 @@ macro_rules! kernel {
             use core::mem::MaybeUninit;
             use $crate::sim::math::*;
             use $crate::sim::columns::{ColumnComponent, Column, LANES, $($column),*};
-            use $crate::sim::kernel::{Blocks, LATE_AHEAD, Kernel, LaneChunks, NO_DRIVE, Parameters, Slot, StateValue, refreshes, spike_flag, spike_mask, wgsl_function};
+            use $crate::sim::kernel::{Blocks, Kernel, LaneChunks, NO_DRIVE, Parameters, Slot, StateValue, refreshes, spike_flag, spike_mask, wgsl_function};
+            use $crate::sim::quantity::Range;
             use $crate::sim::workers::Shares;
             use $crate::sim::simd::SimdLevel;
 
@@ -445,30 +446,15 @@ macro_rules! kernel {
                 let mut quiet = lane.quiet.iter();
                 let idle = Idle { $( $receptor: *quiet.next().unwrap_or(&false) && $receptor.1.is_none() ),* };
                 for i in 0..lane.spans.len() {
-                    let (mut index, mut left, next) = lane.span(i, now);
-                    while left > 0 {
-                    let count = match lane.late {
-                        None => left,
-                        Some(late) => {
-                            let count = left.min(LATE_AHEAD);
-                            let mut chunk = index;
-                            for _ in 0..count {
-                                // SAFETY: the caller's promise.
-                                unsafe {
-                                    let block = blocks[usize::from(lane.block[chunk])].pointer();
-                                    T::add_late(late, chunk, block.add(lane.base[chunk] as usize));
-                                }
-                                chunk = chunk.wrapping_add_signed(next);
-                            }
-                            count
-                        }
-                    };
-                    left -= count;
+                    let (mut index, count, next) = lane.span(i, now);
                     for _ in 0..count {
                     let at = index * LANES;
                     // SAFETY: the caller's promise; the columns, the slots of different receptors and the spare arrays are distinct.
                     unsafe {
                         let base = blocks[usize::from(lane.block[index])].pointer().add(lane.base[index] as usize);
+                        if let Some(late) = lane.late {
+                            T::add_late(late, index, base);
+                        }
                         let drive = if lane.drive.is_null() { &NO_DRIVE.0 } else { &*lane.drive.add(at).cast::<[f32; LANES]>() };
                         let mask = chunk::<T, UNIFORM>(
                             params, if UNIFORM { None } else { Some(&param_chunks[index]) }, substeps, now,
@@ -487,7 +473,6 @@ macro_rules! kernel {
                         *lane.mask.add(index) = mask;
                     }
                         index = index.wrapping_add_signed(next);
-                    }
                     }
                 }
             }
@@ -539,6 +524,7 @@ macro_rules! kernel {
                 const NAME: &'static str = stringify!($name);
                 const RECEPTORS: &'static [&'static str] = &[ $( stringify!($receptor) ),* ];
                 const COLUMNS: &'static [&'static str] = &[ $( <$column as ColumnComponent>::NAME ),* ];
+                const RANGES: &'static [Range] = &[ $( <$column as ColumnComponent>::RANGE ),* ];
                 fn wgsl() -> Vec<(&'static str, String)> {
                     let mut text = String::from(concat!(
                         "struct Params { ", $( stringify!($param), ": ", stringify!($ptype), ", ", )* "}\n",

@@ -35,7 +35,7 @@ mod section;
 #[cfg(test)]
 mod tests;
 
-use crate::files::whole::write_whole;
+use crate::files::whole::{FileError, write_whole};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -280,8 +280,14 @@ impl Snapshot {
         decode::decode(bytes, bytes.len() as u64)
     }
 
-    /// Writes a file, whole or not at all: see [`write_whole`].
+    /// Writes a file, whole or not at all: see [`write_whole`]. A device or a pipe is refused, since a snapshot in it is lost.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), SnapshotError> {
+        let path = path.as_ref();
+        if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            return Err(SnapshotError::Write(FileError::NotAFile {
+                path: path.to_owned(),
+            }));
+        }
         write_whole(path, |out| {
             out.write_all(&self.head().0)?;
             self.sections

@@ -125,10 +125,7 @@ impl PoissonCounts {
 
 /// The Poisson input of a region in the step under way. `Encode` says what there is; `Integrate` draws it.
 #[derive(Component, Default)]
-pub struct BackgroundInput {
-    emissions: Vec<Emission>,
-    simd: Option<SimdLevel>,
-}
+pub struct BackgroundInput(Vec<Emission>);
 
 /// The Poisson input of one stimulus in one step.
 struct Emission {
@@ -141,6 +138,7 @@ struct Emission {
     neurons: usize,
     /// Where the receptor's slots are within those of a chunk.
     offset: usize,
+    simd: SimdLevel,
 }
 
 /// Finds the Poisson input of this step. A system of `Encode`.
@@ -153,13 +151,12 @@ pub fn background_input(
     mut regions: Query<(&Region, &InputMap, &mut BackgroundInput)>,
 ) {
     for (_, _, mut input) in &mut regions {
-        input.emissions.clear();
-        input.simd = Some(*simd);
+        input.0.clear();
     }
     for stimulus in order.backgrounds.iter().flat_map(|&s| stimuli.get(s)) {
         if let Ok((region, map, mut input)) = regions.get_mut(stimulus.region) {
-            let emission = Emission::of(stimulus, region, map, seed.0, clock.step());
-            input.emissions.extend(emission);
+            let emission = Emission::of(stimulus, region, map, *simd, seed.0, clock.step());
+            input.0.extend(emission);
         }
     }
 }
@@ -170,6 +167,7 @@ impl Emission {
         stimulus: &Stimulus,
         region: &Region,
         map: &InputMap,
+        simd: SimdLevel,
         seed: u64,
         step: u64,
     ) -> Option<Self> {
@@ -187,6 +185,7 @@ impl Emission {
             key: random.step_key(draw_index(step, 0)),
             neurons: region.neurons as usize,
             offset: map.offset[background.receptor]? as usize,
+            simd,
         })
     }
 
@@ -205,7 +204,7 @@ impl Emission {
     }
 }
 
-/// The number under which the numbers of one draw of a step are kept.
+/// The number under which the numbers of one draw of a step are kept; there are fewer than 1024 draws.
 fn draw_index(step: u64, draw: u32) -> u64 {
     step.wrapping_mul(1 << 10) | u64::from(draw)
 }
@@ -213,17 +212,16 @@ fn draw_index(step: u64, draw: u32) -> u64 {
 impl BackgroundInput {
     /// Whether there is any in this step.
     pub fn acts(&self) -> bool {
-        !self.emissions.is_empty()
+        !self.0.is_empty()
     }
 
     /// # Safety
     /// As [`LateInput::add_narrow`].
     #[inline(always)]
     unsafe fn add<T: Accumulator>(&self, chunk: usize, slots: *mut T) {
-        let simd = self.simd.unwrap_or(SimdLevel::Portable);
-        for emission in &self.emissions {
+        for emission in &self.0 {
             // SAFETY: the caller's promise; the level was detected on this processor.
-            unsafe { add_poisson(simd, emission, chunk, slots) };
+            unsafe { add_poisson(emission.simd, emission, chunk, slots) };
         }
     }
 }
