@@ -2,7 +2,6 @@
 //!
 //! | module | makes |
 //! |---|---|
-//! | [`files`] | whole files or none: written under a temporary name, then renamed |
 //! | [`statistics`] | rate, CV of ISI, Fano factor, synchrony, silent fraction of a recording |
 //! | [`online`] | the same numbers while the run goes on, in fixed memory |
 //! | [`spectrum`] | power spectrum of a population rate, and its peak |

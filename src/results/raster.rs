@@ -333,11 +333,22 @@ impl<'a> Figure<'a> {
             .text(&note, place, self.style(NOTE, FAINT, Anchor::End));
     }
 
-    /// A round width at which the points of a rate curve keep their distance: 1, 2, 5, 10 ms and so on.
+    /// A round width at which the points of a rate curve keep their distance, and at which one spike is no more than 50 Hz in the largest
+    /// region: 1, 2, 5, 10 ms and so on.
     fn rate_bin_ms(&self) -> f64 {
         let [start, end] = self.time;
         let points = (f64::from(self.rates.width() / self.scale) / POINT_SPACING).max(1.0);
-        let least = ((end - start) / points).max(self.recording.dt_ms).max(1.0);
+        let largest = self
+            .recording
+            .trains
+            .iter()
+            .map(|train| train.neurons)
+            .max();
+        let one_spike = 20.0 / f64::from(largest.unwrap_or(0).max(1));
+        let least = ((end - start) / points)
+            .max(self.recording.dt_ms)
+            .max(one_spike)
+            .max(1.0);
         (0..18)
             .flat_map(|decade| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(decade)))
             .find(|&bin| bin >= least)
@@ -549,6 +560,16 @@ mod tests {
         let sparse = darkness(panel.left as usize, middle);
         let dense = darkness(middle, panel.right as usize);
         assert!(dense > 1.3 * sparse, "{dense} {sparse}");
+    }
+
+    #[test]
+    fn one_spike_of_few_neurons_is_no_burst() {
+        let wide = |neurons| {
+            let recording = recording(vec![train("E", neurons, &[100], &[0])]);
+            Figure::new(&recording, &RasterOptions::default()).rate_bin_ms()
+        };
+        assert_eq!((wide(1), wide(2), wide(4)), (20.0, 10.0, 5.0));
+        assert_eq!(wide(1000), wide(20));
     }
 
     #[test]
