@@ -26,7 +26,7 @@ const MOST_LINES: usize = 16;
 /// Synapses that are added without a look at where the segment ends.
 const UNROLLED: usize = 4;
 
-/// The lanes' work lists. Empty between steps but for their room.
+/// The lanes' work lists, made anew in each step; kept for their room.
 #[derive(Default)]
 pub struct LaneWorks(Vec<LaneWork>);
 
