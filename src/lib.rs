@@ -73,9 +73,12 @@ pub mod neurons;
 pub mod plugins;
 pub mod results;
 pub mod scene;
+pub mod session;
 pub mod sim;
 pub mod simulation;
 pub mod snapshot;
+#[cfg(feature = "view")]
+pub mod view;
 
 /// What most programs need.
 pub mod prelude {

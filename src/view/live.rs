@@ -1,0 +1,257 @@
+//! What the view knows of the network: the newest frames, and a bounded past of spikes and traces.
+
+use crate::session::command::{LoggedCommand, SimCommand};
+use crate::session::frame::{
+    Frame, NeuronSynapses, Notice, Progress, SpikeAt, Structure, Subscription, TraceOf,
+    WeightMatrix,
+};
+use crate::session::runner::{Request, Runner};
+use bevy::prelude::*;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// The most spikes that the view keeps.
+const MOST_SPIKES: usize = 2_000_000;
+/// The most samples that the view keeps of a trace.
+const MOST_SAMPLES: usize = 500_000;
+
+/// The trace of one column of one neuron.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    /// The step of the first value.
+    pub first: u64,
+    /// The values at the end of each step, without gaps.
+    pub values: VecDeque<f32>,
+}
+
+/// What the view knows of the network.
+#[derive(Resource)]
+pub struct Live {
+    runner: Arc<Runner>,
+    /// What the network is made of; none until a scene is open.
+    pub structure: Option<Arc<Structure>>,
+    /// How it is doing.
+    pub progress: Progress,
+    /// Spikes, in the order of time; the oldest are forgotten.
+    pub spikes: VecDeque<SpikeAt>,
+    /// Nothing is known of spikes before this step.
+    pub spikes_from: u64,
+    /// Per neuron of the whole network: the step of its newest spike plus 1, or 0.
+    pub last_spike: Vec<u64>,
+    /// The values of the column that was subscribed: its name, and per region its values (empty where there is no such column).
+    pub column: Option<(String, Vec<Vec<f32>>)>,
+    /// Traces that were subscribed.
+    pub traces: BTreeMap<TraceOf, Trace>,
+    /// All columns of the neuron that was subscribed.
+    pub state: Option<(String, u32, Vec<(&'static str, f32)>)>,
+    /// The synapses of the neuron that was subscribed.
+    pub synapses: Option<Arc<NeuronSynapses>>,
+    /// The weights of the projection that was subscribed.
+    pub weights: Option<Arc<WeightMatrix>>,
+    /// The log of commands.
+    pub log: Arc<Vec<LoggedCommand>>,
+    /// How many commands of the log have acted.
+    pub acted: usize,
+    /// What can be undone, in words.
+    pub undo: Option<String>,
+    /// What can be redone, in words.
+    pub redo: Option<String>,
+    /// Everything that the user was told, oldest first.
+    pub notices: Vec<Notice>,
+    /// Frames taken in so far.
+    pub frames: u64,
+    subscribed: Subscription,
+}
+
+impl Live {
+    /// The view of a runner.
+    pub fn new(runner: Runner) -> Self {
+        Self {
+            runner: Arc::new(runner),
+            structure: None,
+            progress: Progress::default(),
+            spikes: VecDeque::new(),
+            spikes_from: 0,
+            last_spike: Vec::new(),
+            column: None,
+            traces: BTreeMap::new(),
+            state: None,
+            synapses: None,
+            weights: None,
+            log: Arc::default(),
+            acted: 0,
+            undo: None,
+            redo: None,
+            notices: Vec::new(),
+            frames: 0,
+            subscribed: Subscription::default(),
+        }
+    }
+
+    /// The runner.
+    pub fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
+    /// Sends a request; returns at once.
+    pub fn send(&self, request: Request) {
+        self.runner.send(request);
+    }
+
+    /// Sends an edit; returns at once.
+    pub fn edit(&self, command: SimCommand) {
+        self.send(Request::Edit(command));
+    }
+
+    /// Subscribes to what is wanted now, if that is not what was wanted before.
+    pub fn subscribe(&mut self, wanted: Subscription) {
+        if wanted != self.subscribed {
+            self.traces.retain(|of, _| wanted.traces.contains(of));
+            self.send(Request::Subscribe(wanted.clone()));
+            self.subscribed = wanted;
+        }
+    }
+
+    /// Simulated time in ms.
+    pub fn time_ms(&self) -> f64 {
+        self.progress.step as f64 * self.progress.dt_ms
+    }
+
+    /// Takes in the newest frame, if there is one.
+    pub fn receive(&mut self) {
+        if let Some(mut frame) = self.runner.take_frame() {
+            self.take_in(&mut frame);
+            self.runner.recycle(frame);
+        }
+    }
+
+    fn take_in(&mut self, frame: &mut Frame) {
+        self.frames += 1;
+        if let Some(structure) = &frame.structure {
+            let known = self.structure.as_ref().map(|s| s.version);
+            if known != Some(structure.version) {
+                self.adopt(structure.clone());
+            }
+        }
+        if let Some(from) = frame.void_from {
+            self.forget(from);
+        }
+        self.spikes_from = self.spikes_from.min(self.progress.step);
+        self.progress = frame.progress.clone();
+        if frame.spikes_lost > 0 {
+            self.spikes_from = frame.spikes.first().map_or(self.progress.step, |s| s.step);
+            self.spikes.clear();
+        }
+        for spike in &frame.spikes {
+            if let Some(last) = self.last_spike.get_mut(spike.neuron as usize) {
+                *last = spike.step + 1;
+            }
+        }
+        self.spikes.extend(&frame.spikes);
+        if self.spikes.len() > MOST_SPIKES {
+            let excess = self.spikes.len() - MOST_SPIKES;
+            self.spikes.drain(..excess);
+            self.spikes_from = self.spikes.front().map_or(0, |s| s.step + 1);
+        }
+        for part in frame.traces.drain(..) {
+            let trace = self.traces.entry(part.of).or_default();
+            if part.first != trace.first + trace.values.len() as u64 {
+                trace.values.clear();
+                trace.first = part.first;
+            }
+            trace.values.extend(&part.values);
+            if trace.values.len() > MOST_SAMPLES {
+                let excess = trace.values.len() - MOST_SAMPLES;
+                trace.values.drain(..excess);
+                trace.first += excess as u64;
+            }
+        }
+        if frame.column.is_some() {
+            core::mem::swap(&mut self.column, &mut frame.column);
+        }
+        if frame.state.is_some() {
+            self.state = frame.state.take();
+        }
+        if frame.synapses.is_some() {
+            self.synapses = frame.synapses.take();
+        }
+        if frame.weights.is_some() {
+            self.weights = frame.weights.take();
+        }
+        if let Some((log, acted)) = frame.log.take() {
+            self.log = log;
+            self.acted = acted;
+        }
+        self.undo = frame.undo.take();
+        self.redo = frame.redo.take();
+        self.notices.append(&mut frame.notices);
+    }
+
+    /// Takes in a structure that is new. What is known of neurons that keep their numbers stays.
+    fn adopt(&mut self, structure: Arc<Structure>) {
+        let numbers = |s: &Structure| {
+            s.regions
+                .iter()
+                .map(|r| (r.name.clone(), r.first, r.neurons))
+                .collect::<Vec<_>>()
+        };
+        let same = self
+            .structure
+            .as_ref()
+            .is_some_and(|s| numbers(s) == numbers(&structure));
+        if !same {
+            self.spikes.clear();
+            self.spikes_from = self.progress.step;
+            self.last_spike = vec![0; structure.neurons as usize];
+            self.traces.clear();
+        }
+        self.column = None;
+        self.state = None;
+        self.synapses = None;
+        self.weights = None;
+        self.structure = Some(structure);
+    }
+
+    /// Forgets what is known of a step and of later ones.
+    fn forget(&mut self, from: u64) {
+        while self.spikes.back().is_some_and(|s| s.step >= from) {
+            self.spikes.pop_back();
+        }
+        self.spikes_from = self.spikes_from.min(from);
+        self.last_spike.fill(0);
+        for spike in &self.spikes {
+            if let Some(last) = self.last_spike.get_mut(spike.neuron as usize) {
+                *last = spike.step + 1;
+            }
+        }
+        for trace in self.traces.values_mut() {
+            let keep = from.saturating_sub(trace.first) as usize;
+            trace.values.truncate(keep);
+        }
+    }
+}
+
+/// What the user has chosen.
+#[derive(Resource, Clone, Debug, Default)]
+pub struct Selected {
+    /// Neurons, by their number in the whole network.
+    pub neurons: BTreeSet<u32>,
+    /// A region, by its name: chosen in the tree or by its label.
+    pub region: Option<String>,
+    /// A projection, by its name.
+    pub projection: Option<String>,
+    /// The neuron under the pointer.
+    pub hovered: Option<u32>,
+}
+
+impl Selected {
+    /// The neuron that details are shown of: the only one selected, or the first of several.
+    pub fn first(&self) -> Option<u32> {
+        self.neurons.first().copied()
+    }
+}
+
+/// Takes in what the network's thread has published.
+pub fn receive_frames(mut live: ResMut<Live>) {
+    live.receive();
+}

@@ -1,0 +1,10 @@
+//! The observer: a window (or an offscreen picture) with the network in 3D and panels around it.
+//!
+//! Nothing here touches a simulation. The network runs on its own thread ([`session::runner`](crate::session::runner)); this module reads the
+//! frames that it publishes ([`live`]) and acts by sending it requests.
+
+pub mod live;
+pub mod panels;
+pub mod preferences;
+pub mod scene3d;
+pub mod theme;

@@ -1,0 +1,1 @@
+//! The network in 3D.
