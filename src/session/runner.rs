@@ -54,26 +54,20 @@ pub struct Runner {
 impl Runner {
     /// Starts the thread; it waits for [`Request::Open`].
     pub fn start() -> Self {
-        todo!()
+        Self { _todo: () }
     }
 
     /// Sends a request; returns at once.
-    pub fn send(&self, _request: Request) {
-        todo!()
-    }
+    pub fn send(&self, _request: Request) {}
 
     /// The newest frame, if there is one since the last call; returns at once. Hand it back with [`recycle`](Self::recycle).
     pub fn take_frame(&self) -> Option<Box<Frame>> {
-        todo!()
+        None
     }
 
     /// Gives a frame back that was read, so that its memory is used again.
-    pub fn recycle(&self, _frame: Box<Frame>) {
-        todo!()
-    }
+    pub fn recycle(&self, _frame: Box<Frame>) {}
 
     /// Waits until all requests sent so far have been handled and no seek or build is under way. For tests and offscreen pictures.
-    pub fn wait_idle(&self) {
-        todo!()
-    }
+    pub fn wait_idle(&self) {}
 }
