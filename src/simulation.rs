@@ -7,7 +7,7 @@ use crate::network::propagate::{self, SpikeCount};
 use crate::network::region::{InputMap, Region};
 use crate::network::stimulus;
 use crate::network::synapses::SynapseStore;
-use crate::scene::build::{self, BuildError, BuildOptions, Needs};
+use crate::scene::build::{self, BuildError, BuildOptions, Integrate, Needs, Reuse};
 use crate::scene::prepare::{Prepared, prepare};
 use crate::scene::schema::Scene;
 use crate::sim::clock::{Clock, Pacing, advance_clock, to_steps};
@@ -44,7 +44,15 @@ pub struct Simulation {
     /// Whether somebody may have changed the world since the last step.
     touched: bool,
     refresh: Vec<(Entity, fn(&mut EntityWorldMut<'_>))>,
+    integrate: Vec<Integrate>,
+    needs: Needs,
+    /// The schedule with a clock between the stages, once somebody asked for times.
+    timed: Option<Schedule>,
 }
+
+/// When the stages of a timed step ended.
+#[derive(Resource)]
+struct StageEnds([Instant; SimSystems::ALL.len()]);
 
 /// Everything that scenes can name: the registered types and columns.
 #[derive(Clone)]
@@ -100,14 +108,35 @@ impl Simulation {
         options: &BuildOptions,
         progress: &(dyn Fn(f64) + Sync),
     ) -> Result<Self, BuildError> {
+        Self::build_reusing(scene, prepared, registry, files, options, None, progress)
+    }
+
+    /// Takes the synapses out of this simulation, which is of this scene, for one of an edited scene. It must not be stepped any more.
+    pub fn take_synapses(&mut self, scene: &Scene, prepared: &Prepared) -> Reuse {
+        Reuse::take(&mut self.world, scene, prepared)
+    }
+
+    /// As [`build`](Self::build), with the synapses of an earlier network where they would be made the same.
+    ///
+    /// # Errors
+    /// What only building can show.
+    pub fn build_reusing(
+        scene: &Scene,
+        prepared: &Prepared,
+        registry: &Registry,
+        files: &dyn Files,
+        options: &BuildOptions,
+        reuse: Option<Reuse>,
+        progress: &(dyn Fn(f64) + Sync),
+    ) -> Result<Self, BuildError> {
         let mut world = World::new();
         world.insert_resource(registry.types.clone());
         world.insert_resource(registry.columns.clone());
         world.insert_resource(Pacing::default());
         world.insert_resource(probe::Health::default());
-        let built = build::build(&mut world, scene, prepared, files, options, progress)?;
+        let built = build::build(&mut world, scene, prepared, files, options, reuse, progress)?;
         let mut schedule = step_schedule();
-        add_systems(&mut schedule, built.integrate, built.needs);
+        add_systems(&mut schedule, &built.integrate, built.needs);
         schedule.initialize(&mut world).map_err(|e| BuildError {
             path: "schedule".into(),
             message: e.to_string(schedule.graph(), &world),
@@ -119,6 +148,9 @@ impl Simulation {
             pumped: Instant::now(),
             touched: false,
             refresh: built.refresh,
+            integrate: built.integrate,
+            needs: built.needs,
+            timed: None,
         })
     }
 
@@ -136,6 +168,35 @@ impl Simulation {
         for _ in 0..steps {
             self.schedule.run(&mut self.world);
         }
+    }
+
+    /// Takes one step and says how many seconds each of its stages took, in the order of [`SimSystems::ALL`].
+    pub fn timed_step(&mut self) -> [f64; SimSystems::ALL.len()] {
+        if self.touched {
+            self.settle();
+        }
+        let schedule = self.timed.get_or_insert_with(|| {
+            let mut schedule = step_schedule();
+            add_systems(&mut schedule, &self.integrate, self.needs);
+            for (i, stage) in SimSystems::ALL.into_iter().enumerate() {
+                let note = move |mut ends: ResMut<StageEnds>| ends.0[i] = Instant::now();
+                match SimSystems::ALL.get(i + 1) {
+                    Some(&next) => schedule.add_systems(note.after(stage).before(next)),
+                    None => schedule.add_systems(note.after(stage)),
+                };
+            }
+            schedule
+        });
+        let mut begin = Instant::now();
+        self.world
+            .insert_resource(StageEnds([begin; SimSystems::ALL.len()]));
+        begin = Instant::now();
+        schedule.run(&mut self.world);
+        self.world.resource::<StageEnds>().0.map(|end| {
+            let seconds = end.saturating_duration_since(begin).as_secs_f64();
+            begin = end;
+            seconds
+        })
     }
 
     /// Works out again what is derived from the state.
@@ -266,50 +327,88 @@ impl Simulation {
 
     /// Every synapse from one region to another, by source, in the order of storage.
     pub fn synapses(&mut self, from: &str, to: &str) -> Vec<SynapseView> {
+        let index = |world: &World, entity| world.get::<Region>(entity).map_or(0, |r| r.index);
         let (Some(from), Some(to)) = (self.region(from), self.region(to)) else {
             return Vec::new();
         };
+        let (from, to) = (index(&self.world, from), index(&self.world, to));
         let dt = self.clock().dt_ms();
-        let target = self.world.entity(to);
-        let (Some(map), Some(region)) = (target.get::<InputMap>(), target.get::<Region>()) else {
-            return Vec::new();
-        };
-        // Slot of each block → (neuron, receptor) of the target region.
-        let mut owner: HashMap<(usize, usize), (u32, usize)> = HashMap::new();
-        for (chunk, (&block, &base)) in map.block.iter().zip(&map.base).enumerate() {
-            for (receptor, offset) in map.offset.iter().enumerate() {
-                if let Some(offset) = offset {
+        let mut list = Vec::new();
+        self.visit_synapses(
+            &mut |s| {
+                if (s.from.0, s.to.0) == (from, to) {
+                    list.push(SynapseView {
+                        source: s.from.1,
+                        target: s.to.1,
+                        receptor: s.receptor,
+                        weight: s.weight,
+                        delay_ms: (f64::from(s.delay) * dt) as f32,
+                    });
+                }
+            },
+            None,
+        );
+        list
+    }
+
+    /// Visits every synapse, by source region and source neuron, in the order of storage; `of`, the index of a region and of a neuron in
+    /// it, asks for those that this neuron sends or receives.
+    pub fn visit_synapses(&mut self, visit: &mut dyn FnMut(Synapse), of: Option<(u32, u32)>) {
+        let mut regions = self.world.query::<(&Region, &InputMap)>();
+        // Slot of each block → (region, first neuron of the chunk, receptor).
+        let mut owner: HashMap<(usize, usize), (u32, u32, u32)> = HashMap::new();
+        let mut targets: HashMap<u32, (u32, Vec<f32>)> = HashMap::new();
+        // The one place that a neuron's input has, for each of its receptors.
+        let mut wanted: Vec<(usize, usize)> = Vec::new();
+        for (region, map) in regions.iter(&self.world) {
+            for (chunk, (&block, &base)) in map.block.iter().zip(&map.base).enumerate() {
+                for (receptor, offset) in map.offset.iter().enumerate() {
+                    let Some(offset) = offset else { continue };
+                    let slot = (base + offset) as usize;
+                    let first = (chunk * LANES) as u32;
                     owner.insert(
-                        (block.into(), (base + offset) as usize / LANES),
-                        ((chunk * LANES) as u32, receptor),
+                        (block.into(), slot / LANES),
+                        (region.index, first, receptor as u32),
                     );
+                    if let Some((index, neuron)) = of
+                        && index == region.index
+                        && neuron / LANES as u32 == chunk as u32
+                    {
+                        wanted.push((block.into(), slot + neuron as usize % LANES));
+                    }
                 }
             }
+            targets.insert(region.index, (region.neurons, map.quantum.clone()));
         }
-        let (quanta, neurons) = (map.quantum.clone(), region.neurons);
-        let mut list = Vec::new();
         let mut stores = self.world.query::<&SynapseStore>();
-        let rows = self.world.get::<Region>(from).map_or(0, |r| r.neurons);
-        for store in stores.iter(&self.world).filter(|s| s.source() == from) {
-            for source in 0..rows {
-                store.visit_row(source as usize, &mut |block, slot, weight, delay| {
-                    if let Some(&(first, receptor)) = owner.get(&(block, slot / LANES)) {
-                        let target = first + (slot % LANES) as u32;
-                        if target >= neurons {
-                            return;
-                        }
-                        list.push(SynapseView {
-                            source,
-                            target,
-                            receptor: receptor as u32,
-                            weight: (weight as f64 * f64::from(quanta[receptor])) as f32,
-                            delay_ms: (f64::from(delay) * dt) as f32,
-                        });
+        for store in stores.iter(&self.world) {
+            let Some(source) = self.world.get::<Region>(store.source()) else {
+                continue;
+            };
+            for row in 0..source.neurons {
+                let all = of.is_none_or(|of| of == (source.index, row));
+                store.visit_row(row as usize, &mut |block, slot, weight, delay| {
+                    if !all && !wanted.contains(&(block, slot)) {
+                        return;
                     }
+                    let Some(&(region, first, receptor)) = owner.get(&(block, slot / LANES)) else {
+                        return;
+                    };
+                    let target = first + (slot % LANES) as u32;
+                    let (neurons, quanta) = &targets[&region];
+                    if target >= *neurons {
+                        return;
+                    }
+                    visit(Synapse {
+                        from: (source.index, row),
+                        to: (region, target),
+                        receptor,
+                        weight: (weight as f64 * f64::from(quanta[receptor as usize])) as f32,
+                        delay,
+                    });
                 });
             }
         }
-        list
     }
 
     /// The stages of a step with the systems that are in them, as a table.
@@ -364,7 +463,22 @@ impl Simulation {
     }
 }
 
-/// One synapse, as it is stored.
+/// One synapse of the network.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Synapse {
+    /// The index of the source region, and of the source neuron in it.
+    pub from: (u32, u32),
+    /// The index of the target region, and of the target neuron in it.
+    pub to: (u32, u32),
+    /// The index of the target's receptor.
+    pub receptor: u32,
+    /// The weight as it acts, in the receptor's unit; the magnitude where the receptor takes that.
+    pub weight: f32,
+    /// The delay in steps.
+    pub delay: u32,
+}
+
+/// One synapse between two regions that were asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SynapseView {
     /// The source neuron.
@@ -387,11 +501,7 @@ fn short_name(name: &str) -> String {
 }
 
 /// Adds the systems that a network needs, each to its set.
-fn add_systems(
-    schedule: &mut Schedule,
-    integrate: Vec<bevy::ecs::schedule::ScheduleConfigs<bevy::ecs::system::ScheduleSystem>>,
-    needs: Needs,
-) {
+fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: Needs) {
     schedule.add_systems(advance_clock.in_set(SimSystems::First));
     if needs.currents {
         schedule.add_systems(stimulus::drive_currents.in_set(SimSystems::Encode));
@@ -406,8 +516,8 @@ fn add_systems(
         schedule.add_systems(deliver::deliver.in_set(SimSystems::Deliver));
     }
     let models = integrate.len();
-    for (i, system) in integrate.into_iter().enumerate() {
-        schedule.add_systems(system.in_set(ModelOrder(i)));
+    for (i, system) in integrate.iter().enumerate() {
+        schedule.add_systems(system().in_set(ModelOrder(i)));
         if i > 0 {
             schedule.configure_sets(ModelOrder(i).after(ModelOrder(i - 1)));
         }

@@ -77,7 +77,7 @@ impl core::ops::DerefMut for SpikeMask {
 ///
 /// Runs of up to [`RUN`] chunks of 64 neurons are dealt to the blocks of [`InputSlots`] in turn, so that every lane gets its share of
 /// every region and of every part of it. Within a block a chunk has 64 slots for each receptor that something reaches.
-#[derive(Component, Clone, Debug, Default)]
+#[derive(Component, Clone, Debug, Default, PartialEq)]
 pub struct InputMap {
     /// The block of each chunk.
     pub block: Vec<u16>,

@@ -134,6 +134,13 @@ impl<T: Accumulator> Slots<T> {
         *value = T::from_i64((*value).into().wrapping_add(quanta));
     }
 
+    /// Empties every slot of every ring position.
+    pub fn clear(&mut self) {
+        for block in 0..self.blocks() {
+            self.block_mut(block).fill(T::ZERO);
+        }
+    }
+
     /// The slots of one block, all ring positions one after another.
     pub fn block_mut(&mut self, block: usize) -> &mut [T] {
         let block = &mut self.blocks[block];

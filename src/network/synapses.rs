@@ -349,6 +349,12 @@ impl SynapseStore {
         }
     }
 
+    /// The same synapses, from a region that is another entity now.
+    pub fn moved(mut self, source: Entity) -> Self {
+        self.source = source;
+        self
+    }
+
     /// The source region.
     pub fn source(&self) -> Entity {
         self.source

@@ -121,6 +121,22 @@ impl OnlineStatistics {
         region.resize(region.len().max(neurons as usize), NeuronSums::default());
     }
 
+    /// The same statistics for regions that were changed: `regions` gives the size of each and its place here, if it has one.
+    pub fn regrouped(&self, regions: &[(u32, Option<usize>)]) -> Self {
+        Self {
+            regions: (regions.iter())
+                .map(|&(size, from)| {
+                    let mut sums = from.map_or_else(Vec::new, |from| self.regions[from].clone());
+                    sums.resize(size as usize, NeuronSums::default());
+                    sums
+                })
+                .collect(),
+            fano: self.fano.regrouped(regions),
+            synchrony: self.synchrony.regrouped(regions),
+            ..*self
+        }
+    }
+
     /// Takes in one spike that was detected in `step`.
     #[inline]
     pub fn record(&mut self, region: usize, neuron: u32, step: u64) {
@@ -351,6 +367,20 @@ impl NeuronSums {
 }
 
 impl BinSums {
+    fn regrouped(&self, regions: &[(u32, Option<usize>)]) -> Self {
+        let places = || regions.iter().map(|(_, from)| *from);
+        let all = self.moments.last().copied().unwrap_or_default();
+        let moment = |from: Option<usize>| from.map_or(Moments::default(), |i| self.moments[i]);
+        Self {
+            bins: self.bins.clone(),
+            current: places()
+                .map(|from| from.map_or(0, |i| self.current[i]))
+                .collect(),
+            moments: places().map(moment).chain([all]).collect(),
+            ..*self
+        }
+    }
+
     fn new(bin_ms: f64, dt_ms: f64, regions: usize) -> Self {
         let bins = Bins::new(bin_ms, dt_ms);
         Self {

@@ -67,10 +67,14 @@ fn in_gib(bytes: u64) -> String {
     format!("{:.2} GiB", bytes as f64 / (1u64 << 30) as f64)
 }
 
+/// Makes the system that steps the regions of one model.
+pub type Integrate =
+    fn() -> bevy::ecs::schedule::ScheduleConfigs<bevy::ecs::system::ScheduleSystem>;
+
 /// What a built network needs besides its world.
 pub struct Built {
     /// The systems that step the neuron models which the network has.
-    pub integrate: Vec<bevy::ecs::schedule::ScheduleConfigs<bevy::ecs::system::ScheduleSystem>>,
+    pub integrate: Vec<Integrate>,
     /// Which optional systems the network needs.
     pub needs: Needs,
     /// For every region: what works out again what is derived from its state.
@@ -96,7 +100,79 @@ pub struct Needs {
     pub probes: [bool; 4],
 }
 
-/// Builds a prepared scene into a world.
+/// The synapses of a network that is built anew, in case they stay as they are.
+pub struct Reuse {
+    /// What synapses follow from, in words.
+    origin: String,
+    formats: Vec<WeightFormat>,
+    maps: Vec<InputMap>,
+    /// In the order in which they are built.
+    stores: Vec<SynapseStore>,
+    /// Synapses of each projection.
+    counts: Vec<u64>,
+}
+
+impl Reuse {
+    /// Takes the synapses out of the network of a scene.
+    pub fn take(world: &mut World, scene: &Scene, prepared: &Prepared) -> Self {
+        let mut regions = world.query::<(&Region, &InputMap)>();
+        let mut maps: Vec<_> = regions
+            .iter(world)
+            .map(|(r, m)| (r.index, m.clone()))
+            .collect();
+        maps.sort_unstable_by_key(|(index, _)| *index);
+        let mut projections = world.query::<(&Connect, &Synapses)>();
+        let mut counts = vec![0; scene.projections.len()];
+        for (connect, synapses) in projections.iter(world) {
+            counts[connect.index as usize] = synapses.count;
+        }
+        let mut order: Vec<_> = projections
+            .iter(world)
+            .map(|(c, s)| (c.index, s.store))
+            .collect();
+        order.sort_unstable();
+        let mut stores = Vec::new();
+        for group in groups(&prepared.projections).values() {
+            let store = group
+                .first()
+                .and_then(|first| order.get(*first))
+                .map(|(_, store)| *store);
+            stores.extend(store.and_then(|store| world.entity_mut(store).take::<SynapseStore>()));
+        }
+        Self {
+            origin: origin_of_synapses(scene),
+            formats: prepared.projections.iter().map(|p| p.format).collect(),
+            maps: maps.into_iter().map(|(_, map)| map).collect(),
+            stores,
+            counts,
+        }
+    }
+
+    /// Whether the synapses of a scene are these.
+    fn fits(&self, scene: &Scene, prepared: &Prepared, maps: &Maps) -> bool {
+        self.maps == maps.regions
+            && (prepared.projections.iter())
+                .map(|p| p.format)
+                .eq(self.formats.iter().copied())
+            && self.stores.len() == groups(&prepared.projections).len()
+            && self.origin == origin_of_synapses(scene)
+    }
+}
+
+/// All of a scene that its synapses follow from, apart from files and from what [`Maps`] and formats say.
+fn origin_of_synapses(scene: &Scene) -> String {
+    let regions: Vec<_> = scene
+        .regions
+        .iter()
+        .map(|r| (&r.name, r.neurons, &r.layout))
+        .collect();
+    format!(
+        "{} {:?} {regions:?} {:?}",
+        scene.seed, scene.dt_ms, scene.projections
+    )
+}
+
+/// Builds a prepared scene into a world. `reuse` are the synapses of the same network before an edit.
 ///
 /// # Errors
 /// What only building can show: a rule that cannot be met, too little memory.
@@ -106,6 +182,7 @@ pub fn build(
     prepared: &Prepared,
     files: &dyn Files,
     options: &BuildOptions,
+    reuse: Option<Reuse>,
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Built, BuildError> {
     if let Some(limit) = options.memory_limit
@@ -165,7 +242,10 @@ pub fn build(
     }
 
     let maps = deal_chunks(scene, prepared, lanes)?;
-    let stores = build_stores(world, scene, prepared, &entities, &maps, options, progress)?;
+    let reuse = reuse.filter(|reuse| reuse.fits(scene, prepared, &maps));
+    let stores = build_stores(
+        world, scene, prepared, &entities, &maps, options, reuse, progress,
+    )?;
     let ring = stores.ring;
     let wide = prepared.receptors.iter().flatten().any(|q| q.wide);
     world.insert_resource(if wide {
@@ -196,7 +276,7 @@ pub fn build(
     for region in &prepared.regions {
         if !seen.contains(&region.type_name) {
             seen.push(region.type_name);
-            integrate.push((region.model.system)());
+            integrate.push(region.model.system);
         }
     }
     let refresh = (entities.iter().zip(&prepared.regions))
@@ -336,6 +416,7 @@ fn build_stores(
     entities: &[Entity],
     maps: &Maps,
     options: &BuildOptions,
+    reuse: Option<Reuse>,
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Stores, BuildError> {
     let mut result = Stores {
@@ -344,50 +425,41 @@ fn build_stores(
         pull: false,
         push: false,
     };
-    let blocks = maps.sizes.len();
     let done = AtomicU64::new(0);
     let total = prepared.synapses.max(1.0);
+    let (mut kept, kept_counts) = match reuse {
+        Some(reuse) => (reuse.stores.into_iter(), reuse.counts),
+        None => (Vec::new().into_iter(), Vec::new()),
+    };
     for ((from, format), group) in groups(&prepared.projections) {
         let delays = union_of_delays(&prepared.projections, &group);
-        let index_of = {
-            let mut table = vec![0u16; delays.last().map_or(0, |d| *d as usize + 1)];
-            for (i, d) in delays.iter().enumerate() {
-                table[*d as usize] = i as u16;
+        let (store, counts) = match kept.next() {
+            Some(store) => (
+                store.moved(entities[from]),
+                group.iter().map(|&i| kept_counts[i]).collect(),
+            ),
+            None => {
+                let group = Group {
+                    from,
+                    format,
+                    members: &group,
+                    delays: &delays,
+                };
+                build_store(
+                    world,
+                    scene,
+                    prepared,
+                    &group,
+                    entities,
+                    maps,
+                    options,
+                    &|more| {
+                        let now = done.fetch_add(more, Ordering::Relaxed) + more;
+                        progress(now as f64 / total);
+                    },
+                )?
             }
-            table
         };
-        let mut rows = Vec::new();
-        for &i in &group {
-            rows.push(projection_rows(
-                world, scene, prepared, i, entities, maps, &index_of, options,
-            )?);
-        }
-        let sources = scene.regions[from].neurons;
-        let lens: Vec<Vec<u32>> = rows
-            .iter()
-            .map(|r| (0..sources).map(|s| r.row_len(s)).collect())
-            .collect();
-        let row_len: Vec<u32> = (0..sources as usize)
-            .map(|s| lens.iter().map(|l| l[s]).sum())
-            .collect();
-        let store = SynapseStore::build(&StorePlan {
-            source: entities[from],
-            blocks,
-            delays: delays.clone(),
-            format,
-            dense: dense_layout(scene, prepared, &group, maps, format),
-            row_len,
-            fill: &|source, out| {
-                for r in &rows {
-                    r.fill(source, out);
-                }
-            },
-            threads: options.threads,
-            progress: &|more| {
-                let now = done.fetch_add(more, Ordering::Relaxed) + more;
-                progress(now as f64 / total);
-            },
-        });
         let longest = delays.last().copied().unwrap_or(1);
         let depth = result.depth.entry(entities[from]).or_insert(0);
         *depth = (*depth).max(longest);
@@ -404,9 +476,8 @@ fn build_stores(
                 store,
             ))
             .id();
-        for (&i, lens) in group.iter().zip(&lens) {
+        for (&i, count) in group.iter().zip(counts) {
             let p = &prepared.projections[i];
-            let count = lens.iter().map(|l| u64::from(*l)).sum();
             let spec = &scene.projections[i];
             world.spawn((
                 Name::new(p.name.clone()),
@@ -428,6 +499,65 @@ fn build_stores(
         }
     }
     Ok(result)
+}
+
+/// Projections that share a store.
+struct Group<'a> {
+    from: usize,
+    format: WeightFormat,
+    members: &'a [usize],
+    delays: &'a [u32],
+}
+
+/// Makes the store of a group; also how many synapses each of its projections has.
+fn build_store(
+    world: &World,
+    scene: &Scene,
+    prepared: &Prepared,
+    group: &Group<'_>,
+    entities: &[Entity],
+    maps: &Maps,
+    options: &BuildOptions,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<(SynapseStore, Vec<u64>), BuildError> {
+    let mut index_of = vec![0u16; group.delays.last().map_or(0, |d| *d as usize + 1)];
+    for (i, d) in group.delays.iter().enumerate() {
+        index_of[*d as usize] = i as u16;
+    }
+    let mut rows = Vec::new();
+    for &i in group.members {
+        rows.push(projection_rows(
+            world, scene, prepared, i, entities, maps, &index_of, options,
+        )?);
+    }
+    let sources = scene.regions[group.from].neurons;
+    let lens: Vec<Vec<u32>> = rows
+        .iter()
+        .map(|r| (0..sources).map(|s| r.row_len(s)).collect())
+        .collect();
+    let row_len = (0..sources as usize)
+        .map(|s| lens.iter().map(|l| l[s]).sum())
+        .collect();
+    let store = SynapseStore::build(&StorePlan {
+        source: entities[group.from],
+        blocks: maps.sizes.len(),
+        delays: group.delays.to_vec(),
+        format: group.format,
+        dense: dense_layout(scene, prepared, group.members, maps, group.format),
+        row_len,
+        fill: &|source, out| {
+            for r in &rows {
+                r.fill(source, out);
+            }
+        },
+        threads: options.threads,
+        progress,
+    });
+    let counts = lens
+        .iter()
+        .map(|l| l.iter().map(|n| u64::from(*n)).sum())
+        .collect();
+    Ok((store, counts))
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ pub mod prepare;
 mod quanta;
 mod rows;
 pub mod schema;
+pub mod set_field;
 pub mod shipped;
 mod variant;
 

@@ -25,6 +25,8 @@ pub(super) struct Rows<'a> {
 enum RowSource<'a> {
     Plan(Plan),
     List(&'a ListRows),
+    /// A muted projection has no synapses.
+    Muted,
 }
 
 enum WeightMaker<'a> {
@@ -70,6 +72,7 @@ pub(super) fn projection_rows<'a>(
     let random = |purpose| Random::new(scene.seed, key, purpose);
     let list = prepared.lists[index].as_ref();
     let source = match list {
+        _ if spec.muted => RowSource::Muted,
         Some(list) => RowSource::List(list),
         None => {
             let positions = |region: usize| {
@@ -144,6 +147,7 @@ impl Rows<'_> {
             RowSource::List(list) => {
                 (list.start[source as usize + 1] - list.start[source as usize]) as u32
             }
+            RowSource::Muted => 0,
         }
     }
 
@@ -161,6 +165,7 @@ impl Rows<'_> {
                         &list.order[list.start[source as usize]..list.start[source as usize + 1]];
                     targets.extend(entries.iter().map(|&e| list.targets[e as usize]));
                 }
+                RowSource::Muted => return,
             }
             let first = out.len();
             out.reserve(targets.len());

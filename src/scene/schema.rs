@@ -178,6 +178,9 @@ pub struct ProjectionSpec {
     /// Whether two neurons may be joined more than once.
     #[reflect(default = "allowed")]
     pub multapses: bool,
+    /// Whether it is switched off: it keeps its place and its random numbers, but has no synapses.
+    #[reflect(default)]
+    pub muted: bool,
 }
 
 impl Default for ProjectionSpec {
@@ -192,6 +195,7 @@ impl Default for ProjectionSpec {
             receptor: None,
             autapses: true,
             multapses: true,
+            muted: false,
         }
     }
 }

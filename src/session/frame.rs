@@ -294,3 +294,55 @@ impl core::fmt::Display for Place {
         }
     }
 }
+
+impl Frame {
+    /// Empties the frame, keeping its memory.
+    pub fn clear(&mut self) {
+        self.structure = None;
+        self.void_from = None;
+        self.spikes.clear();
+        self.spikes_lost = 0;
+        self.traces.clear();
+        self.state = None;
+        self.synapses = None;
+        self.weights = None;
+        self.log = None;
+        self.undo = None;
+        self.redo = None;
+        self.notices.clear();
+    }
+
+    /// Adds a later frame to one that nobody has read.
+    pub fn append(&mut self, mut later: Frame) {
+        if let Some(from) = later.void_from {
+            self.spikes.retain(|s| s.step < from);
+            for part in &mut self.traces {
+                part.values
+                    .truncate(from.saturating_sub(part.first) as usize);
+            }
+            self.traces.retain(|part| !part.values.is_empty());
+            self.void_from = Some(self.void_from.map_or(from, |v| v.min(from)));
+        }
+        self.spikes.append(&mut later.spikes);
+        self.spikes_lost += later.spikes_lost;
+        for part in later.traces {
+            let known = self
+                .traces
+                .iter_mut()
+                .find(|p| p.of == part.of && p.first + p.values.len() as u64 == part.first);
+            match known {
+                Some(known) => known.values.extend(part.values),
+                None => {
+                    self.traces.retain(|p| p.of != part.of);
+                    self.traces.push(part);
+                }
+            }
+        }
+        self.notices.append(&mut later.notices);
+        self.structure = later.structure.or(self.structure.take());
+        self.synapses = later.synapses.or(self.synapses.take());
+        self.weights = later.weights.or(self.weights.take());
+        self.log = later.log.or(self.log.take());
+        self.progress = later.progress;
+    }
+}

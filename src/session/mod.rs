@@ -1,5 +1,453 @@
 //! A network that is edited, rewound and watched while it runs.
+//!
+//! A [`Session`] owns a [`Simulation`] and the scene that it is built from. A [`SimCommand`] edits the scene; the network is built anew
+//! from it, with the synapses of before where they stay the same, and takes over the state. So whatever was edited is what a saved scene says, undo is the
+//! scene of before, and a log of commands replayed on the first scene gives the same spikes.
+//!
+//! Time goes back to a state that was kept ([`history`]) and from there forward again, exactly: the spike hash at every step is the one
+//! that it was. Commands of the log act again at their steps, until a new one is given: then what came after is dropped.
+//!
+//! [`runner`] puts a session on a thread of its own and publishes [`frame`]s.
 
 pub mod command;
+pub mod edit;
 pub mod frame;
+pub mod history;
+pub mod log;
+pub mod observe;
 pub mod runner;
+pub mod structure;
+
+use crate::scene::build::BuildOptions;
+use crate::scene::encode::encode_with;
+use crate::scene::error::SceneError;
+use crate::scene::load::{LoadedScene, SceneFiles};
+use crate::scene::prepare::{BuildError, Prepared, prepare};
+use crate::scene::schema::Scene;
+use crate::simulation::{Registry, Simulation};
+use crate::snapshot::RestoreError;
+use command::{LoggedCommand, SimCommand};
+use history::History;
+use std::sync::Arc;
+
+/// Why a command cannot be applied or a state not be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The command is wrong.
+    #[error("{0}")]
+    Command(String),
+    /// The network that it asks for cannot be.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// A kept state does not fit.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+}
+
+/// A command of the log with the scenes before and after it.
+struct Entry {
+    logged: LoggedCommand,
+    /// Before and after; none until it acts, for a log that was read.
+    scenes: Option<(Arc<Scene>, Arc<Scene>)>,
+}
+
+/// A network that is edited and rewound.
+pub struct Session {
+    registry: Registry,
+    files: SceneFiles,
+    options: BuildOptions,
+    loaded: LoadedScene,
+    /// The scene at the start.
+    base: Arc<Scene>,
+    /// The scene as it is now.
+    scene: Arc<Scene>,
+    prepared: Prepared,
+    simulation: Simulation,
+    log: Vec<Entry>,
+    /// How many commands of the log have acted.
+    acted: usize,
+    history: History,
+    /// The farthest step that was reached.
+    reached: u64,
+    /// Counts the networks that were built.
+    version: u64,
+    /// Whether networks keep the scene's probes.
+    probes: bool,
+}
+
+impl Session {
+    /// Builds the network of a scene. `probes` says whether the scene's probes are kept: an observer that takes frames needs none.
+    ///
+    /// # Errors
+    /// What is wrong with the scene, with line and column.
+    pub fn open(
+        loaded: LoadedScene,
+        files: SceneFiles,
+        registry: Registry,
+        options: BuildOptions,
+        probes: bool,
+        progress: &(dyn Fn(f64) + Sync),
+    ) -> Result<Self, SceneError> {
+        let mut scene = loaded.scene.clone();
+        let first = loaded.prepare(&registry, &files)?;
+        edit::name_parts(&mut scene, &first);
+        let base = Arc::new(scene);
+        let (built, prepared) = (|| {
+            let scene = if probes {
+                (*base).clone()
+            } else {
+                without_probes(&base)
+            };
+            let prepared = prepare(&scene, &registry.types.read(), &files)?;
+            let simulation =
+                Simulation::build(&scene, &prepared, &registry, &files, &options, progress)?;
+            Ok((simulation, prepared))
+        })()
+        .map_err(|e: BuildError| loaded.locate(&e))?;
+        let options = BuildOptions {
+            statistics: probes && options.statistics,
+            ..options
+        };
+        Ok(Self {
+            registry,
+            files,
+            options,
+            loaded,
+            scene: base.clone(),
+            base,
+            prepared,
+            simulation: built,
+            log: Vec::new(),
+            acted: 0,
+            history: History::default(),
+            reached: 0,
+            version: 1,
+            probes,
+        })
+    }
+
+    /// The scene as it was opened.
+    pub fn loaded(&self) -> &LoadedScene {
+        &self.loaded
+    }
+
+    /// The files that the scene names.
+    pub fn files(&self) -> &SceneFiles {
+        &self.files
+    }
+
+    /// The registered types.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The scene as edited.
+    pub fn scene(&self) -> &Arc<Scene> {
+        &self.scene
+    }
+
+    /// What is known of the scene as edited.
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// The simulation.
+    pub fn simulation(&self) -> &Simulation {
+        &self.simulation
+    }
+
+    /// The simulation, to be asked. Stepping it or changing its world is for the session alone.
+    pub fn simulation_mut(&mut self) -> &mut Simulation {
+        &mut self.simulation
+    }
+
+    /// Steps done.
+    pub fn now(&self) -> u64 {
+        self.simulation.clock().steps_done()
+    }
+
+    /// The farthest step that was reached.
+    pub fn reached(&self) -> u64 {
+        self.reached
+    }
+
+    /// A number that changes with every network that is built.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The states that are kept.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The log: all commands, and how many of them have acted by now.
+    pub fn log(&self) -> (Vec<LoggedCommand>, usize) {
+        (
+            self.log.iter().map(|e| e.logged.clone()).collect(),
+            self.acted,
+        )
+    }
+
+    /// How many commands of the log have acted.
+    pub fn acted(&self) -> usize {
+        self.acted
+    }
+
+    /// Takes one step, after the commands whose time has come. `timed` asks for the seconds of each stage.
+    ///
+    /// # Errors
+    /// A command of a log that was read is wrong.
+    pub fn step(&mut self, timed: bool) -> Result<Option<[f64; 12]>, SessionError> {
+        let times = if timed {
+            Some(self.simulation.timed_step())
+        } else {
+            self.simulation.step();
+            None
+        };
+        self.reached = self.reached.max(self.now());
+        self.act_due()?;
+        Ok(times)
+    }
+
+    /// Lets the commands act whose time has come.
+    fn act_due(&mut self) -> Result<(), SessionError> {
+        while let Some(entry) = self.log.get(self.acted)
+            && entry.logged.step <= self.now()
+        {
+            let after = match &entry.scenes {
+                Some((_, after)) => after.clone(),
+                None => self.after(&entry.logged.command.clone())?,
+            };
+            self.change(&after)?;
+            self.log[self.acted]
+                .scenes
+                .get_or_insert((self.scene.clone(), after.clone()));
+            self.scene = after;
+            self.acted += 1;
+        }
+        Ok(())
+    }
+
+    /// Applies a command now. Commands of the log that had not acted yet are dropped; returns how many.
+    ///
+    /// # Errors
+    /// Says what is wrong; then nothing has changed.
+    pub fn apply(&mut self, command: SimCommand) -> Result<usize, SessionError> {
+        let after = self.after(&command)?;
+        self.change(&after)?;
+        let dropped = self.log.len() - self.acted;
+        self.log.truncate(self.acted);
+        self.history.forget_after(self.now(), self.acted);
+        self.reached = self.now();
+        let logged = LoggedCommand {
+            step: self.now(),
+            command,
+        };
+        self.log.push(Entry {
+            logged,
+            scenes: Some((self.scene.clone(), after.clone())),
+        });
+        self.scene = after;
+        self.acted += 1;
+        Ok(dropped)
+    }
+
+    /// Makes this the log: its commands act when their time comes. The session must be at its start.
+    ///
+    /// # Errors
+    /// The first commands, due at once, are wrong, or time has passed.
+    pub fn replay(&mut self, log: Vec<LoggedCommand>) -> Result<(), SessionError> {
+        if self.now() > 0 || self.acted > 0 {
+            return Err(SessionError::Command(
+                "a log is replayed from the start".into(),
+            ));
+        }
+        self.log = log
+            .into_iter()
+            .map(|logged| Entry {
+                logged,
+                scenes: None,
+            })
+            .collect();
+        self.log.sort_by_key(|e| e.logged.step);
+        self.act_due()
+    }
+
+    /// The scene that a command makes of the one now.
+    fn after(&self, command: &SimCommand) -> Result<Arc<Scene>, SessionError> {
+        let (undo, redo) = self.stacks();
+        let scenes = |index: Option<&usize>, what: &str| {
+            index
+                .and_then(|&i| self.log[i].scenes.as_ref())
+                .ok_or_else(|| SessionError::Command(format!("there is nothing to {what}")))
+        };
+        match command {
+            SimCommand::Undo => Ok(scenes(undo.last(), "undo")?.0.clone()),
+            SimCommand::Redo => Ok(scenes(redo.last(), "redo")?.1.clone()),
+            edit => {
+                let mut scene = (*self.scene).clone();
+                let now_ms = self.simulation.clock().time_ms();
+                edit::apply(edit, &mut scene, now_ms, &self.registry.types.read())
+                    .map_err(SessionError::Command)?;
+                Ok(Arc::new(scene))
+            }
+        }
+    }
+
+    /// The commands of the log that can be undone and redone, the next one last.
+    fn stacks(&self) -> (Vec<usize>, Vec<usize>) {
+        let (mut undo, mut redo) = (Vec::new(), Vec::new());
+        for (i, entry) in self.log[..self.acted].iter().enumerate() {
+            match entry.logged.command {
+                SimCommand::Undo => redo.extend(undo.pop()),
+                SimCommand::Redo => undo.extend(redo.pop()),
+                _ => {
+                    undo.push(i);
+                    redo.clear();
+                }
+            }
+        }
+        (undo, redo)
+    }
+
+    /// What undo and redo would take back and make again, in words.
+    pub fn undo_and_redo(&self) -> (Option<String>, Option<String>) {
+        let (undo, redo) = self.stacks();
+        let words = |stack: &[usize]| stack.last().map(|&i| self.log[i].logged.command.words());
+        (words(&undo), words(&redo))
+    }
+
+    fn to_build(&self, scene: &Scene) -> Scene {
+        if self.probes {
+            scene.clone()
+        } else {
+            without_probes(scene)
+        }
+    }
+
+    /// Makes the network that of another scene, in the same state.
+    fn change(&mut self, after: &Arc<Scene>) -> Result<(), SessionError> {
+        if Arc::ptr_eq(after, &self.scene) {
+            return Ok(());
+        }
+        let carried = self.simulation.carry()?;
+        self.rebuild(after)?;
+        if let Err(error) = self.simulation.take_over(&carried) {
+            let before = self.scene.clone();
+            self.rebuild(&before)?;
+            self.simulation.take_over(&carried)?;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Builds the network of a scene, before its first step. On an error the network is that of before, in its state.
+    fn rebuild(&mut self, after: &Scene) -> Result<(), SessionError> {
+        let scene = self.to_build(after);
+        let prepared = prepare(&scene, &self.registry.types.read(), &self.files)?;
+        let before = self.to_build(&self.scene);
+        let carried = self.simulation.carry()?;
+        let reuse = self.simulation.take_synapses(&before, &self.prepared);
+        let build = |scene: &Scene, prepared: &Prepared, reuse| {
+            Simulation::build_reusing(
+                scene,
+                prepared,
+                &self.registry,
+                &self.files,
+                &self.options,
+                reuse,
+                &|_| {},
+            )
+        };
+        match build(&scene, &prepared, Some(reuse)) {
+            Ok(simulation) => {
+                self.simulation = simulation;
+                self.prepared = prepared;
+                self.version += 1;
+                Ok(())
+            }
+            Err(error) => {
+                self.simulation = build(&before, &self.prepared, None)?;
+                self.simulation.take_over(&carried)?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Keeps the state as it is now, within a budget in bytes.
+    ///
+    /// # Errors
+    /// Those of a snapshot.
+    pub fn keep_state(&mut self, budget: u64) -> Result<(), SessionError> {
+        let snapshot = self.simulation.snapshot().map_err(RestoreError::from)?;
+        self.history.keep(self.now(), self.acted, snapshot, budget);
+        Ok(())
+    }
+
+    /// Goes to the nearest state at or before `step` that is kept, or to the start; returns its step. From there on it is steps that lead to `step`.
+    ///
+    /// # Errors
+    /// The state does not fit, which is a fault of the simulator.
+    pub fn go_back(&mut self, step: u64) -> Result<u64, SessionError> {
+        let kept = self.history.before(step);
+        let (at, acted) = kept.map_or((0, 0), |k| (k.step, k.acted));
+        let scene = match acted.checked_sub(1).map(|i| &self.log[i].scenes) {
+            None => self.base.clone(),
+            Some(Some((_, after))) => after.clone(),
+            Some(None) => {
+                return Err(SessionError::Command("a kept state has no scene".into()));
+            }
+        };
+        let at_start = kept.is_none();
+        if !Arc::ptr_eq(&scene, &self.scene) || at_start {
+            self.rebuild(&scene)?;
+            self.scene = scene;
+        }
+        if let Some(kept) = self.history.before(step) {
+            self.simulation.restore(&kept.snapshot)?;
+        }
+        self.acted = acted;
+        self.act_due()?;
+        Ok(at)
+    }
+
+    /// Goes to the state after `step` steps, back or forth.
+    ///
+    /// # Errors
+    /// A command of the log is wrong.
+    pub fn seek(&mut self, step: u64) -> Result<(), SessionError> {
+        if step < self.now() {
+            self.go_back(step)?;
+        }
+        while self.now() < step {
+            self.step(false)?;
+        }
+        Ok(())
+    }
+
+    /// The scene as edited, as the text of a file.
+    ///
+    /// # Errors
+    /// A value has no form in a scene.
+    pub fn scene_text(&self) -> Result<String, String> {
+        scene_text(&self.scene, &self.registry)
+    }
+}
+
+/// A scene as the text of a file.
+///
+/// # Errors
+/// A value has no form in a scene.
+pub fn scene_text(scene: &Scene, registry: &Registry) -> Result<String, String> {
+    encode_with(scene, &registry.types.read())
+        .map(|text| text + "\n")
+        .map_err(|e| e.to_string())
+}
+
+fn without_probes(scene: &Scene) -> Scene {
+    Scene {
+        probes: Vec::new(),
+        ..scene.clone()
+    }
+}

@@ -7,10 +7,11 @@
 //! A snapshot does not depend on the number of threads. Spikes in flight are kept as spikes, as far back as the longest delay: a store
 //! that pulls finds them in the history, one that pushes sends them again, as far as they have not arrived.
 
+pub mod carry;
 pub mod file;
 
 use crate::network::history::SpikeHistory;
-use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
+use crate::network::probe::{ColumnProbe, Health, RateProbe, SpikeProbe, StatisticsProbe};
 use crate::network::propagate::SpikeCount;
 use crate::network::region::Region;
 use crate::network::slots::InputSlots;
@@ -90,12 +91,17 @@ impl Simulation {
         Ok(out)
     }
 
-    /// Puts a freshly built simulation of the same scene into the state of a snapshot. A spike probe that the snapshot lacks starts empty.
+    /// Puts a simulation of the same scene into the state of a snapshot. A spike probe that the snapshot lacks starts empty.
     ///
     /// # Errors
     /// Says what is missing or does not fit; the simulation must then be discarded.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
         let world = self.world_mut();
+        match &mut *world.resource_mut::<InputSlots>() {
+            InputSlots::Narrow(slots) => slots.clear(),
+            InputSlots::Wide(slots) => slots.clear(),
+        }
+        world.insert_resource(Health::default());
         let misfit = |what: String| RestoreError::Misfit(what);
         let steps = snapshot.u64("clock.steps")?;
         let dt = snapshot.f64("clock.dt_ms")?;

@@ -1,0 +1,501 @@
+//! A network that is edited, rewound, saved, replayed and watched.
+
+use neuropil::prelude::*;
+use neuropil::scene::load::{SceneFiles, SceneSource, load};
+use neuropil::scene::shipped::SCENES;
+use neuropil::session::Session;
+use neuropil::session::command::{Place, SimCommand};
+use neuropil::session::frame::{SpikeAt, Subscription, TraceOf};
+use neuropil::session::log::{read_log, write_log};
+use neuropil::session::runner::{Request, Runner};
+use neuropil::sim::rng::{Purpose, Random};
+
+fn open_text(text: &str, probes: bool) -> Session {
+    let registry = Registry::new();
+    let loaded = load(SceneSource::from_text("test", text), &[], &registry).expect("a scene");
+    let options = BuildOptions {
+        statistics: probes,
+        ..BuildOptions::default()
+    };
+    Session::open(
+        loaded,
+        SceneFiles::default(),
+        registry,
+        options,
+        probes,
+        &|_| {},
+    )
+    .unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// Two regions, all kinds of delays and stores, currents and Poisson input.
+const NETWORK: &str = r#"Scene(
+    title: "two populations", dt_ms: 0.1, duration_ms: 200, seed: 3,
+    regions: [
+        (name: "E", neurons: 400, model: LifExp(i_e: Normal(mean: 380, sd: 20, min: 0)), initial: {"v": Uniform(min: -70, max: -55)}),
+        (name: "I", neurons: 100, model: Izhikevich(a: 0.1)),
+    ],
+    projections: [
+        (from: "E", to: "E", rule: FixedIndegree(40), weight: Normal(mean: 20, sd: 4, min: 0), delay_ms: Uniform(min: 0.5, max: 5)),
+        (from: "E", to: "I", rule: PairwiseBernoulli(0.1), weight: 2, delay_ms: 1.5),
+        (from: "I", to: "E", rule: AllToAll, weight: Uniform(min: -30, max: 0), delay_ms: 1),
+        (from: "I", to: "I", rule: OneToOne, weight: -1, delay_ms: 2),
+    ],
+    stimuli: [
+        (to: "E", kind: Poisson(rate_hz: 500, weight: 15, delay_ms: 1)),
+        (name: "wave", to: "I", kind: Alternating(amplitude: 3, offset: 4, frequency_hz: 20, phase_deg: 0)),
+    ],
+)"#;
+
+fn region(name: &str) -> Place {
+    Place::Region(name.into())
+}
+
+fn set(of: Place, field: &str, value: &str) -> SimCommand {
+    SimCommand::Set {
+        of,
+        field: field.into(),
+        value: value.into(),
+    }
+}
+
+/// One command of each kind, several of those that act in different ways.
+fn commands() -> Vec<SimCommand> {
+    let projection = |name: &str| Place::Projection(name.into());
+    let mut pulse = StimulusSpec::new(
+        "E",
+        StimulusKind::Step {
+            amplitude: 300.0.into(),
+        },
+    );
+    pulse.neurons = Selection::Range(10, 60);
+    pulse.window = Window {
+        start_ms: 21.0,
+        stop_ms: Some(35.0),
+    };
+    let mut force = StimulusSpec::new(
+        "I",
+        StimulusKind::Spike {
+            times_ms: vec![22.0, 23.0],
+        },
+    );
+    force.name = Some("brush".into());
+    vec![
+        set(region("E"), "model.tau_m", "14"),
+        set(region("E"), "model.v_th", "Normal(mean: -54, sd: 1)"),
+        set(region("I"), "model", "LifExp(tau_m: 8)"),
+        set(region("I"), "neurons", "130"),
+        set(region("I"), "neurons", "70"),
+        set(projection("E → E"), "weight", "25"),
+        set(projection("E → I"), "delay_ms", "3"),
+        set(projection("I → E"), "muted", "true"),
+        set(Place::Stimulus("stimulus 0".into()), "kind.rate_hz", "900"),
+        SimCommand::Lesion {
+            region: "E".into(),
+            neurons: Selection::Fraction(0.3),
+        },
+        SimCommand::AddRegion(RegionSpec::new("new", 50, LifExp::default())),
+        SimCommand::Connect(ProjectionSpec::new(
+            "E",
+            "E",
+            Rule::FixedIndegree(5),
+            30.0,
+            2.0,
+        )),
+        SimCommand::Stimulate(pulse),
+        SimCommand::Stimulate(force),
+        SimCommand::Remove(region("I")),
+        SimCommand::Remove(projection("E → E")),
+        SimCommand::Remove(Place::Stimulus("wave".into())),
+    ]
+}
+
+fn hash(session: &Session) -> u64 {
+    session.simulation().spike_count().hash
+}
+
+fn text_of(session: &Session) -> String {
+    session.scene_text().expect("a text")
+}
+
+#[test]
+fn every_command_can_be_undone_and_redone() {
+    let mut plain = open_text(NETWORK, false);
+    plain.seek(200).expect("steps");
+    let before = text_of(&plain);
+    plain.seek(400).expect("steps");
+    let unedited = hash(&plain);
+    for command in commands() {
+        let mut session = open_text(NETWORK, false);
+        session.seek(200).expect("steps");
+        let words = command.words();
+        session
+            .apply(command)
+            .unwrap_or_else(|e| panic!("{words}: {e}"));
+        let after = text_of(&session);
+        assert_ne!(after, before, "{words}");
+        session
+            .apply(SimCommand::Undo)
+            .unwrap_or_else(|e| panic!("{words}: {e}"));
+        assert_eq!(text_of(&session), before, "{words}");
+        assert_eq!(session.undo_and_redo(), (None, Some(words.clone())));
+        session
+            .apply(SimCommand::Redo)
+            .unwrap_or_else(|e| panic!("{words}: {e}"));
+        assert_eq!(text_of(&session), after, "{words}");
+        session.seek(400).expect("steps");
+        let edited = hash(&session);
+        // What a command does can be seen, except where it only makes room.
+        if !words.starts_with("add region") {
+            assert_ne!(edited, unedited, "{words}");
+        }
+        // Going back before the command and forward again lets it act again.
+        session.seek(100).expect("a way back");
+        assert_eq!(text_of(&session), before, "{words}");
+        session.seek(400).expect("steps");
+        assert_eq!(
+            (hash(&session), text_of(&session)),
+            (edited, after),
+            "{words}"
+        );
+    }
+}
+
+/// Undone in the step in which it was given, a command that keeps all neurons leaves no trace.
+#[test]
+fn a_command_that_is_undone_at_once_changes_nothing() {
+    let mut plain = open_text(NETWORK, false);
+    plain.seek(400).expect("steps");
+    for command in commands() {
+        let words = command.words();
+        let state_is_lost = words.starts_with("remove region")
+            || words.contains("to 70")
+            || words.contains("set model of");
+        if state_is_lost {
+            continue;
+        }
+        let mut session = open_text(NETWORK, false);
+        session.seek(200).expect("steps");
+        session
+            .apply(command)
+            .unwrap_or_else(|e| panic!("{words}: {e}"));
+        session
+            .apply(SimCommand::Undo)
+            .unwrap_or_else(|e| panic!("{words}: {e}"));
+        session.seek(400).expect("steps");
+        assert_eq!(hash(&session), hash(&plain), "{words}");
+    }
+}
+
+/// Gives a session a random series of commands; returns the spike hash of every hundredth step.
+fn play(session: &mut Session) -> Vec<u64> {
+    let mut hashes = vec![0];
+    for (i, command) in commands().into_iter().enumerate() {
+        let until = 50 * (i as u64 + 1);
+        while session.now() < until {
+            session.step(false).expect("a step");
+            if session.now() % 100 == 0 {
+                hashes.push(hash(session));
+            }
+        }
+        let words = command.words();
+        session
+            .apply(command)
+            .unwrap_or_else(|e| panic!("{words}: {e}"));
+        if i % 3 == 2 {
+            session.apply(SimCommand::Undo).expect("something to undo");
+        }
+        session.keep_state(1 << 20).expect("a state");
+    }
+    while session.now() < 1500 {
+        session.step(false).expect("a step");
+        if session.now() % 100 == 0 {
+            hashes.push(hash(session));
+        }
+        if session.now() % 70 == 0 {
+            session.keep_state(1 << 20).expect("a state");
+        }
+    }
+    hashes
+}
+
+#[test]
+fn time_goes_back_to_any_step_exactly() {
+    let mut session = open_text(NETWORK, false);
+    let hashes = play(&mut session);
+    let mut draws = Random::new(9, 9, Purpose::Choice).draws(0);
+    for _ in 0..10 {
+        let at = draws.below(hashes.len() as u32) as usize;
+        session.seek(at as u64 * 100).expect("a way");
+        assert_eq!(hash(&session), hashes[at], "step {}", at * 100);
+    }
+    assert_eq!(session.reached(), 1500);
+}
+
+#[test]
+fn a_log_that_is_replayed_gives_the_same_spikes_with_probes_and_without() {
+    let mut session = open_text(NETWORK, false);
+    let hashes = play(&mut session);
+    let (log, acted) = session.log();
+    assert_eq!(log.len(), acted);
+    let registry = Registry::new();
+    let text = write_log(&log, &registry).expect("a text");
+    let read = read_log(&text, "log.ron", &registry).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    assert_eq!(write_log(&read, &registry).as_deref(), Ok(text.as_str()));
+    let probes = r#"probes: [(kind: Spikes), (region: "E", kind: Column(column: "v", neurons: List([3]), every_ms: 1)), (kind: Rate(bin_ms: 1))])"#;
+    let probed = NETWORK
+        .trim_end()
+        .strip_suffix(')')
+        .expect("a scene")
+        .to_owned()
+        + probes;
+    for text in [NETWORK, probed.as_str()] {
+        let mut replayed = open_text(text, true);
+        replayed.replay(read.clone()).expect("the first commands");
+        replayed.seek(1500).expect("steps");
+        assert_eq!(hash(&replayed), hashes[15]);
+    }
+}
+
+#[test]
+fn an_edited_scene_is_saved_and_loaded_with_the_same_network_and_spikes() {
+    for skipped in [None, Some("remove region")] {
+        let mut session = open_text(NETWORK, false);
+        for command in commands() {
+            if skipped.is_none_or(|s| !command.words().starts_with(s)) {
+                let words = command.words();
+                // Some need a part that an earlier one took away.
+                if let Err(error) = session.apply(command) {
+                    assert!(error.to_string().contains("unknown"), "{words}: {error}");
+                }
+            }
+        }
+        let text = text_of(&session);
+        let mut loaded = open_text(&text, false);
+        assert_eq!(text_of(&loaded), text);
+        session.seek(500).expect("steps");
+        loaded.seek(500).expect("steps");
+        assert_eq!(hash(&session), hash(&loaded));
+        assert!(session.simulation().spike_count().spikes > 100);
+    }
+}
+
+#[test]
+fn lesioned_neurons_spike_no_more_and_muted_projections_pass_nothing() {
+    let mut session = open_text(NETWORK, false);
+    session.seek(300).expect("steps");
+    session
+        .apply(SimCommand::Lesion {
+            region: "E".into(),
+            neurons: Selection::Fraction(0.5),
+        })
+        .expect("a lesion");
+    let lesioned = session.structure().regions[0].lesioned.clone();
+    assert_eq!(lesioned.len(), 200);
+    let e = session.simulation_mut().region("E").expect("the region");
+    let mut spikes = 0;
+    for _ in 0..1000 {
+        session.step(false).expect("a step");
+        let list = &session
+            .simulation()
+            .world()
+            .get::<neuropil::network::region::Spikes>(e)
+            .expect("spikes")
+            .list;
+        spikes += list.len();
+        assert!(list.iter().all(|n| lesioned.binary_search(n).is_err()));
+    }
+    assert!(spikes > 50, "{spikes}");
+    for projection in ["E → E", "E → I", "I → E", "I → I"] {
+        let of = Place::Projection(projection.into());
+        session
+            .apply(set(of, "muted", "true"))
+            .expect("a projection");
+    }
+    assert_eq!(session.structure().synapses, 0);
+    let events = session.simulation().spike_count().events;
+    session.seek(session.now() + 200).expect("steps");
+    assert_eq!(session.simulation().spike_count().events, events);
+}
+
+/// A change of parameters or stimuli of a large network must not make its synapses anew, and gives what making them anew gives.
+#[test]
+fn synapses_that_stay_are_not_made_again() {
+    let mut kept = open_text(NETWORK, false);
+    let mut new = open_text(NETWORK, false);
+    for session in [&mut kept, &mut new] {
+        session.seek(100).expect("steps");
+    }
+    kept.apply(set(region("E"), "model.tau_m", "14"))
+        .expect("an edit");
+    new.apply(set(region("E"), "model.tau_m", "14"))
+        .expect("an edit");
+    // Muting and unmuting makes the synapses of the second network again.
+    for muted in ["true", "false"] {
+        let of = Place::Projection("E → I".into());
+        new.apply(set(of, "muted", muted)).expect("an edit");
+    }
+    for session in [&mut kept, &mut new] {
+        session.seek(400).expect("steps");
+    }
+    assert_eq!(hash(&kept), hash(&new));
+}
+
+#[test]
+fn a_wrong_command_changes_nothing_and_says_what_is_wrong() {
+    let mut session = open_text(NETWORK, false);
+    session.seek(150).expect("steps");
+    let before = text_of(&session);
+    let mut elsewhere = StimulusSpec::new("E", StimulusKind::Silence);
+    elsewhere.neurons = Selection::List(vec![400]);
+    let wrong: [(SimCommand, &str); 14] = [
+        (set(region("F"), "model.tau_m", "3"), "unknown region \"F\""),
+        (
+            set(region("E"), "model.tua_m", "3"),
+            "did you mean \"tau_m\"?",
+        ),
+        (set(region("E"), "model.tau_m", "-1"), "more than 0"),
+        (set(region("E"), "model.tau_m", "(("), "expected"),
+        (set(region("E"), "name", "\"X\""), "a name stays"),
+        (set(region("E"), "neurons", "0"), "1"),
+        (
+            set(Place::Projection("E → E".into()), "delay_ms", "0"),
+            "more than 0",
+        ),
+        (
+            set(
+                Place::Projection("E → E".into()),
+                "rule",
+                "PairwiseBernoulli(1.5)",
+            ),
+            "1.5",
+        ),
+        (
+            set(Place::Projection("E > E".into()), "weight", "0"),
+            "unknown projection",
+        ),
+        (
+            SimCommand::Lesion {
+                region: "E".into(),
+                neurons: Selection::Fraction(1.5),
+            },
+            "0 to 1",
+        ),
+        (
+            SimCommand::AddRegion(RegionSpec::new("E", 5, LifExp::default())),
+            "is taken",
+        ),
+        (
+            SimCommand::Connect(ProjectionSpec::new("E", "X", Rule::AllToAll, 1.0, 1.0)),
+            "unknown region",
+        ),
+        (
+            SimCommand::Stimulate(elsewhere),
+            "neuron 400 does not exist",
+        ),
+        (SimCommand::Undo, "nothing to undo"),
+    ];
+    for (command, expected) in wrong {
+        let words = command.words();
+        match session.apply(command) {
+            Ok(_) => panic!("{words} was taken"),
+            Err(error) => {
+                let error = error.to_string();
+                assert!(error.contains(expected), "{words}: {error}");
+                assert_eq!(text_of(&session), before, "{words}");
+            }
+        }
+    }
+}
+
+/// Everything that an observer can ask for.
+fn everything(runner: &Runner) -> Subscription {
+    runner.wait_idle();
+    let structure = loop {
+        if let Some(structure) = runner.take_frame().and_then(|f| f.structure) {
+            break structure;
+        }
+        std::thread::yield_now();
+    };
+    let first = &structure.regions[0];
+    let columns = first.columns.iter().map(|(name, _)| (*name).to_owned());
+    Subscription {
+        spikes: true,
+        column: first.columns.first().map(|c| c.0.to_owned()),
+        traces: columns
+            .map(|column| TraceOf {
+                region: first.name.clone(),
+                neuron: 0,
+                column,
+            })
+            .collect(),
+        state_of: Some((first.name.clone(), 0)),
+        synapses_of: Some((first.name.clone(), 0)),
+        weights_of: structure.projections.first().map(|p| p.name.clone()),
+        stages: true,
+    }
+}
+
+#[test]
+fn watching_a_network_changes_nothing() {
+    for (name, _) in SCENES {
+        let registry = Registry::new();
+        let source = SceneSource::find(name).expect("a shipped scene");
+        let settings = match *name {
+            "microcircuit" => vec![("scale".to_owned(), "0.02".to_owned())],
+            _ => vec![],
+        };
+        let loaded = load(source.clone(), &settings, &registry).expect("a scene");
+        let files = SceneFiles::default();
+        let prepared = loaded.prepare(&registry, &files).expect("a network");
+        let options = BuildOptions {
+            statistics: true,
+            ..BuildOptions::default()
+        };
+        let mut alone = Simulation::build(
+            &loaded.scene,
+            &prepared,
+            &registry,
+            &files,
+            &options,
+            &|_| {},
+        )
+        .expect("a network");
+        let steps = 600;
+        alone.run_steps(steps);
+
+        let runner = Runner::start();
+        runner.send(Request::Open {
+            source,
+            settings,
+            seed: None,
+            play: false,
+        });
+        let wanted = everything(&runner);
+        runner.send(Request::Subscribe(wanted));
+        // Half of the way, back, and all of it.
+        for step in [steps / 2, steps / 3, steps] {
+            runner.send(Request::Seek(step));
+            runner.wait_idle();
+        }
+        let mut spikes: Vec<SpikeAt> = Vec::new();
+        let hash = loop {
+            let Some(frame) = runner.take_frame() else {
+                std::thread::yield_now();
+                continue;
+            };
+            if let Some(from) = frame.void_from {
+                spikes.retain(|s| s.step < from);
+            }
+            spikes.extend(&frame.spikes);
+            let (step, hash) = (frame.progress.step, frame.progress.hash);
+            runner.recycle(frame);
+            if step == steps {
+                break hash;
+            }
+        };
+        assert_eq!(hash, alone.spike_count().hash, "{name}");
+        assert_eq!(spikes.len() as u64, alone.spike_count().spikes, "{name}");
+        assert!(spikes.is_sorted_by(|a, b| a < b), "{name}");
+    }
+}
