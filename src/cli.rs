@@ -10,10 +10,11 @@ use crate::sim::simd::SimdLevel;
 use crate::simulation::{Registry, Simulation};
 use crate::snapshot::file::SnapshotError;
 use clap::{Args, Parser, Subcommand};
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// The scene that the app opens with.
+const FIRST_SCENE: &str = "izhikevich2003";
 /// The user's input was wrong.
 const WRONG_INPUT: u8 = 2;
 /// The run failed.
@@ -24,15 +25,11 @@ const LONGEST_MS: f64 = 3.6e12;
 
 /// A spiking-neural-network simulator: scenes in, spikes out, the same on every machine.
 #[derive(Parser)]
-#[command(
-    name = "neuropil",
-    version,
-    max_term_width = 100,
-    arg_required_else_help = true
-)]
+#[command(name = "neuropil", version, max_term_width = 100)]
 struct Cli {
+    /// Without one, the app opens; see `neuropil view`
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
@@ -53,6 +50,10 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Go on from a checkpoint
     Resume(ResumeArgs),
+    /// Open the app: a network live, in 3D, with panels around it
+    View(ViewArgs),
+    /// Draw a network, or the whole app, into a PNG file without a window
+    Render(RenderArgs),
 }
 
 #[derive(Args)]
@@ -123,6 +124,53 @@ struct RunArgs {
     machine: MachineArgs,
     #[command(flatten)]
     output: OutputArgs,
+}
+
+#[derive(Args)]
+struct ViewArgs {
+    /// A scene file, or the name of a shipped scene
+    #[arg(default_value = FIRST_SCENE)]
+    scene: String,
+    /// Set a named parameter of the scene; may be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_setting)]
+    set: Vec<(String, String)>,
+    /// Use this seed instead of the scene's
+    #[arg(long, value_name = "N", value_parser = parse_seed)]
+    seed: Option<u64>,
+}
+
+#[derive(Args)]
+struct RenderArgs {
+    #[command(flatten)]
+    scene: SceneArgs,
+    /// The simulated time of the picture, or of the first one
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "500ms")]
+    at: f64,
+    /// The PNG file; with --frames, its name is numbered
+    #[arg(short, long, value_name = "FILE", default_value = "network.png")]
+    out: PathBuf,
+    /// Width and height in pixels
+    #[arg(long, value_name = "WxH", default_value = "1280x720", value_parser = parse_size)]
+    size: (u32, u32),
+    /// Draw the whole app with its panels
+    #[arg(long)]
+    panels: bool,
+    /// The simulated time between two pictures of a series
+    #[arg(long, value_name = "TIME", value_parser = parse_interval, default_value = "20ms")]
+    every: f64,
+    /// How many pictures
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    frames: u32,
+}
+
+/// A size in pixels from text such as `1280x720`.
+fn parse_size(text: &str) -> Result<(u32, u32), String> {
+    let parts = text.split_once(['x', 'X', '×']);
+    let size = parts.and_then(|(w, h)| Some((w.trim().parse().ok()?, h.trim().parse().ok()?)));
+    match size {
+        Some((w, h)) if (16..=8192).contains(&w) && (16..=8192).contains(&h) => Ok((w, h)),
+        _ => Err("write WIDTHxHEIGHT, each from 16 to 8192, for example 1280x720".into()),
+    }
 }
 
 #[derive(Args)]
@@ -217,17 +265,19 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            if std::env::args_os().len() <= 1 {
-                // Who types the name alone wants to know what there is, and has done nothing wrong.
-                let _ = write!(std::io::stdout(), "{}", error.render());
-                return ExitCode::SUCCESS;
-            }
             // Printing can only fail if nobody listens.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { WRONG_INPUT } else { 0 });
         }
     };
-    match dispatch(cli.command) {
+    let command = cli.command.unwrap_or_else(|| {
+        Command::View(ViewArgs {
+            scene: FIRST_SCENE.into(),
+            set: Vec::new(),
+            seed: None,
+        })
+    });
+    match dispatch(command) {
         Ok(code) => code,
         Err((code, message)) => {
             eprintln!("error: {message}");
@@ -253,7 +303,159 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Schedule { scene } => schedule(&scene),
         Command::Bench(args) => bench::main(&args).map_err(wrong),
         Command::Resume(args) => resume(&args),
+        Command::View(args) => view(args),
+        Command::Render(args) => render(args),
     }
+}
+
+/// Runs a scene headless where there is nothing to show it on.
+fn view_headless(args: ViewArgs, reason: &str) -> Result<ExitCode, Failure> {
+    let out = PathBuf::from("results");
+    eprintln!(
+        "{reason}; running {} without a window, results in {}",
+        args.scene,
+        out.display()
+    );
+    run(RunArgs {
+        scene: SceneArgs {
+            scene: args.scene,
+            set: args.set,
+            seed: args.seed,
+        },
+        duration: None,
+        machine: MachineArgs {
+            threads: None,
+            simd: SimdLevel::detect(),
+            force_lanes: false,
+        },
+        output: OutputArgs {
+            out: Some(out),
+            quiet: false,
+            checkpoint_every: None,
+            checkpoint: None,
+        },
+    })
+}
+
+#[cfg(not(feature = "view"))]
+fn view(args: ViewArgs) -> Result<ExitCode, Failure> {
+    view_headless(args, "this program was built without the feature `view`")
+}
+
+#[cfg(not(feature = "view"))]
+fn render(_: RenderArgs) -> Result<ExitCode, Failure> {
+    Err(wrong(
+        "this program was built without the feature `view` and cannot draw",
+    ))
+}
+
+/// Checks a scene and starts a thread that runs it.
+#[cfg(feature = "view")]
+fn start(scene: &SceneArgs, play: bool) -> Result<crate::view::live::Live, Failure> {
+    use crate::session::runner::{Request, Runner};
+    let registry = Registry::new();
+    let loaded = read(scene, &registry).map_err(wrong)?;
+    loaded
+        .prepare(&registry, &SceneFiles::beside(&loaded.source))
+        .map_err(wrong)?;
+    let runner = Runner::start();
+    runner.send(Request::Open {
+        source: loaded.source,
+        settings: scene.set.clone(),
+        seed: scene.seed,
+        play,
+    });
+    Ok(crate::view::live::Live::new(runner))
+}
+
+#[cfg(feature = "view")]
+fn view(args: ViewArgs) -> Result<ExitCode, Failure> {
+    use crate::session::runner::Request;
+    use crate::sim::clock::Pacing;
+    use crate::view::{adapter, app, preferences::Preferences};
+    if let Err(reason) = adapter::display().and_then(|()| adapter::adapter().map(drop)) {
+        return view_headless(args, &reason.to_string());
+    }
+    let scene = SceneArgs {
+        scene: args.scene,
+        set: args.set,
+        seed: args.seed,
+    };
+    let mut live = start(&scene, true)?;
+    let (preferences, message) = Preferences::load();
+    live.send(Request::Pace(Pacing::RealTime(preferences.speed)));
+    if let Some(message) = message {
+        live.tell(true, message);
+    }
+    match app::run_window(live, preferences) {
+        bevy::app::AppExit::Success => Ok(ExitCode::SUCCESS),
+        bevy::app::AppExit::Error(code) => {
+            Err((FAILED, format!("the window was lost (code {code})")))
+        }
+    }
+}
+
+#[cfg(feature = "view")]
+fn render(args: RenderArgs) -> Result<ExitCode, Failure> {
+    use crate::session::runner::Request;
+    use crate::sim::clock::to_steps;
+    use crate::view::app::Panels;
+    use crate::view::live::Live;
+    use crate::view::offscreen::Offscreen;
+    use crate::view::preferences::Preferences;
+    let live = start(&args.scene, false)?;
+    let dt = {
+        let registry = Registry::new();
+        read(&args.scene, &registry).map_err(wrong)?.scene.dt_ms
+    };
+    // Pictures do not depend on what the user of this machine likes.
+    let preferences = Preferences {
+        tour_seen: true,
+        ..Preferences::default()
+    };
+    let panels = if args.panels {
+        Panels::Shown
+    } else {
+        Panels::Hidden
+    };
+    let mut offscreen = Offscreen::new(args.size, live, preferences, panels)
+        .map_err(|e| (FAILED, e.to_string()))?;
+    offscreen.update(1);
+    for frame in 0..args.frames {
+        let step = to_steps(args.at + f64::from(frame) * args.every, dt);
+        let live = offscreen.world_mut().resource::<Live>();
+        live.send(Request::Seek(step));
+        live.runner().wait_idle();
+        let picture = offscreen
+            .picture()
+            .ok_or((FAILED, "the graphics adapter was lost".to_owned()))?;
+        let path = match args.frames {
+            1 => args.out.clone(),
+            _ => numbered(&args.out, frame),
+        };
+        picture.write_png(&path).map_err(wrong)?;
+        if args.frames == 1 {
+            headless::say(&format!("{}", path.display()));
+        }
+    }
+    if args.frames > 1 {
+        headless::say(&format!(
+            "{} pictures, {} to {}",
+            args.frames,
+            numbered(&args.out, 0).display(),
+            numbered(&args.out, args.frames - 1).display()
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `film.png` and 7 give `film_00007.png`.
+#[cfg(feature = "view")]
+fn numbered(path: &std::path::Path, number: u32) -> PathBuf {
+    let stem = path
+        .file_stem()
+        .map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+    path.with_file_name(format!("{stem}_{number:05}.png"))
 }
 
 fn read(args: &SceneArgs, registry: &Registry) -> Result<LoadedScene, SceneError> {

@@ -107,6 +107,8 @@ pub struct Structure {
     pub version: u64,
     /// The name of the shipped scene, or the path of the file.
     pub source: String,
+    /// The settings of its named parameters.
+    pub settings: Vec<(String, String)>,
     /// The scene as edited.
     pub scene: Arc<Scene>,
     /// The regions.

@@ -20,6 +20,7 @@ impl Session {
         let version = self.version();
         let scene = self.scene().clone();
         let source = self.loaded().source.name.clone();
+        let settings = self.loaded().overrides.clone();
         let mut lesioned = lesioned(&scene);
         let columns = self
             .simulation()
@@ -130,6 +131,7 @@ impl Session {
         Structure {
             version,
             source,
+            settings,
             neurons: first,
             synapses: projections.iter().map(|p| p.synapses).sum(),
             bytes: simulation.network_bytes(),

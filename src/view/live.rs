@@ -6,6 +6,7 @@ use crate::session::frame::{
     WeightMatrix,
 };
 use crate::session::runner::{Request, Runner};
+use crate::simulation::Registry;
 use bevy::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -61,6 +62,7 @@ pub struct Live {
     /// Frames taken in so far.
     pub frames: u64,
     subscribed: Subscription,
+    registry: Registry,
 }
 
 impl Live {
@@ -85,12 +87,26 @@ impl Live {
             notices: Vec::new(),
             frames: 0,
             subscribed: Subscription::default(),
+            registry: Registry::new(),
         }
     }
 
     /// The runner.
     pub fn runner(&self) -> &Runner {
         &self.runner
+    }
+
+    /// The types and columns that scenes can name.
+    pub fn registry(&self) -> Registry {
+        self.registry.clone()
+    }
+
+    /// Tells the user something.
+    pub fn tell(&mut self, error: bool, text: impl Into<String>) {
+        self.notices.push(Notice {
+            error,
+            text: text.into(),
+        });
     }
 
     /// Sends a request; returns at once.

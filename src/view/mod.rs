@@ -3,8 +3,13 @@
 //! Nothing here touches a simulation. The network runs on its own thread ([`session::runner`](crate::session::runner)); this module reads the
 //! frames that it publishes ([`live`]) and acts by sending it requests.
 
+pub mod action;
+pub mod adapter;
+pub mod app;
 pub mod live;
+pub mod offscreen;
 pub mod panels;
 pub mod preferences;
 pub mod scene3d;
+pub mod shell;
 pub mod theme;

@@ -3,8 +3,9 @@
 //! `assets/themes/dark.ron` and `light.ron` hold every colour of the 3D view and the panels; a palette for regions is one of several that
 //! people with colour-blindness can tell apart.
 
+use super::preferences::Preferences;
 use bevy::prelude::*;
-use bevy_egui::egui::Color32;
+use bevy_egui::egui::{self, Color32};
 
 /// The colours in force.
 #[derive(Resource, Clone, Debug, PartialEq)]
@@ -72,6 +73,82 @@ impl Default for Theme {
 }
 
 impl Theme {
+    /// The theme that the user likes.
+    pub fn of(preferences: &Preferences) -> Self {
+        if preferences.dark {
+            Self::default()
+        } else {
+            Self::light()
+        }
+    }
+
+    /// Dark on light.
+    pub fn light() -> Self {
+        let rgb = Color32::from_rgb;
+        let dark = Self::default();
+        Self {
+            dark: false,
+            background: rgb(246, 247, 250),
+            text: rgb(32, 36, 44),
+            excitatory: rgb(213, 94, 0),
+            inhibitory: rgb(0, 114, 178),
+            selection: rgb(10, 10, 10),
+            spike: rgb(200, 20, 20),
+            lesioned: rgb(190, 190, 196),
+            error: rgb(190, 30, 30),
+            warning: rgb(160, 100, 0),
+            regions: vec![
+                rgb(0, 114, 178),
+                rgb(213, 94, 0),
+                rgb(0, 138, 100),
+                rgb(180, 90, 145),
+                rgb(150, 130, 0),
+                rgb(60, 150, 210),
+                rgb(190, 120, 0),
+                rgb(110, 110, 110),
+            ],
+            ..dark
+        }
+    }
+
+    /// Gives the panels the theme's colours, spacing and text size.
+    pub fn apply(&self, ctx: &egui::Context, font_size: f32) {
+        let id = egui::Id::new("theme in force");
+        let wanted = (self.dark, font_size.to_bits());
+        if ctx.data(|d| d.get_temp::<(bool, u32)>(id)) == Some(wanted) {
+            return;
+        }
+        ctx.data_mut(|d| d.insert_temp(id, wanted));
+        let mut visuals = if self.dark {
+            egui::Visuals::dark()
+        } else {
+            egui::Visuals::light()
+        };
+        if self.dark {
+            visuals.panel_fill = Color32::from_rgb(22, 26, 34);
+            visuals.window_fill = Color32::from_rgb(28, 32, 42);
+            visuals.extreme_bg_color = self.background;
+            visuals.override_text_color = Some(self.text);
+        }
+        ctx.set_theme(if self.dark {
+            egui::Theme::Dark
+        } else {
+            egui::Theme::Light
+        });
+        ctx.set_visuals(visuals);
+        ctx.all_styles_mut(|style| {
+            for (kind, font) in &mut style.text_styles {
+                font.size = match kind {
+                    egui::TextStyle::Small => font_size * 0.85,
+                    egui::TextStyle::Heading => font_size * 1.35,
+                    _ => font_size,
+                };
+            }
+            style.spacing.item_spacing = egui::vec2(8.0, 5.0);
+            style.spacing.button_padding = egui::vec2(7.0, 3.0);
+        });
+    }
+
     /// The colour of the region at this place.
     pub fn region(&self, region: usize) -> Color32 {
         match self.regions.len() {

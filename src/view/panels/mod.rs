@@ -1,5 +1,15 @@
 //! The panels around the 3D view, one file each.
 
+pub mod fields;
+pub mod library;
+pub mod log;
+pub mod network;
+pub mod performance;
+pub mod raster;
+pub mod stimulate;
+pub mod traces;
+pub mod transport;
+
 use super::live::{Live, Selected};
 use super::preferences::Preferences;
 use super::theme::Theme;
@@ -34,6 +44,19 @@ pub trait Panel: Send + Sync + 'static {
 
     /// Draws it and handles what the user does in it.
     fn show(&mut self, ui: &mut egui::Ui, context: &mut PanelContext<'_>);
+}
+
+/// Every panel, in the order of their tabs.
+pub fn all() -> Vec<Box<dyn Panel>> {
+    vec![
+        Box::new(library::LibraryPanel::default()),
+        Box::new(network::NetworkPanel::default()),
+        Box::new(raster::RasterPanel::default()),
+        Box::new(traces::TracesPanel::default()),
+        Box::new(stimulate::StimulatePanel::default()),
+        Box::new(performance::PerformancePanel::default()),
+        Box::new(log::LogPanel::default()),
+    ]
 }
 
 /// The part of the window that the 3D view fills, in points; none while it is hidden. Set by the panels, read by the 3D view.

@@ -1,0 +1,154 @@
+//! Pictures without a window.
+
+use super::adapter::{CannotDraw, adapter};
+use super::app::{Panels, insert, plugin};
+use super::live::Live;
+use super::preferences::Preferences;
+use super::scene3d::spawn_cameras;
+use crate::files::whole::{FileError, write_whole};
+use bevy::app::ScheduleRunnerPlugin;
+use bevy::camera::RenderTarget;
+use bevy::prelude::*;
+use bevy::render::RenderPlugin;
+use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
+use bevy::render::render_resource::{TextureFormat, TextureUsages};
+use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
+use bevy::window::ExitCondition;
+use bevy::winit::WinitPlugin;
+use bevy_egui::EguiGlobalSettings;
+use std::time::Duration;
+
+/// Frames that are drawn before a picture is taken: panels find their sizes, pipelines are made, the camera arrives.
+const SETTLING: usize = 6;
+/// Frames after which a picture that has not come will not come.
+const PATIENCE: usize = 200;
+
+/// A picture: RGBA, row by row from the top.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Four bytes per pixel.
+    pub pixels: Vec<u8>,
+}
+
+impl Picture {
+    /// Writes the picture as a PNG file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_png(&self, path: &std::path::Path) -> Result<(), FileError> {
+        write_whole(path, |out| {
+            let mut encoder = png::Encoder::new(out, self.width, self.height);
+            encoder.set_color(png::ColorType::Rgba);
+            encoder.set_depth(png::BitDepth::Eight);
+            let mut writer = encoder.write_header()?;
+            writer.write_image_data(&self.pixels)?;
+            writer.finish()?;
+            Ok(())
+        })
+    }
+}
+
+/// The app without a window, drawing into a picture.
+pub struct Offscreen {
+    app: App,
+    image: Handle<Image>,
+}
+
+#[derive(Resource, Default)]
+struct Taken(Option<Picture>);
+
+impl Offscreen {
+    /// The app, or its 3D view alone, in a picture of `size` pixels.
+    ///
+    /// # Errors
+    /// There is no graphics adapter.
+    pub fn new(
+        size: (u32, u32),
+        live: Live,
+        preferences: Preferences,
+        panels: Panels,
+    ) -> Result<Self, CannotDraw> {
+        adapter()?;
+        let mut app = App::new();
+        app.add_plugins(
+            DefaultPlugins
+                .set(RenderPlugin {
+                    synchronous_pipeline_compilation: true,
+                    ..default()
+                })
+                .set(WindowPlugin {
+                    primary_window: None,
+                    exit_condition: ExitCondition::DontExit,
+                    ..default()
+                })
+                .set(bevy::log::LogPlugin {
+                    level: bevy::log::Level::ERROR,
+                    filter: String::new(),
+                    ..default()
+                })
+                .disable::<WinitPlugin>()
+                .disable::<PipelinedRenderingPlugin>(),
+        )
+        .add_plugins(ScheduleRunnerPlugin::run_loop(Duration::ZERO));
+        plugin(&mut app);
+        insert(&mut app, live, preferences, panels);
+        app.init_resource::<Taken>();
+        let mut image =
+            Image::new_target_texture(size.0, size.1, TextureFormat::Rgba8UnormSrgb, None);
+        image.texture_descriptor.usage |= TextureUsages::COPY_SRC;
+        let image = app.world_mut().resource_mut::<Assets<Image>>().add(image);
+        let target = image.clone();
+        app.add_systems(
+            Startup,
+            move |mut commands: Commands, mut settings: ResMut<EguiGlobalSettings>| {
+                let target = RenderTarget::Image(target.clone().into());
+                spawn_cameras(&mut commands, &mut settings, Some(target));
+            },
+        );
+        app.finish();
+        app.cleanup();
+        Ok(Self { app, image })
+    }
+
+    /// The app's world: what is selected, what panels show, the network.
+    pub fn world_mut(&mut self) -> &mut World {
+        self.app.world_mut()
+    }
+
+    /// Draws frames without taking a picture.
+    pub fn update(&mut self, frames: usize) {
+        for _ in 0..frames {
+            self.app.update();
+        }
+    }
+
+    /// Draws until everything has settled and takes a picture; none if the device was lost.
+    pub fn picture(&mut self) -> Option<Picture> {
+        for _ in 0..SETTLING {
+            self.app.world().resource::<Live>().runner().wait_idle();
+            self.app.update();
+        }
+        self.app.world_mut().resource_mut::<Taken>().0 = None;
+        self.app
+            .world_mut()
+            .spawn(Screenshot::image(self.image.clone()))
+            .observe(|shot: On<ScreenshotCaptured>, mut taken: ResMut<Taken>| {
+                taken.0 = Some(Picture {
+                    width: shot.image.width(),
+                    height: shot.image.height(),
+                    pixels: shot.image.data.clone().unwrap_or_default(),
+                });
+            });
+        for _ in 0..PATIENCE {
+            self.app.update();
+            if let Some(picture) = self.app.world_mut().resource_mut::<Taken>().0.take() {
+                return Some(picture);
+            }
+        }
+        None
+    }
+}
