@@ -23,8 +23,7 @@ const HANG: Duration = Duration::from_secs(150);
 fn a_closed_output_is_no_panic() {
     let folder = folder("closed output");
     for args in [
-        &[][..],
-        &["--help"],
+        &["--help"][..],
         &["scenes"],
         &["schedule"],
         &["check", "cuba"],
@@ -50,15 +49,10 @@ fn a_closed_output_is_no_panic() {
 #[test]
 fn help_and_version_are_printed() {
     let folder = folder("help");
-    let bare = succeed(&folder, &[]);
     let help = succeed(&folder, &["--help"]);
-    for subcommand in ["run", "check", "scenes", "schedule", "bench", "resume"] {
-        assert!(
-            bare.out.contains(&format!("  {subcommand} ")) && bare.err.is_empty(),
-            "{subcommand} is not in the help:\n{}{}",
-            bare.out,
-            bare.err
-        );
+    for subcommand in [
+        "run", "check", "scenes", "schedule", "bench", "resume", "view", "render",
+    ] {
         assert!(
             help.out.contains(&format!("  {subcommand} ")),
             "{subcommand} is not in the help:\n{}",
@@ -961,4 +955,44 @@ fn progress_is_shown_at_a_terminal() {
         "{seen:?}"
     );
     fs::remove_dir_all(folder).expect("a folder");
+}
+
+/// Without a display the app says so in one line and runs its scene headless.
+#[test]
+fn without_a_display_the_app_runs_headless() {
+    let folder = folder("no display");
+    let scene = folder.join("cell.ron");
+    std::fs::write(&scene, ONE_CELL).expect("a file");
+    let output = neuropil(&folder)
+        .args(["view", "cell.ron"])
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .output()
+        .expect("the program");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{err}");
+    assert!(
+        err.contains("without a window, results in results"),
+        "{err}"
+    );
+    assert!(folder.join("results/raster.png").is_file());
+}
+
+const ONE_CELL: &str = r#"Scene(title: "a cell", dt_ms: 0.1, duration_ms: 50, regions: [(name: "cell", neurons: 1, model: LifExp(i_e: 500))])"#;
+
+/// What is wrong with a picture that is asked for is said before anything runs.
+#[test]
+fn wrong_pictures_are_refused() {
+    let folder = folder("wrong pictures");
+    for (args, expected) in [
+        (["render", "cuba", "--size", "12"], "write WIDTHxHEIGHT"),
+        (["render", "cuba", "--size", "9x9"], "from 16 to 8192"),
+        (["render", "cuba", "--at", "soon"], "is not a time"),
+        (["render", "cuba", "--frames", "0"], "0 is not in"),
+    ] {
+        let output = neuropil(&folder).args(args).output().expect("the program");
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{err}");
+        assert!(err.contains(expected), "{args:?}: {err}");
+    }
 }

@@ -194,7 +194,7 @@ fn play(session: &mut Session) -> Vec<u64> {
         let until = 50 * (i as u64 + 1);
         while session.now() < until {
             session.step(false).expect("a step");
-            if session.now() % 100 == 0 {
+            if session.now().is_multiple_of(100) {
                 hashes.push(hash(session));
             }
         }
@@ -209,10 +209,10 @@ fn play(session: &mut Session) -> Vec<u64> {
     }
     while session.now() < 1500 {
         session.step(false).expect("a step");
-        if session.now() % 100 == 0 {
+        if session.now().is_multiple_of(100) {
             hashes.push(hash(session));
         }
-        if session.now() % 70 == 0 {
+        if session.now().is_multiple_of(70) {
             session.keep_state(1 << 20).expect("a state");
         }
     }

@@ -372,7 +372,7 @@ impl BinSums {
         let all = self.moments.last().copied().unwrap_or_default();
         let moment = |from: Option<usize>| from.map_or(Moments::default(), |i| self.moments[i]);
         Self {
-            bins: self.bins.clone(),
+            bins: self.bins,
             current: places()
                 .map(|from| from.map_or(0, |i| self.current[i]))
                 .collect(),

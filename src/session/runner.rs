@@ -667,7 +667,7 @@ impl Thread {
         let (mut taken, mut done, mut failed) = (0, false, None);
         let acted = open.session.acted();
         while taken < due {
-            let timed = self.subscription.stages && open.session.now() % TIMED_EVERY == 0;
+            let timed = self.subscription.stages && open.session.now().is_multiple_of(TIMED_EVERY);
             match open.session.step(timed) {
                 Ok(Some(stages)) => {
                     for (sum, stage) in self.meter.stages.iter_mut().zip(stages) {
@@ -686,7 +686,7 @@ impl Thread {
             if let Aim::Spike(regions, _) = &self.aim {
                 done = open.observer.has_spike(&open.session, regions);
             }
-            if done || failed.is_some() || (taken % 4 == 0 && begin.elapsed() > SLICE) {
+            if done || failed.is_some() || (taken.is_multiple_of(4) && begin.elapsed() > SLICE) {
                 break;
             }
         }

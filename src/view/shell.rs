@@ -64,7 +64,7 @@ fn first_tree(panels: &[Box<dyn Panel>]) -> Tree<Pane> {
     }
     let middle = tiles.insert_container(middle);
     let mut root = egui_tiles::Linear::new(egui_tiles::LinearDir::Horizontal, Vec::new());
-    for (tabs, share) in [(left, 1.0), (Vec::new(), 3.0), (right, 0.95)] {
+    for (tabs, share) in [(left, 1.0), (Vec::new(), 3.0), (right, 1.1)] {
         let tile = match (tabs.is_empty(), share) {
             (true, 3.0) => middle,
             (true, _) => continue,
@@ -508,7 +508,7 @@ impl Shell {
                     egui::Frame::popup(ui.style()).show(ui, |ui| {
                         ui.set_max_width(420.0);
                         ui.horizontal_top(|ui| {
-                            if ui.small_button("✕").clicked() {
+                            if ui.small_button("×").clicked() {
                                 gone = Some(i);
                             }
                             let text = egui::RichText::new(&notice.text).color(colour);

@@ -1,11 +1,15 @@
 //! The panels around the 3D view, one file each.
 
+pub mod axes;
+pub mod distributions;
 pub mod fields;
 pub mod library;
 pub mod log;
+pub mod matrix;
 pub mod network;
 pub mod performance;
 pub mod raster;
+pub mod spectrum;
 pub mod stimulate;
 pub mod traces;
 pub mod transport;
@@ -53,6 +57,9 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(network::NetworkPanel::default()),
         Box::new(raster::RasterPanel::default()),
         Box::new(traces::TracesPanel::default()),
+        Box::new(distributions::DistributionsPanel::default()),
+        Box::new(spectrum::SpectrumPanel::default()),
+        Box::new(matrix::MatrixPanel::default()),
         Box::new(stimulate::StimulatePanel::default()),
         Box::new(performance::PerformancePanel::default()),
         Box::new(log::LogPanel::default()),

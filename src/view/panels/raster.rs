@@ -4,7 +4,7 @@ use super::{Panel, PanelContext};
 use crate::session::frame::Structure;
 use crate::view::live::Live;
 use crate::view::theme::Theme;
-use bevy_egui::egui::{self, Color32, ColorImage, TextureHandle, TextureOptions};
+use bevy_egui::egui::{self, Color32, ColorImage};
 
 /// Room for the names of regions, in points.
 const MARGIN: f32 = 84.0;
@@ -16,7 +16,6 @@ pub struct RasterPanel {
     window_ms: f64,
     /// The end of the window in ms while it does not follow the present.
     held: Option<f64>,
-    texture: Option<TextureHandle>,
 }
 
 impl Default for RasterPanel {
@@ -24,7 +23,6 @@ impl Default for RasterPanel {
         Self {
             window_ms: 300.0,
             held: None,
-            texture: None,
         }
     }
 }
@@ -82,21 +80,10 @@ impl Panel for RasterPanel {
             dots.height().max(1.0) as usize,
         ];
         let image = rasterise(context.live, &structure, context.theme, size, (from, to));
-        let texture = match &mut self.texture {
-            Some(texture) => {
-                texture.set(image, TextureOptions::NEAREST);
-                texture
-            }
-            none => none.insert(
-                ui.ctx()
-                    .load_texture("raster", image, TextureOptions::NEAREST),
-            ),
-        };
         let painter = ui.painter_at(rect);
         painter.rect_filled(dots, 0.0, context.theme.background);
-        let uv = egui::Rect::from_min_max(egui::pos2(0.0, 0.0), egui::pos2(1.0, 1.0));
-        painter.image(texture.id(), dots, uv, Color32::WHITE);
-        draw_names(&painter, &structure, context.theme, rect, dots);
+        painter.add(egui::Shape::mesh(dots_of(&image, dots.min)));
+        draw_names(&painter, &structure, context.theme, dots);
         draw_rates(
             &painter,
             context.live,
@@ -190,13 +177,30 @@ fn rasterise(
     image
 }
 
-fn draw_names(
-    painter: &egui::Painter,
-    structure: &Structure,
-    theme: &Theme,
-    rect: egui::Rect,
-    dots: egui::Rect,
-) {
+/// The coloured pixels of an image as rectangles, runs of one colour in a column as one: far fewer than there are spikes where
+/// they are dense.
+fn dots_of(image: &ColorImage, corner: egui::Pos2) -> egui::Mesh {
+    let mut mesh = egui::Mesh::default();
+    let [width, height] = image.size;
+    for x in 0..width {
+        let colour_at = |y: usize| image.pixels[y * width + x];
+        let mut y = 0;
+        while y < height {
+            let (colour, first) = (colour_at(y), y);
+            while y < height && colour_at(y) == colour {
+                y += 1;
+            }
+            if colour != Color32::TRANSPARENT {
+                let low = corner + egui::vec2(x as f32, first as f32);
+                let size = egui::vec2(1.0, (y - first) as f32);
+                mesh.add_colored_rect(egui::Rect::from_min_size(low, size), colour);
+            }
+        }
+    }
+    mesh
+}
+
+fn draw_names(painter: &egui::Painter, structure: &Structure, theme: &Theme, dots: egui::Rect) {
     let total = structure.neurons.max(1) as f32;
     let mut free = dots.bottom() + 6.0;
     for (i, region) in structure.regions.iter().enumerate() {
@@ -211,7 +215,6 @@ fn draw_names(
         let at = egui::pos2(dots.left() - 6.0, y);
         painter.text(at, egui::Align2::RIGHT_CENTER, name, font, theme.region(i));
     }
-    let _ = rect;
 }
 
 /// The rate of each region in bins of some pixels.
@@ -323,5 +326,28 @@ fn save(live: &mut Live, structure: &Structure, (from, to): (f64, f64)) {
     match outcome {
         Ok(()) => live.tell(false, format!("spikes saved to {path}")),
         Err(error) => live.tell(true, error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_coloured_pixel_is_in_one_rectangle() {
+        let mut image = ColorImage::filled([5, 7], Color32::TRANSPARENT);
+        for (i, pixel) in image.pixels.iter_mut().enumerate() {
+            *pixel = [Color32::TRANSPARENT, Color32::RED, Color32::BLUE][i * i % 3];
+        }
+        let mesh = dots_of(&image, egui::pos2(10.0, 20.0));
+        let area: f32 = (mesh.vertices.chunks(4))
+            .map(|v| (v[3].pos.x - v[0].pos.x) * (v[3].pos.y - v[0].pos.y))
+            .sum();
+        let coloured = image
+            .pixels
+            .iter()
+            .filter(|p| **p != Color32::TRANSPARENT)
+            .count();
+        assert_eq!(area as usize, coloured);
     }
 }

@@ -118,11 +118,11 @@ impl Panel for StimulatePanel {
                 for (name, spec) in structure.stimuli.iter().zip(&structure.scene.stimuli) {
                     let over = spec.window.stop_ms.is_some_and(|stop| stop <= now);
                     ui.horizontal(|ui| {
-                        if ui.small_button("✕").on_hover_text("Remove").clicked() {
+                        if ui.small_button("×").on_hover_text("Remove").clicked() {
                             let place = Place::Stimulus(name.clone());
                             context.live.edit(SimCommand::Remove(place));
                         }
-                        let text = egui::RichText::new(format!("{name} → {}", spec.to));
+                        let text = egui::RichText::new(format!("{name}   to {}", spec.to));
                         let text = if over { text.weak() } else { text };
                         ui.add(egui::Label::new(text).truncate());
                     });

@@ -60,7 +60,7 @@ impl Pose {
         let angle = (FIELD_OF_VIEW / 2.0).min(((FIELD_OF_VIEW / 2.0).tan() * aspect).atan());
         Self {
             focus,
-            distance: 1.08 * radius / angle.sin(),
+            distance: 1.2 * radius / angle.sin(),
             ..self
         }
     }

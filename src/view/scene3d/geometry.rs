@@ -69,7 +69,12 @@ impl Curve {
         let out = (at - middle).normalize_or(Vec3::Y) * size;
         let aside = out.cross(Vec3::Z).normalize_or(Vec3::X) * size;
         Self {
-            through: [at, at + out * 1.9 + aside, at + out * 1.9 - aside, at],
+            through: [
+                at,
+                at + out * 1.5 + aside * 0.8,
+                at + out * 1.5 - aside * 0.8,
+                at,
+            ],
             width,
             colour,
         }

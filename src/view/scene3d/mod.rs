@@ -149,7 +149,7 @@ fn radius_of(positions: &[[f32; 3]]) -> f32 {
     // A flat or thin region has the volume that it would have if its neurons were as far apart in all directions.
     let volume = size.max(Vec3::splat(longest * 0.05)).element_product();
     let apart = (volume / positions.len().max(1) as f32).cbrt();
-    (0.24 * apart).clamp(longest * 0.002, longest.max(0.02) * 0.15)
+    (0.17 * apart).clamp(longest * 0.002, longest.max(0.02) * 0.15)
 }
 
 /// Makes the neurons anew where the network has changed.
@@ -330,7 +330,7 @@ fn colour_neurons(
 fn look(theme: &Theme, orbit: &Orbit) -> Look {
     let distance = orbit.now.distance;
     Look {
-        spike: linear(theme.spike, 0.6),
+        spike: linear(theme.spike, 0.4),
         selection: linear(theme.selection, 1.0),
         background: linear(theme.background, 1.0),
         fading: Vec4::new(distance * 0.7, distance * 1.5, 0.55, 0.0),
@@ -451,11 +451,10 @@ fn bundles(structure: &Structure, theme: &Theme, hidden: &HiddenRegions) -> Vec<
     let size = |region: usize| {
         let centre = centre_of(structure, region);
         let positions = &structure.regions[region].positions;
-        let farthest = positions
+        positions
             .iter()
             .map(|p| centre.distance(Vec3::from_array(*p)))
-            .fold(0.02, f32::max);
-        farthest
+            .fold(0.02, f32::max)
     };
     let shown = |region: usize| !hidden.0.contains(&structure.regions[region].name);
     (structure.projections.iter())

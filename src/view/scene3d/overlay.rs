@@ -206,8 +206,10 @@ fn draw_labels(
         let galley = painter.layout_no_wrap(region.name.clone(), font(14.0), colour);
         let size = galley.size();
         let mut rect = egui::Rect::from_center_size(at - egui::vec2(0.0, 14.0), size);
+        let inside = painter.clip_rect().shrink(4.0);
+        rect = rect.translate((inside.min - rect.min).max(egui::Vec2::ZERO));
         while let Some((_, other)) = placed.iter().find(|(_, r)| r.intersects(rect)) {
-            rect = rect.translate(egui::vec2(0.0, other.min.y - rect.max.y - 1.0));
+            rect = rect.translate(egui::vec2(0.0, other.max.y - rect.min.y + 1.0));
         }
         painter.rect_filled(rect.expand(3.0), 3.0, theme.background.gamma_multiply(0.7));
         painter.galley(rect.min, galley, colour);
