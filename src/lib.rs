@@ -14,6 +14,8 @@
 //! | synapse store | the synapses of one source region, 2 to 6 bytes each | [`network::synapses`] |
 //! | stimulus, probe | entities that point at a region: what reaches it from outside, what is kept of it | [`network::stimulus`], [`network::probe`] |
 //! | scene | RON text or a [`Scene`](scene::schema::Scene) value that describes all of this | [`scene`] |
+//! | session | a network that is edited, undone, rewound and watched while it runs, on a thread of its own | [`session`] |
+//! | view | the app: an observer of a session, with the cargo feature `view` | `view` |
 //! | snapshot | everything that a step changes, resumed bit for bit | [`snapshot`] |
 //!
 //! # One step

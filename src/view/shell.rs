@@ -245,7 +245,7 @@ impl Shell {
 
     fn keys(&mut self, ctx: &egui::Context, context: &PanelContext<'_>) -> Vec<Action> {
         let mut actions = Vec::new();
-        if ctx.egui_wants_keyboard_input() {
+        if ctx.text_edit_focused() {
             return actions;
         }
         for action in Action::ALL {

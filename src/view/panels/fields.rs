@@ -20,6 +20,8 @@ pub struct Change {
     texts: HashMap<String, String>,
     numbers: HashMap<String, f64>,
     sent: f64,
+    /// The newest value that was sent, and of which field.
+    newest: Option<(String, f64)>,
 }
 
 /// Draws an editor for every field of `part` in `shown` and inside it; returns a change: the field's path and its value as text.
@@ -188,9 +190,14 @@ fn editor(
         }
         let due = response.dragged() && now - change.sent > CHANGE_EVERY && value != number;
         let done = !held && change.numbers.remove(&field.path).is_some() && value != number;
-        if (due && range.contains(value)) || (done && range.contains(value)) {
+        let known = change.newest.as_ref() == Some(&(field.path.clone(), value));
+        if (due || done) && range.contains(value) && !known {
             change.sent = now;
+            change.newest = held.then(|| (field.path.clone(), value));
             return Some(text());
+        }
+        if done {
+            change.newest = None;
         }
         return None;
     }

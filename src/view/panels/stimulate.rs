@@ -128,7 +128,7 @@ impl Panel for StimulatePanel {
                     });
                 }
             });
-        if !ui.ctx().egui_wants_keyboard_input() && !targets.is_empty() {
+        if !ui.ctx().text_edit_focused() && !targets.is_empty() {
             for (digit, key) in (1u8..).zip(DIGITS) {
                 if let Some(brush) = self.keys.get(&digit)
                     && ui.input(|i| i.key_pressed(key))
