@@ -1873,7 +1873,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     (
         "a command that does not exist",
         "rnu good.ron",
-        "error: unrecognized subcommand 'rnu'\n\nUsage: neuropil <COMMAND>\n\nFor more information, try '--help'.",
+        "error: unrecognized subcommand 'rnu'\n\nUsage: neuropil [COMMAND]\n\nFor more information, try '--help'.",
     ),
     (
         "a flag that does not exist",

@@ -130,9 +130,11 @@ impl Action {
             Self::Reload => "Reads the scene's file again and starts it anew",
             Self::SaveScene => "Writes the scene as edited to a file in the current folder",
             Self::SaveLog => {
-                "Writes the commands so far to a file that `neuropil run --commands` replays"
+                "Writes the commands so far, with their times, to a file in the current folder"
             }
-            Self::CopyCommandLine => "Copies a command that gives the same spikes without a window",
+            Self::CopyCommandLine => {
+                "Copies a command that runs the scene as it was opened, without a window"
+            }
             Self::FocusSelection => "Turns the camera to the selected neurons",
             Self::FocusAll => "Moves the camera so that the whole network is seen",
             Self::ClearSelection => "Selects no neuron",

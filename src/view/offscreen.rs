@@ -85,12 +85,8 @@ impl Offscreen {
                     exit_condition: ExitCondition::DontExit,
                     ..default()
                 })
-                .set(bevy::log::LogPlugin {
-                    level: bevy::log::Level::ERROR,
-                    filter: String::new(),
-                    ..default()
-                })
                 .disable::<WinitPlugin>()
+                .disable::<bevy::log::LogPlugin>()
                 .disable::<PipelinedRenderingPlugin>(),
         )
         .add_plugins(ScheduleRunnerPlugin::run_loop(Duration::ZERO));

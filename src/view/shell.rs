@@ -574,14 +574,13 @@ impl Shell {
                 ))));
             }
             Action::CopyCommandLine => {
-                let log = file_name(live, "commands.ron");
-                if !live.log.is_empty() {
-                    live.send(Request::SaveLog(PathBuf::from(&log)));
-                }
-                let line = command_line(live, &log);
+                let line = command_line(live);
                 live.notices.push(crate::session::frame::Notice {
                     error: false,
-                    text: format!("copied: {line}"),
+                    text: match live.acted {
+                        0 => format!("copied: {line}"),
+                        n => format!("copied, without the {n} edits made here: {line}"),
+                    },
                 });
                 ctx.copy_text(line);
             }
@@ -619,8 +618,8 @@ fn file_name(live: &Live, ending: &str) -> String {
     format!("{}.{ending}", stem.unwrap_or_else(|| "scene".into()))
 }
 
-/// The command that gives the same spikes up to now without a window.
-fn command_line(live: &Live, log: &str) -> String {
+/// The command that runs the scene as it was opened, up to now, without a window.
+fn command_line(live: &Live) -> String {
     let source = live
         .structure
         .as_ref()
@@ -635,9 +634,6 @@ fn command_line(live: &Live, log: &str) -> String {
     }
     if let Some(structure) = &live.structure {
         line += &format!(" --seed {}", structure.scene.seed);
-    }
-    if !live.log.is_empty() {
-        line += &format!(" --commands {}", quote(log));
     }
     line
 }
