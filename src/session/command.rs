@@ -1,7 +1,7 @@
 //! What a user does to a running network.
 //!
 //! A [`SimCommand`] is applied between two steps and logged with the step before which it acts, so that the log, replayed on the same
-//! scene, gives the same spikes. Every command is an edit of the [`Scene`]: what is saved after it is what runs.
+//! scene, gives the same spikes. Every command is an edit of the [`Scene`](crate::scene::schema::Scene): what is saved after it is what runs.
 
 use crate::network::stimulus::Selection;
 use crate::scene::schema::{ProjectionSpec, RegionSpec, StimulusSpec};
