@@ -11,5 +11,6 @@ pub mod offscreen;
 pub mod panels;
 pub mod preferences;
 pub mod scene3d;
+pub mod shaders;
 pub mod shell;
 pub mod theme;
