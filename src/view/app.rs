@@ -3,7 +3,7 @@
 use super::live::{Live, Selected, receive_frames};
 use super::panels::{PanelContext, Scene3dArea};
 use super::preferences::{ColourBy, Preferences};
-use super::scene3d::camera::{Orbit, places};
+use super::scene3d::camera::CameraRequest;
 use super::scene3d::{self, overlay::overlay, spawn_cameras};
 use super::shell::Shell;
 use super::theme::Theme;
@@ -70,7 +70,7 @@ fn panels(
     mut theme: ResMut<Theme>,
     types: Res<Types>,
     mut area: ResMut<Scene3dArea>,
-    mut orbit: ResMut<Orbit>,
+    mut requests: MessageWriter<CameraRequest>,
     shown: Res<Panels>,
     mut exit: MessageWriter<AppExit>,
 ) -> Result {
@@ -128,16 +128,11 @@ fn panels(
             .and_then(named);
         for action in actions {
             match action {
-                Action::FocusAll | Action::FocusSelection => {
-                    let aspect = area.rect.map_or(1.0, |r| r.width() / r.height().max(1.0));
-                    let chosen: Vec<Vec3> = places(&structure)
-                        .zip(0u32..)
-                        .filter(|(_, number)| {
-                            action == Action::FocusAll || selected.neurons.contains(number)
-                        })
-                        .map(|(place, _)| place)
-                        .collect();
-                    orbit.target = orbit.target.showing(chosen.iter().copied(), aspect);
+                Action::FocusAll => {
+                    requests.write(CameraRequest::ShowAll);
+                }
+                Action::FocusSelection => {
+                    requests.write(CameraRequest::ShowSelection);
                 }
                 Action::Quit => {
                     exit.write(AppExit::Success);

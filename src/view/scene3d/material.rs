@@ -6,8 +6,7 @@ use bevy::mesh::{MeshVertexAttribute, MeshVertexBufferLayoutRef};
 use bevy::pbr::{MaterialPipeline, MaterialPipelineKey};
 use bevy::prelude::*;
 use bevy::render::render_resource::{
-    AsBindGroup, BlendState, RenderPipelineDescriptor, ShaderType, SpecializedMeshPipelineError,
-    VertexFormat,
+    AsBindGroup, RenderPipelineDescriptor, ShaderType, SpecializedMeshPipelineError, VertexFormat,
 };
 use bevy::render::storage::ShaderBuffer;
 use bevy::shader::ShaderRef;
@@ -111,7 +110,7 @@ impl Material for NeuronMaterial {
         _: &MaterialPipeline,
         descriptor: &mut RenderPipelineDescriptor,
         layout: &MeshVertexBufferLayoutRef,
-        _: MaterialPipelineKey<Self>,
+        key: MaterialPipelineKey<Self>,
     ) -> Specialized {
         descriptor.vertex.buffers = vec![
             layout
@@ -119,11 +118,8 @@ impl Material for NeuronMaterial {
                 .get_layout(&[ATTRIBUTE_CORNER.at_shader_location(0)])?,
         ];
         descriptor.primitive.cull_mode = None;
-        // Depth is written as for all that is opaque; only the rims of balls are mixed with what is behind them.
-        let targets = descriptor.fragment.iter_mut().flat_map(|f| &mut f.targets);
-        for target in targets.flatten() {
-            target.blend = Some(BlendState::ALPHA_BLENDING);
-        }
+        // Rims are smooth in whatever order neurons are drawn.
+        descriptor.multisample.alpha_to_coverage_enabled = key.mesh_key.msaa_samples() > 1;
         Ok(())
     }
 }

@@ -105,7 +105,7 @@ pub fn spawn_cameras(
             ..default()
         }),
         Tonemapping::None,
-        Msaa::Off,
+        Msaa::Sample4,
     ));
     commands.spawn((
         PrimaryEguiContext,

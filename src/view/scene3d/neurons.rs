@@ -142,7 +142,7 @@ pub fn set_look(
         background: linear(theme.background, 1.0),
         spike: linear(theme.spike, GROWTH),
         selection: linear(theme.selection, rest),
-        fading: Vec4::new(distance - radius * 0.8, distance + radius, 0.62, 0.35),
+        fading: Vec4::new(distance - radius * 0.7, distance + radius, 0.7, 0.3),
         flash: Vec4::new(
             (live.progress.dt_ms / flash_ms) as f32,
             if theme.dark { 0.0 } else { 1.0 },

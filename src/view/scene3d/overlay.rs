@@ -373,21 +373,22 @@ impl Pen<'_> {
             (bar.left_bottom(), egui::Align2::RIGHT_BOTTOM, low),
         ];
         for (at, align, value) in values {
-            self.write(at - egui::vec2(6.0, 0.0), align, &short(value));
+            self.write(at - egui::vec2(6.0, 0.0), align, &short(value, high - low));
         }
     }
 }
 
-/// A value in four digits or so.
-fn short(value: f32) -> String {
-    let size = value.abs();
-    match size {
-        _ if size == 0.0 => "0".into(),
-        _ if !(1e-3..1e5).contains(&size) => format!("{value:.2e}"),
-        _ if size >= 100.0 => format!("{value:.0}"),
-        _ if size >= 1.0 => format!("{value:.1}"),
-        _ => format!("{value:.3}"),
+/// A value with as many digits as it takes to see a hundredth of `range`.
+fn short(value: f32, range: f32) -> String {
+    let size = value.abs().max(range.abs());
+    if size == 0.0 {
+        return "0".into();
     }
+    if !(1e-3..1e6).contains(&size) || range.abs() < size * 1e-5 {
+        return format!("{value:.2e}");
+    }
+    let digits = (2.0 - range.abs().max(size * 1e-5).log10().floor()).clamp(0.0, 6.0);
+    format!("{value:.*}", digits as usize)
 }
 
 #[cfg(test)]
@@ -433,7 +434,10 @@ mod tests {
 
     #[test]
     fn values_are_short() {
-        let texts = [0.0, -65.23, 1234.5, 0.01234, 1e-9].map(short);
-        assert_eq!(texts, ["0", "-65.2", "1234", "0.012", "1.00e-9"]);
+        assert_eq!(short(0.0, 0.0), "0");
+        assert_eq!(short(-65.234, 30.0), "-65.2");
+        assert_eq!(short(-69.954_3, 0.1), "-69.954");
+        assert_eq!(short(1234.5, 900.0), "1234");
+        assert_eq!(short(1e-9, 2e-9), "1.00e-9");
     }
 }

@@ -133,12 +133,12 @@ mod tests {
         state: &mut (Pointer, Orbit),
         hovered: bool,
         modifiers: Modifiers,
-        events: Vec<Event>,
+        mut events: Vec<Event>,
     ) -> Pointed {
+        events.insert(0, Event::ModifiersChanged(modifiers));
         let area = egui::Rect::from_min_size(pos2(0.0, 0.0), egui::vec2(800.0, 600.0));
         let input = egui::RawInput {
             screen_rect: Some(area),
-            modifiers,
             events,
             ..Default::default()
         };

@@ -37,7 +37,7 @@ impl Shape {
         Self {
             centre,
             half: (high - low) / 2.0,
-            neuron: (0.22 * apart).clamp(longest * 0.0015, longest.max(0.02) * 0.12),
+            neuron: (0.18 * apart).clamp(longest * 0.0015, longest.max(0.02) * 0.12),
         }
     }
 

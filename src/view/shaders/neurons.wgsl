@@ -52,7 +52,9 @@ fn vertex(in: Vertex) -> Ball {
     if state.y != 0u && (flags & LESIONED) == 0u {
         flash = exp(-f32(look.now - state.y) * look.flash.x);
     }
-    let radius = place.w * (1.0 + look.spike.w * flash);
+    let dimmed = (flags & DIMMED) != 0u;
+    // What is not joined with the selected neuron makes room for what is.
+    let radius = place.w * (1.0 + look.spike.w * flash) * select(1.0, 0.6, dimmed);
     let pixels = radius * per_length;
     let corner = vec2(f32(in.corner & 1u), f32((in.corner >> 1u) & 1u)) * 2.0 - 1.0;
     let ringed = (flags & (SELECTED | HOVERED)) != 0u;
@@ -61,7 +63,7 @@ fn vertex(in: Vertex) -> Ball {
     out.flash = flash;
     let fade = faded(look.fading, centre.w) * (1.0 - 0.6 * flash);
     var bright = select(look.selection.w, 1.0, ringed);
-    if (flags & DIMMED) != 0u {
+    if dimmed {
         bright = bright * look.fading.w;
     }
     let base = pow(unpack4x8unorm(state.x).xyz, vec3(2.2));
@@ -70,8 +72,11 @@ fn vertex(in: Vertex) -> Ball {
     let covered = clamp(pixels / LEAST, 0.35, 1.0);
     out.colour = vec4(mix(lit, look.background.xyz, fade), covered);
     out.place = centre + vec4(out.offset * 2.0 / view.viewport.zw * centre.w, 0.0, 0.0);
-    // The depth of the ball's front.
+    // The depth of the ball's front; what is selected is in front of everything.
     out.place.z = centre.z * centre.w / max(centre.w - place.w, centre.w * 0.5);
+    if (flags & SELECTED) != 0u {
+        out.place.z = centre.w * 0.9999;
+    }
     return out;
 }
 
