@@ -1,24 +1,40 @@
 //! The scenes that ship with the program, embedded in it.
 
 macro_rules! scenes {
-    ($($name:literal),* $(,)?) => {
+    ($($name:literal: $topic:literal),* $(,)?) => {
         /// Name and text of every shipped scene, in the order in which `neuropil scenes` lists them.
         pub const SCENES: &[(&str, &str)] = &[
             $(($name, include_str!(concat!("../../scenes/", $name, ".ron")))),*
         ];
+
+        /// What the shipped scene `name` is about: one of [`TOPICS`].
+        pub fn topic(name: &str) -> &'static str {
+            match name {
+                $($name => $topic,)*
+                _ => "",
+            }
+        }
     };
 }
 
+/// What shipped scenes are about, in the order of the library.
+pub const TOPICS: &[&str] = &[
+    "Small networks",
+    "Balanced networks",
+    "Cortex",
+    "Single neurons",
+];
+
 scenes!(
-    "izhikevich2003",
-    "sparse_pool",
-    "small_world",
-    "cuba",
-    "coba",
-    "brunel2000",
-    "microcircuit",
-    "firing_patterns",
-    "neuron_zoo",
+    "izhikevich2003": "Small networks",
+    "sparse_pool": "Small networks",
+    "small_world": "Small networks",
+    "cuba": "Balanced networks",
+    "coba": "Balanced networks",
+    "brunel2000": "Balanced networks",
+    "microcircuit": "Cortex",
+    "firing_patterns": "Single neurons",
+    "neuron_zoo": "Single neurons",
 );
 
 /// The text of the shipped scene `name`.
@@ -27,4 +43,22 @@ pub fn text(name: &str) -> Option<&'static str> {
         .iter()
         .find(|(n, _)| *n == name)
         .map(|(_, text)| *text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scene_has_a_topic_and_every_topic_a_scene() {
+        for (name, _) in SCENES {
+            assert!(TOPICS.contains(&topic(name)), "{name}");
+        }
+        for known in TOPICS {
+            assert!(
+                SCENES.iter().any(|(name, _)| topic(name) == *known),
+                "{known}"
+            );
+        }
+    }
 }

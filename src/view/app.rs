@@ -1,16 +1,17 @@
 //! The app: a window onto a running network, or a picture of it.
 
+use super::action::{Action, file_name};
 use super::live::{Live, Selected, receive_frames};
-use super::panels::{PanelContext, Scene3dArea};
-use super::preferences::{ColourBy, Preferences};
-use super::scene3d::camera::{Orbit, places};
+use super::panels::{self, PanelContext, Scene3dArea};
+use super::preferences::{ColourBy, Keeper, Preferences};
+use super::scene3d::camera::CameraRequest;
 use super::scene3d::{self, overlay::overlay, spawn_cameras};
 use super::shell::Shell;
 use super::theme::Theme;
 use crate::session::frame::Subscription;
 use crate::simulation::Registry;
-use crate::view::action::Action;
 use bevy::prelude::*;
+use bevy::render::view::window::screenshot::{Screenshot, save_to_disk};
 use bevy::window::{PresentMode, WindowResolution};
 use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, egui};
 
@@ -18,8 +19,12 @@ use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContext
 #[derive(Resource)]
 pub struct Types(pub Registry);
 
+/// A command that is not the shell's own, for the 3D view or the app.
+#[derive(Message, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked(pub Action);
+
 /// Whether panels are drawn around the 3D view.
-#[derive(Resource, Clone, Copy, PartialEq, Eq)]
+#[derive(Resource, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Panels {
     /// The whole app.
     Shown,
@@ -27,23 +32,24 @@ pub enum Panels {
     Hidden,
 }
 
-/// What the app is made of, apart from a window or a picture to draw into.
+/// What the app is made of, apart from a window or a picture to draw into. [`insert`] puts in what it needs.
 pub fn plugin(app: &mut App) {
     app.add_plugins((EguiPlugin::default(), scene3d::plugin))
         .init_resource::<Selected>()
         .init_resource::<Scene3dArea>()
+        .add_message::<Asked>()
         .add_systems(PreUpdate, receive_frames)
-        .add_systems(EguiPrimaryContextPass, (panels, overlay).chain())
-        .add_systems(Update, background);
+        .add_systems(EguiPrimaryContextPass, (draw, overlay).chain())
+        .add_systems(Update, do_asked);
 }
 
 /// Puts in what the app shows and how.
 pub fn insert(app: &mut App, live: Live, preferences: Preferences, panels: Panels) {
     let theme = Theme::of(&preferences);
-    app.insert_resource(Shell::new(super::panels::all(), &preferences))
+    app.insert_resource(Shell::new(panels::all(), &preferences))
         .insert_resource(ClearColor(clear_colour(&theme)))
         .insert_resource(theme)
-        .insert_resource(Types(live.registry()))
+        .insert_resource(Types(Registry::new()))
         .insert_resource(live)
         .insert_resource(preferences)
         .insert_resource(panels);
@@ -54,102 +60,122 @@ fn clear_colour(theme: &Theme) -> Color {
     Color::srgb_u8(r, g, b)
 }
 
-fn background(theme: Res<Theme>, mut clear: ResMut<ClearColor>) {
-    if theme.is_changed() {
-        clear.0 = clear_colour(&theme);
-    }
-}
-
-/// Draws the panels and does what the user asks for in them.
-fn panels(
+/// Draws the shell, and subscribes to what its panels and the 3D view want to see.
+fn draw(
     mut contexts: EguiContexts,
     mut shell: ResMut<Shell>,
     mut live: ResMut<Live>,
     mut selected: ResMut<Selected>,
     mut preferences: ResMut<Preferences>,
     mut theme: ResMut<Theme>,
+    mut clear: ResMut<ClearColor>,
     types: Res<Types>,
+    panels: Res<Panels>,
     mut area: ResMut<Scene3dArea>,
-    mut orbit: ResMut<Orbit>,
-    shown: Res<Panels>,
-    mut exit: MessageWriter<AppExit>,
+    mut asked: MessageWriter<Asked>,
+    mut applied: Local<Option<(Theme, f32)>>,
 ) -> Result {
     let ctx = contexts.ctx_mut()?.clone();
-    let mut wants = Subscription {
-        spikes: true,
-        ..default()
-    };
-    let mut actions = Vec::new();
-    if *shown == Panels::Shown {
-        let mut edited = preferences.clone();
-        let mut root = egui::Ui::new(
-            ctx.clone(),
-            "root".into(),
-            egui::UiBuilder::new()
+    let now = (Theme::of(&preferences), preferences.font_size);
+    if applied.as_ref() != Some(&now) {
+        now.0.apply(&ctx, now.1);
+        clear.0 = clear_colour(&now.0);
+        *theme = now.0.clone();
+        *applied = Some(now);
+    }
+    let mut wants = Subscription::default();
+    let whole = ctx.viewport_rect();
+    match *panels {
+        Panels::Hidden => {
+            *area = Scene3dArea {
+                rect: Some(whole),
+                hovered: true,
+            };
+        }
+        Panels::Shown => {
+            let builder = egui::UiBuilder::new()
                 .layer_id(egui::LayerId::background())
-                .max_rect(ctx.viewport_rect()),
-        );
-        let mut context = PanelContext {
-            live: &mut live,
-            selected: &mut selected,
-            preferences: &mut edited,
-            theme: &theme,
-            registry: &types.0,
-            wants: &mut wants,
-        };
-        actions = shell.show(&mut root, &mut context, &mut area);
-        if edited != *preferences {
-            *preferences = edited;
+                .max_rect(whole);
+            let mut root = egui::Ui::new(ctx, "root".into(), builder);
+            // Preferences and the selection are marked as changed only if they are.
+            let (mut liked, mut chosen) = (preferences.clone(), selected.clone());
+            let mut context = PanelContext {
+                live: &mut live,
+                selected: &mut chosen,
+                preferences: &mut liked,
+                theme: &theme,
+                registry: &types.0,
+                wants: &mut wants,
+            };
+            let actions = shell.show(&mut root, &mut context, &mut area);
+            preferences.set_if_neq(liked);
+            selected.set_if_neq(chosen);
+            asked.write_batch(actions.into_iter().map(Asked));
         }
-    } else {
-        let rect = ctx.viewport_rect();
-        *area = Scene3dArea {
-            rect: Some(rect),
-            hovered: true,
-        };
     }
-    let now = Theme::of(&preferences);
-    if *theme != now {
-        *theme = now;
-    }
-    theme.apply(&ctx, preferences.font_size);
-    if let ColourBy::Column(name) = &preferences.scene3d.colour_by {
-        wants.column = Some(name.clone());
-    }
-    if let Some(structure) = live.structure.clone() {
-        let named = |number: u32| {
-            let id = structure.neuron(number)?;
-            Some((structure.regions[id.region].name.clone(), id.neuron))
-        };
-        wants.state_of = selected.hovered.or(selected.first()).and_then(named);
-        wants.synapses_of = selected
-            .first()
-            .filter(|_| preferences.scene3d.synapses)
-            .and_then(named);
-        for action in actions {
-            match action {
-                Action::FocusAll | Action::FocusSelection => {
-                    let aspect = area.rect.map_or(1.0, |r| r.width() / r.height().max(1.0));
-                    let chosen: Vec<Vec3> = places(&structure)
-                        .zip(0u32..)
-                        .filter(|(_, number)| {
-                            action == Action::FocusAll || selected.neurons.contains(number)
-                        })
-                        .map(|(place, _)| place)
-                        .collect();
-                    orbit.target = orbit.target.showing(chosen.iter().copied(), aspect);
-                }
-                Action::Quit => {
-                    exit.write(AppExit::Success);
-                }
-                _ => {}
-            }
-        }
-    } else if actions.contains(&Action::Quit) {
-        exit.write(AppExit::Success);
-    }
+    want_for_scene3d(&mut wants, &live, &selected, &preferences);
     live.subscribe(wants);
     Ok(())
+}
+
+/// Adds what the 3D view needs to what panels want.
+fn want_for_scene3d(
+    wants: &mut Subscription,
+    live: &Live,
+    selected: &Selected,
+    preferences: &Preferences,
+) {
+    wants.spikes = true;
+    if let ColourBy::Column(name) = &preferences.scene3d.colour_by {
+        wants.column.get_or_insert_with(|| name.clone());
+    }
+    let named = |number: u32| {
+        let structure = live.structure.as_ref()?;
+        let id = structure.neuron(number)?;
+        Some((structure.regions[id.region].name.clone(), id.neuron))
+    };
+    let first = selected.first();
+    if wants.state_of.is_none() {
+        wants.state_of = selected.hovered.or(first).and_then(named);
+    }
+    if wants.synapses_of.is_none() && preferences.scene3d.synapses {
+        wants.synapses_of = first.and_then(named);
+    }
+}
+
+/// Moves the camera, takes pictures, and ends the app.
+fn do_asked(
+    mut asked: MessageReader<Asked>,
+    mut live: ResMut<Live>,
+    mut camera: MessageWriter<CameraRequest>,
+    mut commands: Commands,
+    mut exit: MessageWriter<AppExit>,
+) {
+    for Asked(action) in asked.read() {
+        match action {
+            Action::FocusAll => {
+                camera.write(CameraRequest::ShowAll);
+            }
+            Action::FocusSelection => {
+                camera.write(CameraRequest::ShowSelection);
+            }
+            Action::SavePicture => {
+                let time = format!("{:.1}ms.png", live.time_ms());
+                let name = match &live.structure {
+                    Some(structure) => file_name(structure, &time),
+                    None => "neuropil.png".into(),
+                };
+                live.tell(false, format!("Saving the picture {name}"));
+                commands
+                    .spawn(Screenshot::primary_window())
+                    .observe(save_to_disk(name));
+            }
+            Action::Quit => {
+                exit.write(AppExit::Success);
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Opens the window and runs until it is closed.
@@ -173,6 +199,7 @@ pub fn run_window(live: Live, preferences: Preferences) -> AppExit {
             }),
     );
     plugin(&mut app);
+    app.insert_resource(Keeper::new(&preferences));
     insert(&mut app, live, preferences, Panels::Shown);
     app.add_systems(
         Startup,
@@ -180,25 +207,19 @@ pub fn run_window(live: Live, preferences: Preferences) -> AppExit {
             spawn_cameras(&mut commands, &mut settings, None);
         },
     );
-    app.add_systems(Last, save_preferences);
+    app.add_systems(Last, keep_preferences);
     app.run()
 }
 
-/// Keeps what the user likes, when it has changed and at most once a second.
-fn save_preferences(
+/// Writes the preferences when they have changed, and at the end.
+fn keep_preferences(
     preferences: Res<Preferences>,
-    time: Res<Time<Real>>,
-    mut saved: Local<Option<Preferences>>,
-    mut at: Local<f64>,
+    mut keeper: ResMut<Keeper>,
     mut live: ResMut<Live>,
+    mut exit: MessageReader<AppExit>,
 ) {
-    let known = saved.get_or_insert_with(|| preferences.clone());
-    if *known != *preferences && time.elapsed_secs_f64() > *at + 1.0 {
-        *at = time.elapsed_secs_f64();
-        *known = preferences.clone();
-        if let Err(text) = preferences.save() {
-            live.notices
-                .push(crate::session::frame::Notice { error: true, text });
-        }
+    let ends = exit.read().next().is_some();
+    if let Err(text) = keeper.keep(&preferences, ends) {
+        live.tell(true, text);
     }
 }

@@ -1,15 +1,17 @@
 //! What the view knows of the network: the newest frames, and a bounded past of spikes and traces.
 
+use crate::scene::load::SceneSource;
 use crate::session::command::{LoggedCommand, SimCommand};
 use crate::session::frame::{
     Frame, NeuronSynapses, Notice, Progress, SpikeAt, Structure, Subscription, TraceOf,
     WeightMatrix,
 };
 use crate::session::runner::{Request, Runner};
-use crate::simulation::Registry;
 use bevy::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+#[cfg(test)]
+use std::sync::Mutex;
 
 /// The most spikes that the view keeps.
 const MOST_SPIKES: usize = 2_000_000;
@@ -62,7 +64,11 @@ pub struct Live {
     /// Frames taken in so far.
     pub frames: u64,
     subscribed: Subscription,
-    registry: Registry,
+    /// The newest scene that was asked for through here: its name and its settings.
+    asked: Option<(String, Vec<(String, String)>)>,
+    /// Where requests go instead, in tests that read them.
+    #[cfg(test)]
+    pub(crate) sent: Option<Mutex<Vec<Request>>>,
 }
 
 impl Live {
@@ -87,7 +93,9 @@ impl Live {
             notices: Vec::new(),
             frames: 0,
             subscribed: Subscription::default(),
-            registry: Registry::new(),
+            asked: None,
+            #[cfg(test)]
+            sent: None,
         }
     }
 
@@ -96,9 +104,35 @@ impl Live {
         &self.runner
     }
 
-    /// The types and columns that scenes can name.
-    pub fn registry(&self) -> Registry {
-        self.registry.clone()
+    /// Sends a request; returns at once.
+    pub fn send(&self, request: Request) {
+        #[cfg(test)]
+        if let Some(sent) = &self.sent {
+            if let Ok(mut sent) = sent.lock() {
+                sent.push(request);
+            }
+            return;
+        }
+        self.runner.send(request);
+    }
+
+    /// Asks for a scene, with settings of its named parameters, and lets it run; returns at once.
+    pub fn open(&mut self, source: SceneSource, settings: Vec<(String, String)>) {
+        self.asked = Some((source.name.clone(), settings.clone()));
+        self.send(Request::Open {
+            source,
+            settings,
+            seed: None,
+            play: true,
+        });
+    }
+
+    /// The settings that the scene of this name was asked for with.
+    pub fn settings_of(&self, source: &str) -> &[(String, String)] {
+        match &self.asked {
+            Some((name, settings)) if name == source => settings,
+            _ => &[],
+        }
     }
 
     /// Tells the user something.
@@ -107,11 +141,6 @@ impl Live {
             error,
             text: text.into(),
         });
-    }
-
-    /// Sends a request; returns at once.
-    pub fn send(&self, request: Request) {
-        self.runner.send(request);
     }
 
     /// Sends an edit; returns at once.
@@ -248,7 +277,7 @@ impl Live {
 }
 
 /// What the user has chosen.
-#[derive(Resource, Clone, Debug, Default)]
+#[derive(Resource, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selected {
     /// Neurons, by their number in the whole network.
     pub neurons: BTreeSet<u32>,

@@ -6,10 +6,23 @@
 pub mod action;
 pub mod adapter;
 pub mod app;
+mod background;
+pub mod decimate;
+pub mod dock;
+pub mod fields;
+pub mod figure;
 pub mod live;
 pub mod offscreen;
 pub mod panels;
+pub mod picture;
+pub mod plot;
 pub mod preferences;
+pub mod recorded;
+pub mod save;
 pub mod scene3d;
+pub mod shaders;
 pub mod shell;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod theme;
+pub mod timeline;

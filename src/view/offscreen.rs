@@ -4,7 +4,7 @@ use super::adapter::{CannotDraw, adapter};
 use super::app::{Panels, insert, plugin};
 use super::live::Live;
 use super::preferences::Preferences;
-use super::scene3d::spawn_cameras;
+use super::scene3d::{Motion, spawn_cameras};
 use crate::files::whole::{FileError, write_whole};
 use bevy::app::ScheduleRunnerPlugin;
 use bevy::camera::RenderTarget;
@@ -18,8 +18,8 @@ use bevy::winit::WinitPlugin;
 use bevy_egui::EguiGlobalSettings;
 use std::time::Duration;
 
-/// Frames that are drawn before a picture is taken: panels find their sizes, pipelines are made, the camera arrives.
-const SETTLING: usize = 6;
+/// Frames that are drawn before a picture is taken: what is shown is asked of the network and arrives, panels find their sizes.
+const SETTLING: usize = 4;
 /// Frames after which a picture that has not come will not come.
 const PATIENCE: usize = 200;
 
@@ -92,7 +92,7 @@ impl Offscreen {
         .add_plugins(ScheduleRunnerPlugin::run_loop(Duration::ZERO));
         plugin(&mut app);
         insert(&mut app, live, preferences, panels);
-        app.init_resource::<Taken>();
+        app.init_resource::<Taken>().insert_resource(Motion::Jumps);
         let mut image =
             Image::new_target_texture(size.0, size.1, TextureFormat::Rgba8UnormSrgb, None);
         image.texture_descriptor.usage |= TextureUsages::COPY_SRC;

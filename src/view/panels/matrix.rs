@@ -1,26 +1,26 @@
 //! The weights of a projection as a matrix.
 
-use super::axes::{Axes, draw_texture, number, set_texture, style};
-use super::distributions::{projection_choice, weight_unit};
 use super::{Panel, PanelContext};
-use crate::session::frame::WeightMatrix;
-use bevy_egui::egui::{Align2, Color32, ColorImage, Rect, Sense, TextureHandle, Ui, pos2, vec2};
+use crate::results::quantities::{figures, grouped};
+use crate::session::frame::{Structure, WeightMatrix};
+use crate::view::picture::{Picture, Pixels, Scale};
+use crate::view::plot::{Axis, Chart, nothing, nothing_within};
+use crate::view::theme::Theme;
+use bevy_egui::egui::{self, Rect, Sense, TextureOptions, Ui, pos2, vec2};
 use std::sync::Arc;
 
-/// The panel of weights.
+/// Room for the scale beside the matrix, in points.
+const SCALE_WIDTH: f32 = 86.0;
+
+/// The matrix panel.
 #[derive(Default)]
 pub struct MatrixPanel {
-    texture: Option<TextureHandle>,
-    drawn: Option<(Arc<WeightMatrix>, Vec<Color32>)>,
-}
-
-/// The least and the largest weight; none if there is none.
-fn extremes(weights: &WeightMatrix) -> Option<(f32, f32)> {
-    let finite = weights.cells.iter().copied().filter(|w| w.is_finite());
-    finite.fold(None, |found, w| match found {
-        None => Some((w, w)),
-        Some((low, high)) => Some((low.min(w), high.max(w))),
-    })
+    /// The projection that the user chose.
+    chosen: Option<String>,
+    picture: Picture,
+    scale: Option<Scale>,
+    /// What the picture is of.
+    drawn: Option<(Arc<WeightMatrix>, bool)>,
 }
 
 impl Panel for MatrixPanel {
@@ -29,128 +29,210 @@ impl Panel for MatrixPanel {
     }
 
     fn help(&self) -> &'static str {
-        "The weights of the chosen projection: sources downwards, targets to the right. A cell stands for several neurons if there are many, and shows their mean weight; cells without synapses are empty."
+        "The mean weight from each group of source neurons (rows) to each group of target neurons (columns) of a projection; empty cells have \
+         no synapse. Weights of both signs have 0 in the middle of the scale."
     }
 
     fn show(&mut self, ui: &mut Ui, context: &mut PanelContext<'_>) {
         let Some(structure) = context.live.structure.clone() else {
-            ui.weak("Open a scene to see its weights.");
-            return;
+            return nothing(ui, "No scene is open");
         };
-        let Some(chosen) = projection_choice(ui, context, &structure) else {
-            return;
+        let Some(name) = choose_projection(ui, &mut self.chosen, context, &structure) else {
+            return nothing(ui, "The network has no projections");
         };
-        let name = &structure.projections[chosen].name;
-        let Some(weights) = context.live.weights.clone().filter(|w| w.of == *name) else {
-            ui.weak("Waiting for the weights.");
-            return;
+        context.wants.weights_of = Some(name.clone());
+        let weights = context.live.weights.clone().filter(|w| w.of == name);
+        let size = ui.available_size().max(vec2(1.0, 1.0));
+        let (outer, response) = ui.allocate_exact_size(size, Sense::hover());
+        let Some(weights) = weights else {
+            return nothing_within(ui, outer, "Reading the weights…");
         };
-        let Some((low, high)) = extremes(&weights) else {
-            ui.weak("The projection has no synapses.");
-            return;
-        };
-        let size = [weights.columns, weights.rows];
-        let most = ui.input(|i| i.max_texture_side);
-        if size.contains(&0)
-            || size[0] * size[1] != weights.cells.len()
-            || size.iter().any(|s| *s > most)
-        {
-            ui.weak("The matrix cannot be drawn.");
-            return;
-        }
-        let same = self
-            .drawn
-            .as_ref()
-            .is_some_and(|(drawn, map)| Arc::ptr_eq(drawn, &weights) && *map == context.theme.map);
-        let level = |w: f32| match high > low {
-            true => (w - low) / (high - low),
-            false => 0.5,
-        };
-        if !same {
-            let mut image = ColorImage::filled(size, Color32::TRANSPARENT);
-            for (pixel, &weight) in image.pixels.iter_mut().zip(&weights.cells) {
-                if weight.is_finite() {
-                    *pixel = context.theme.mapped(level(weight));
-                }
-            }
-            set_texture(&mut self.texture, ui.ctx(), "weights", image);
-            self.drawn = Some((weights.clone(), context.theme.map.clone()));
-        }
-
-        let space = ui.available_size().max(vec2(40.0, 40.0));
-        let (response, painter) = ui.allocate_painter(space, Sense::hover());
-        let whole = response.rect;
-        let room = (whole.width() * 0.25).min(48.0);
-        let foot = (whole.height() * 0.3).min(34.0);
-        let right = (whole.width() * 0.3).min(80.0);
-        let rect = Rect::from_min_max(
-            pos2(whole.left() + room, whole.top() + 2.0),
-            pos2(whole.right() - right, whole.bottom() - foot),
+        let unit = unit_of(&structure, &name);
+        let scaled = outer.width() > 260.0 && outer.height() > 60.0;
+        let area = Rect::from_min_max(
+            outer.min,
+            pos2(
+                outer.right() - if scaled { SCALE_WIDTH } else { 0.0 },
+                outer.bottom(),
+            ),
         );
         let (sources, targets) = weights.neurons;
-        let axes = Axes {
-            rect,
-            x: (0.0, targets.into()),
-            y: (sources.into(), 0.0),
-        };
-        painter.rect_filled(rect, 0.0, ui.visuals().extreme_bg_color);
-        draw_texture(&painter, self.texture.as_ref(), rect);
-        axes.draw_x(ui, &painter, "target neuron", true);
-        axes.draw_y(ui, &painter, "source neuron");
-        let unit = weight_unit(&structure, chosen);
-        scale(ui, context, &painter, rect, (low, high), unit);
-
-        let Some(at) = response.hover_pos().filter(|at| rect.contains(*at)) else {
+        let (from, to) = ends(&structure, &name);
+        let chart = Chart::within(
+            area,
+            Axis::linear(format!("target neuron in {to}"), 0.0, targets.max(1).into()),
+            Axis::linear(
+                format!("source neuron in {from}"),
+                sources.max(1).into(),
+                0.0,
+            ),
+        );
+        self.redraw(ui, &weights, context.theme);
+        ui.painter()
+            .rect_filled(chart.inner, 0.0, ui.visuals().extreme_bg_color);
+        self.picture.paint(ui, chart.inner);
+        chart.draw_axes(ui, false);
+        if weights.cells.iter().all(|w| w.is_nan()) {
+            nothing_within(ui, chart.inner, "The projection has no synapses");
+        } else if let (true, Some(scale)) = (scaled, self.scale) {
+            let left = chart.inner.right() + 14.0;
+            let bar = Rect::from_min_max(
+                pos2(left, chart.inner.top()),
+                pos2(left + 12.0, chart.inner.bottom()),
+            );
+            scale.paint(ui, bar, context.theme, |v| format!("{} {unit}", figures(v)));
+        }
+        let Some(at) = response.hover_pos().filter(|at| chart.inner.contains(*at)) else {
             return;
         };
-        let (target, source) = axes.values(at);
-        let cell = |value: f64, neurons: u32, cells: usize| {
-            let place = value / f64::from(neurons.max(1)) * cells as f64;
-            (place.max(0.0) as usize).min(cells - 1)
-        };
-        let row = cell(source, sources, weights.rows);
-        let column = cell(target, targets, weights.columns);
-        let value = weights.cells[row * weights.columns + column];
-        let value = match value.is_finite() {
-            true => format!("{} {unit}", number(value.into())),
-            false => "no synapse".into(),
-        };
-        let text = format!(
-            "source {}, target {}\n{value}",
-            source.max(0.0) as u32,
-            target.max(0.0) as u32
-        );
-        response.on_hover_text_at_pointer(text);
+        if let Some(text) = describe(&weights, chart.y_of(at.y), chart.x_of(at.x), unit) {
+            response.on_hover_text_at_pointer(text);
+        }
     }
 }
 
-/// Draws what colours mean, right of the matrix.
-fn scale(
-    ui: &Ui,
-    context: &PanelContext<'_>,
-    painter: &bevy_egui::egui::Painter,
-    beside: Rect,
-    (low, high): (f32, f32),
-    unit: &str,
-) {
-    const PARTS: u16 = 32;
-    let (font, ink, _) = style(ui);
-    let bar = Rect::from_min_size(
-        pos2(beside.right() + 6.0, beside.top()),
-        vec2(10.0, beside.height()),
-    );
-    for i in 0..PARTS {
-        let part = f32::from(i) / f32::from(PARTS);
-        let height = bar.height() / f32::from(PARTS);
-        let top = bar.bottom() - bar.height() * part - height;
-        let piece = Rect::from_min_size(pos2(bar.left(), top), vec2(bar.width(), height + 0.5));
-        painter.rect_filled(piece, 0.0, context.theme.mapped(part));
+impl MatrixPanel {
+    /// Draws the picture anew if the weights or the theme are others.
+    fn redraw(&mut self, ui: &Ui, weights: &Arc<WeightMatrix>, theme: &Theme) {
+        let same = |(drawn, dark): &(Arc<WeightMatrix>, bool)| {
+            Arc::ptr_eq(drawn, weights) && *dark == theme.dark
+        };
+        if self.drawn.as_ref().is_some_and(same) {
+            return;
+        }
+        self.drawn = Some((weights.clone(), theme.dark));
+        let scale = Scale::of(&weights.cells);
+        self.scale = Some(scale);
+        let mut pixels = Pixels::new([weights.columns.max(1), weights.rows.max(1)]);
+        for (i, &weight) in weights.cells.iter().enumerate() {
+            let columns = weights.columns.max(1);
+            pixels.put(i % columns, i / columns, scale.color(weight, theme));
+        }
+        self.picture
+            .set(ui, pixels.image(), TextureOptions::NEAREST);
     }
-    for (value, at, align) in [
-        (high, bar.right_top(), Align2::LEFT_TOP),
-        (low, bar.right_bottom(), Align2::LEFT_BOTTOM),
-    ] {
-        let text = format!("{} {unit}", number(value.into()));
-        painter.text(at + vec2(4.0, 0.0), align, text, font.clone(), ink);
+}
+
+/// A menu of the projections; the one that is shown: the user's choice, else the selected one, else the first.
+pub fn choose_projection(
+    ui: &mut Ui,
+    chosen: &mut Option<String>,
+    context: &PanelContext<'_>,
+    structure: &Structure,
+) -> Option<String> {
+    let known = |name: &&String| structure.projections.iter().any(|p| p.name == **name);
+    let selected = context.selected.projection.as_ref();
+    let mut name = (chosen.as_ref().filter(known))
+        .or(selected.filter(known))
+        .cloned()
+        .or_else(|| structure.projections.first().map(|p| p.name.clone()))?;
+    let before = name.clone();
+    ui.horizontal_wrapped(|ui| {
+        egui::ComboBox::from_id_salt("projection")
+            .width((ui.available_width() * 0.6).clamp(60.0, 260.0))
+            .selected_text(&name)
+            .show_ui(ui, |ui| {
+                for projection in &structure.projections {
+                    ui.selectable_value(&mut name, projection.name.clone(), &projection.name);
+                }
+            })
+            .response
+            .on_hover_text("The projection whose weights are shown");
+        if let Some(p) = structure.projections.iter().find(|p| p.name == name) {
+            ui.weak(format!("{} synapses", grouped(p.synapses)));
+        }
+    });
+    if name != before {
+        *chosen = Some(name.clone());
+    }
+    Some(name)
+}
+
+/// The unit of a projection's weights.
+pub fn unit_of(structure: &Structure, name: &str) -> &'static str {
+    let projection = structure.projections.iter().find(|p| p.name == name);
+    projection
+        .and_then(|p| {
+            let receptors = &structure.regions.get(p.to)?.receptors;
+            receptors.iter().find(|r| r.0 == p.receptor).map(|r| r.1)
+        })
+        .unwrap_or("")
+}
+
+/// The names of the regions that a projection joins.
+fn ends<'s>(structure: &'s Structure, name: &str) -> (&'s str, &'s str) {
+    let projection = structure.projections.iter().find(|p| p.name == name);
+    let region = |place: Option<usize>| {
+        place
+            .and_then(|r| structure.regions.get(r))
+            .map_or("", |r| r.name.as_str())
+    };
+    (
+        region(projection.map(|p| p.from)),
+        region(projection.map(|p| p.to)),
+    )
+}
+
+/// What is in the cell at this source and target.
+fn describe(weights: &WeightMatrix, source: f64, target: f64, unit: &str) -> Option<String> {
+    let cell = |at: f64, cells: usize, neurons: u32| {
+        let cell = ((at / f64::from(neurons.max(1)) * cells as f64).max(0.0) as usize)
+            .min(cells.checked_sub(1)?);
+        let start = |cell: usize| (cell as u64 * u64::from(neurons)).div_ceil(cells as u64);
+        let (first, end) = (start(cell), start(cell + 1));
+        let range = match end.saturating_sub(1).max(first) {
+            last if last == first => format!("{first}"),
+            last => format!("{first} to {last}"),
+        };
+        Some((cell, range))
+    };
+    let (row, sources) = cell(source, weights.rows, weights.neurons.0)?;
+    let (column, targets) = cell(target, weights.columns, weights.neurons.1)?;
+    let weight = *weights.cells.get(row * weights.columns + column)?;
+    let mean = match weight.is_nan() {
+        true => "no synapse".to_owned(),
+        false => format!("mean weight {} {unit}", figures(weight.into())),
+    };
+    Some(format!("from {sources}\nto {targets}\n{mean}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::testing::{Stage, network, survives, weights};
+
+    #[test]
+    fn any_network_can_be_drawn_at_any_size() {
+        survives(|| Box::new(MatrixPanel::default()));
+    }
+
+    #[test]
+    fn the_weights_of_the_shown_projection_are_wanted() {
+        let mut live = network(&[("a", 80), ("b", 60)]);
+        let (mut stage, mut panel) = (Stage::new(), MatrixPanel::default());
+        stage.settle(&mut panel, &mut live, vec2(500.0, 400.0));
+        assert_eq!(stage.wants.weights_of.as_deref(), Some("a → b"));
+        assert!(panel.drawn.is_none());
+        weights(&mut live, false);
+        stage.settle(&mut panel, &mut live, vec2(500.0, 400.0));
+        assert!(panel.scale.is_some_and(|s| !s.signed));
+        weights(&mut live, true);
+        stage.settle(&mut panel, &mut live, vec2(500.0, 400.0));
+        assert!(panel.scale.is_some_and(|s| s.signed));
+    }
+
+    #[test]
+    fn cells_are_described_by_their_neurons() {
+        let mut live = network(&[("a", 80), ("b", 60)]);
+        weights(&mut live, false);
+        let weights = live.weights.clone().expect("weights");
+        let text = describe(&weights, 79.9, 59.9, "pA").expect("a cell");
+        assert!(text.starts_with("from 78 to 79\nto 58 to 59\n"), "{text}");
+        let text = describe(&weights, 0.0, 0.5, "pA").expect("a cell");
+        assert!(text.ends_with("no synapse"), "{text}");
+        assert_eq!(
+            unit_of(live.structure.as_ref().expect("one"), "a → b"),
+            "pA"
+        );
     }
 }

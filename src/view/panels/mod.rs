@@ -1,8 +1,8 @@
 //! The panels around the 3D view, one file each.
+//!
+//! A panel is a file here that implements [`Panel`], and a line in [`all`].
 
-pub mod axes;
 pub mod distributions;
-pub mod fields;
 pub mod library;
 pub mod log;
 pub mod matrix;
@@ -21,6 +21,8 @@ use crate::session::frame::Subscription;
 use crate::simulation::Registry;
 use bevy::prelude::*;
 use bevy_egui::egui;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// What a panel may read and touch while it is drawn.
 pub struct PanelContext<'a> {
@@ -48,21 +50,128 @@ pub trait Panel: Send + Sync + 'static {
 
     /// Draws it and handles what the user does in it.
     fn show(&mut self, ui: &mut egui::Ui, context: &mut PanelContext<'_>);
+
+    /// Writes what it shows to files in a folder and says what it wrote; none if it has nothing to write.
+    fn save(
+        &mut self,
+        _context: &mut PanelContext<'_>,
+        _folder: &Path,
+    ) -> Option<Result<String, String>> {
+        None
+    }
 }
 
-/// Every panel, in the order of their tabs.
-pub fn all() -> Vec<Box<dyn Panel>> {
+/// Which panel, wherever it is docked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum PanelKind {
+    /// Scenes to open.
+    Library,
+    /// Regions and projections with their parameters.
+    Network,
+    /// Spikes over time.
+    Raster,
+    /// State over time.
+    Traces,
+    /// Histograms.
+    Distributions,
+    /// Frequencies.
+    Spectrum,
+    /// Weights.
+    Matrix,
+    /// Input from outside.
+    Stimulate,
+    /// Where the time goes.
+    Performance,
+    /// Commands and messages.
+    Log,
+}
+
+/// The side of the 3D view on which a panel is at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Left of it.
+    Left,
+    /// Below it.
+    Bottom,
+    /// Right of it.
+    Right,
+}
+
+impl PanelKind {
+    /// Every kind, in the order of menus and tabs.
+    pub const ALL: [Self; 10] = [
+        Self::Library,
+        Self::Network,
+        Self::Raster,
+        Self::Traces,
+        Self::Distributions,
+        Self::Spectrum,
+        Self::Matrix,
+        Self::Stimulate,
+        Self::Performance,
+        Self::Log,
+    ];
+
+    /// What menus and tabs call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Library => "Library",
+            Self::Network => "Network",
+            Self::Raster => "Raster",
+            Self::Traces => "Traces",
+            Self::Distributions => "Distributions",
+            Self::Spectrum => "Spectrum",
+            Self::Matrix => "Matrix",
+            Self::Stimulate => "Stimulate",
+            Self::Performance => "Performance",
+            Self::Log => "Log",
+        }
+    }
+
+    /// Where it is at first.
+    pub fn side(self) -> Side {
+        match self {
+            Self::Library | Self::Network => Side::Left,
+            Self::Stimulate | Self::Performance | Self::Log => Side::Right,
+            _ => Side::Bottom,
+        }
+    }
+
+    /// The key that shows it, together with the command key.
+    pub fn key(self) -> Option<egui::Key> {
+        let place = Self::ALL.iter().position(|kind| *kind == self)?;
+        egui::Key::from_name(&((place + 1) % 10).to_string())
+    }
+}
+
+/// Every panel that can be docked.
+pub fn all() -> Vec<(PanelKind, Box<dyn Panel>)> {
     vec![
-        Box::new(library::LibraryPanel::default()),
-        Box::new(network::NetworkPanel::default()),
-        Box::new(raster::RasterPanel::default()),
-        Box::new(traces::TracesPanel::default()),
-        Box::new(distributions::DistributionsPanel::default()),
-        Box::new(spectrum::SpectrumPanel::default()),
-        Box::new(matrix::MatrixPanel::default()),
-        Box::new(stimulate::StimulatePanel::default()),
-        Box::new(performance::PerformancePanel::default()),
-        Box::new(log::LogPanel::default()),
+        (PanelKind::Library, Box::new(library::Library::default())),
+        (
+            PanelKind::Network,
+            Box::new(network::NetworkPanel::default()),
+        ),
+        (PanelKind::Raster, Box::new(raster::RasterPanel::default())),
+        (PanelKind::Traces, Box::new(traces::TracesPanel::default())),
+        (
+            PanelKind::Distributions,
+            Box::new(distributions::DistributionsPanel::default()),
+        ),
+        (
+            PanelKind::Spectrum,
+            Box::new(spectrum::SpectrumPanel::default()),
+        ),
+        (PanelKind::Matrix, Box::new(matrix::MatrixPanel::default())),
+        (
+            PanelKind::Stimulate,
+            Box::new(stimulate::StimulatePanel::default()),
+        ),
+        (
+            PanelKind::Performance,
+            Box::new(performance::PerformancePanel::default()),
+        ),
+        (PanelKind::Log, Box::new(log::Log::default())),
     ]
 }
 

@@ -1,69 +1,43 @@
-//! Regions, projections and stimuli with their fields, to be changed while the network runs.
-//!
-//! Editors are made through reflection from the fields of the scene's own types, with their units and ranges: a new model needs no panel.
+//! What the network is made of, and editors of every part of it.
 
-use super::fields::{Change, fields};
+mod dialogs;
+mod editor;
+
 use super::{Panel, PanelContext};
-use crate::network::connect::Rule;
 use crate::network::stimulus::Selection;
-use crate::neurons::ReflectNeuronModel;
-use crate::scene::schema::{ModelValue, ProjectionSpec, RegionSpec};
+use crate::results::quantities::grouped;
 use crate::session::command::{Place, SimCommand};
 use crate::session::frame::Structure;
-use crate::view::shell::grouped;
-use bevy::prelude::*;
-use bevy_egui::egui;
+use crate::view::fields::{fields_of, problem_with};
+use crate::view::plot::nothing;
+use bevy_egui::egui::{self, CollapsingHeader, RichText, ScrollArea, Slider, Ui};
+use dialogs::{NewProjection, NewRegion};
+use editor::Editor;
 
-/// The network.
+/// The network panel.
 pub struct NetworkPanel {
-    chosen: Option<Place>,
+    /// A stimulus that is shown; regions and projections are shown as they are selected.
+    stimulus: Option<String>,
+    editor: Editor,
+    new_region: Option<NewRegion>,
+    new_projection: Option<NewProjection>,
+    /// What is removed if the user says so once more.
+    removing: Option<Place>,
     fraction: f64,
-    region: NewRegion,
-    projection: NewProjection,
-    fields: Change,
-}
-
-struct NewRegion {
-    name: String,
-    neurons: u32,
-    model: String,
-}
-
-struct NewProjection {
-    from: String,
-    to: String,
-    rule: usize,
-    degree: u32,
-    probability: f64,
-    weight: f64,
-    delay_ms: f64,
 }
 
 impl Default for NetworkPanel {
     fn default() -> Self {
         Self {
-            chosen: None,
-            fraction: 0.2,
-            region: NewRegion {
-                name: "new".into(),
-                neurons: 100,
-                model: "LifExp".into(),
-            },
-            projection: NewProjection {
-                from: String::new(),
-                to: String::new(),
-                rule: 0,
-                degree: 10,
-                probability: 0.1,
-                weight: 1.0,
-                delay_ms: 1.0,
-            },
-            fields: Change::default(),
+            stimulus: None,
+            editor: Editor::default(),
+            new_region: None,
+            new_projection: None,
+            removing: None,
+            fraction: 0.1,
         }
     }
 }
-
-const RULES: [&str; 4] = ["FixedIndegree", "PairwiseBernoulli", "AllToAll", "OneToOne"];
 
 impl Panel for NetworkPanel {
     fn title(&self) -> &'static str {
@@ -71,306 +45,368 @@ impl Panel for NetworkPanel {
     }
 
     fn help(&self) -> &'static str {
-        "What the network is made of. Choose a part to see its fields: drag a number, or type a value or a distribution such as \
-         Normal(mean: 20, sd: 2). A change acts at the next step and can be undone. Regions can be lesioned, projections muted, parts added \
-         and removed while the network runs."
+        "The regions, projections and stimuli of the scene. Click on one to edit its fields while the network runs: drag a number or click on it \
+         to write one, write anything else as a scene would. Each edit can be undone and is logged."
     }
 
-    fn show(&mut self, ui: &mut egui::Ui, context: &mut PanelContext<'_>) {
+    fn show(&mut self, ui: &mut Ui, context: &mut PanelContext<'_>) {
         let Some(structure) = context.live.structure.clone() else {
-            ui.weak("No network is open");
-            return;
+            return nothing(ui, "No scene is open");
         };
-        if let Some(name) = &context.selected.region {
-            let place = Place::Region(name.clone());
-            if context.selected.projection.is_none()
-                && !matches!(self.chosen, Some(Place::Stimulus(_)))
-            {
-                self.chosen = Some(place);
-            }
-        }
-        egui::ScrollArea::vertical()
-            .auto_shrink([false, false])
-            .show(ui, |ui| {
-                self.tree(ui, context, &structure);
-                ui.separator();
-                if let Some(place) = self.chosen.clone() {
-                    self.part(ui, context, &structure, &place);
-                    ui.separator();
-                }
-                egui::CollapsingHeader::new("Add a region").show(ui, |ui| self.add(ui, context));
-                egui::CollapsingHeader::new("Connect two regions").show(ui, |ui| {
-                    self.connect(ui, context, &structure);
-                });
-            });
+        ScrollArea::both().auto_shrink(false).show(ui, |ui| {
+            about(ui, &structure);
+            self.add(ui, context, &structure);
+            ui.separator();
+            self.tree(ui, context, &structure);
+            ui.separator();
+            self.part(ui, context, &structure);
+        });
     }
 }
 
 impl NetworkPanel {
-    fn tree(&mut self, ui: &mut egui::Ui, context: &mut PanelContext<'_>, structure: &Structure) {
-        let mut choose = |ui: &mut egui::Ui, place: Place, text: egui::RichText| {
-            if ui
-                .selectable_label(self.chosen.as_ref() == Some(&place), text)
-                .clicked()
-            {
-                context.selected.region = None;
-                context.selected.projection = None;
-                match &place {
-                    Place::Region(name) => context.selected.region = Some(name.clone()),
-                    Place::Projection(name) => context.selected.projection = Some(name.clone()),
-                    Place::Stimulus(_) => {}
-                }
-                self.chosen = Some(place);
+    /// The buttons that add, and their forms.
+    fn add(&mut self, ui: &mut Ui, context: &PanelContext<'_>, structure: &Structure) {
+        ui.horizontal_wrapped(|ui| {
+            if ui.button("Add region…").clicked() {
+                self.new_region.get_or_insert_default();
             }
+            let can = !structure.regions.is_empty();
+            if ui.add_enabled(can, egui::Button::new("Connect…")).clicked() {
+                self.new_projection.get_or_insert_default();
+            }
+        });
+        let form = |ui: &mut Ui, show: &mut dyn FnMut(&mut Ui)| {
+            egui::Frame::group(ui.style()).show(ui, |ui| show(ui));
         };
-        let header = |name: &str, n: usize| format!("{name} ({n})");
-        egui::CollapsingHeader::new(header("Regions", structure.regions.len()))
-            .default_open(true)
-            .id_salt("regions")
-            .show(ui, |ui| {
-                for (i, region) in structure.regions.iter().enumerate() {
-                    let text = format!(
-                        "{}   {} × {}",
-                        region.name,
+        let mut answer = None;
+        if let Some(new) = &mut self.new_region {
+            form(ui, &mut |ui| {
+                answer = new.show(ui, structure, context.registry)
+            });
+        }
+        if let Some(command) = answer {
+            self.new_region = None;
+            command.into_iter().for_each(|c| context.live.edit(c));
+        }
+        let mut answer = None;
+        if let Some(new) = &mut self.new_projection {
+            form(ui, &mut |ui| {
+                answer = new.show(ui, structure, context.registry)
+            });
+        }
+        if let Some(command) = answer {
+            self.new_projection = None;
+            command.into_iter().for_each(|c| context.live.edit(c));
+        }
+    }
+
+    fn tree(&mut self, ui: &mut Ui, context: &mut PanelContext<'_>, structure: &Structure) {
+        let header = |name: &str, count: usize| {
+            CollapsingHeader::new(format!("{name} ({count})"))
+                .id_salt(name)
+                .default_open(true)
+        };
+        let now = self.place(context, structure);
+        let mut chosen = None;
+        header("Regions", structure.regions.len()).show(ui, |ui| {
+            for (i, region) in structure.regions.iter().enumerate() {
+                let place = Place::Region(region.name.clone());
+                let text = RichText::new(&region.name).color(context.theme.region(i));
+                ui.horizontal(|ui| {
+                    if ui
+                        .selectable_label(now.as_ref() == Some(&place), text)
+                        .clicked()
+                    {
+                        chosen = Some(place);
+                    }
+                    let lesioned = match region.lesioned.len() {
+                        0 => String::new(),
+                        n => format!(", {} lesioned", grouped(n as u64)),
+                    };
+                    ui.weak(format!(
+                        "{} {}{lesioned}",
                         grouped(region.neurons.into()),
                         region.model
-                    );
-                    let text = egui::RichText::new(text).color(context.theme.region(i));
-                    choose(ui, Place::Region(region.name.clone()), text);
-                }
-            });
-        egui::CollapsingHeader::new(header("Projections", structure.projections.len()))
-            .id_salt("projections")
-            .show(ui, |ui| {
-                for projection in structure.projections.iter().take(500) {
-                    let text = format!("{}   {}", projection.name, grouped(projection.synapses));
-                    let mut text = egui::RichText::new(text);
-                    if projection.muted {
-                        text = text.strikethrough().weak();
+                    ));
+                });
+            }
+        });
+        header("Projections", structure.projections.len()).show(ui, |ui| {
+            for projection in &structure.projections {
+                let place = Place::Projection(projection.name.clone());
+                ui.horizontal(|ui| {
+                    let is = now.as_ref() == Some(&place);
+                    if ui.selectable_label(is, &projection.name).clicked() {
+                        chosen = Some(place);
                     }
-                    choose(ui, Place::Projection(projection.name.clone()), text);
-                }
-            });
-        egui::CollapsingHeader::new(header("Stimuli", structure.stimuli.len()))
-            .id_salt("stimuli")
-            .show(ui, |ui| {
-                for (name, spec) in structure.stimuli.iter().zip(&structure.scene.stimuli) {
-                    let text = egui::RichText::new(format!("{name}   to {}", spec.to));
-                    choose(ui, Place::Stimulus(name.clone()), text);
-                }
-            });
+                    ui.weak(match projection.muted {
+                        true => "muted".to_owned(),
+                        false => format!("{} synapses", grouped(projection.synapses)),
+                    });
+                });
+            }
+        });
+        header("Stimuli", structure.stimuli.len()).show(ui, |ui| {
+            for (name, spec) in structure.stimuli.iter().zip(&structure.scene.stimuli) {
+                let place = Place::Stimulus(name.clone());
+                ui.horizontal(|ui| {
+                    if ui
+                        .selectable_label(now.as_ref() == Some(&place), name)
+                        .clicked()
+                    {
+                        chosen = Some(place);
+                    }
+                    ui.weak(format!("on {}", spec.to));
+                });
+            }
+        });
+        if let Some(place) = chosen {
+            self.choose(place, context);
+        }
     }
 
-    /// The fields of a part, and what can be done with it as a whole.
-    fn part(
-        &mut self,
-        ui: &mut egui::Ui,
-        context: &mut PanelContext<'_>,
-        structure: &Structure,
-        place: &Place,
-    ) {
-        let types = context.registry.types.read();
-        let (part, shown): (Option<&dyn PartialReflect>, &[&str]) = match place {
-            Place::Region(name) => {
-                let spec = structure.scene.regions.iter().find(|r| r.name == *name);
-                (spec.map(|r| r as _), &["neurons", "model"])
-            }
-            Place::Projection(name) => {
-                let specs = &structure.scene.projections;
-                let spec = specs.iter().find(|p| p.name.as_ref() == Some(name));
-                (spec.map(|p| p as _), &["rule", "weight", "delay_ms"])
-            }
-            Place::Stimulus(name) => {
-                let specs = &structure.scene.stimuli;
-                let spec = specs.iter().find(|s| s.name.as_ref() == Some(name));
-                (spec.map(|s| s as _), &["neurons", "window", "kind"])
-            }
-        };
-        let Some(part) = part else {
-            self.chosen = None;
+    /// Shows a part from now on, here and in the 3D view.
+    fn choose(&mut self, place: Place, context: &mut PanelContext<'_>) {
+        self.stimulus = None;
+        self.removing = None;
+        context.selected.region = None;
+        context.selected.projection = None;
+        match place {
+            Place::Region(name) => context.selected.region = Some(name),
+            Place::Projection(name) => context.selected.projection = Some(name),
+            Place::Stimulus(name) => self.stimulus = Some(name),
+        }
+    }
+
+    /// The part that is shown.
+    fn place(&self, context: &PanelContext<'_>, structure: &Structure) -> Option<Place> {
+        let selected = &*context.selected;
+        let stimulus = self
+            .stimulus
+            .as_ref()
+            .filter(|s| structure.stimuli.contains(s));
+        let projection = (selected.projection.as_ref())
+            .filter(|name| structure.projections.iter().any(|p| p.name == **name));
+        let region = (selected.region.as_ref()).filter(|name| structure.region(name).is_some());
+        stimulus
+            .map(|s| Place::Stimulus(s.clone()))
+            .or_else(|| projection.map(|p| Place::Projection(p.clone())))
+            .or_else(|| region.map(|r| Place::Region(r.clone())))
+    }
+
+    /// The fields of the part that is shown, and what can be done with it.
+    fn part(&mut self, ui: &mut Ui, context: &PanelContext<'_>, structure: &Structure) {
+        let Some(place) = self.place(context, structure) else {
+            ui.weak("Click on a region, a projection or a stimulus to edit it");
             return;
         };
-        ui.strong(place.to_string());
-        let change = fields(ui, part, shown, &types, &mut self.fields);
-        drop(types);
-        if let Some((field, value)) = change {
-            context.live.edit(SimCommand::Set {
-                of: place.clone(),
-                field,
-                value,
-            });
-        }
-        ui.add_space(4.0);
-        match place {
+        let scene = &structure.scene;
+        let types = context.registry.types.read();
+        let mut sent = Vec::new();
+        match &place {
             Place::Region(name) => {
-                ui.horizontal(|ui| {
-                    let slider = egui::Slider::new(&mut self.fraction, 0.0..=1.0).fixed_decimals(2);
-                    ui.add(slider)
-                        .on_hover_text("The part of the region's neurons, chosen at random");
-                    let lesion = ui
-                        .button("Lesion")
-                        .on_hover_text("These neurons spike no more");
-                    if lesion.clicked() {
-                        context.live.edit(SimCommand::Lesion {
-                            region: name.clone(),
-                            neurons: Selection::Fraction(self.fraction),
-                        });
-                    }
-                });
+                let Some(spec) = scene.regions.iter().find(|r| r.name == *name) else {
+                    return;
+                };
+                ui.heading(name);
+                self.lesion(ui, name, &mut sent);
+                let fields = fields_of(spec, &["name"], &types);
+                let problem = |path: &str, text: &str| problem_with(spec, path, text, &types);
+                sent.extend(self.editor.show(ui, &place, &fields, &problem));
             }
             Place::Projection(name) => {
-                let muted = structure
+                let spec = scene
                     .projections
                     .iter()
-                    .any(|p| p.name == *name && p.muted);
-                let label = if muted { "Unmute" } else { "Mute" };
-                let button = ui
-                    .button(label)
-                    .on_hover_text("A muted projection passes nothing");
-                if button.clicked() {
-                    context.live.edit(SimCommand::Set {
+                    .find(|p| p.name.as_ref() == Some(name));
+                let info = structure.projections.iter().find(|p| p.name == *name);
+                let (Some(spec), Some(info)) = (spec, info) else {
+                    return;
+                };
+                ui.heading(name);
+                let text = if info.muted { "Unmute" } else { "Mute" };
+                let hint = "Muted, a projection keeps its place and its random numbers, but nothing passes";
+                if ui.button(text).on_hover_text(hint).clicked() {
+                    sent.push(SimCommand::Set {
                         of: place.clone(),
                         field: "muted".into(),
-                        value: (!muted).to_string(),
+                        value: (!info.muted).to_string(),
                     });
                 }
+                ui.weak(format!(
+                    "from {} to {}, receptor {}",
+                    spec.from, spec.to, info.receptor
+                ));
+                let fields = fields_of(spec, &["name", "from", "to", "muted"], &types);
+                let problem = |path: &str, text: &str| problem_with(spec, path, text, &types);
+                sent.extend(self.editor.show(ui, &place, &fields, &problem));
             }
-            Place::Stimulus(_) => {}
+            Place::Stimulus(name) => {
+                let index = structure.stimuli.iter().position(|s| s == name);
+                let Some(spec) = index.and_then(|i| scene.stimuli.get(i)) else {
+                    return;
+                };
+                ui.heading(name);
+                ui.weak(format!("on {}", spec.to));
+                let fields = fields_of(spec, &["name", "to"], &types);
+                let problem = |path: &str, text: &str| problem_with(spec, path, text, &types);
+                sent.extend(self.editor.show(ui, &place, &fields, &problem));
+            }
         }
-        let remove = ui
-            .button("Remove")
-            .on_hover_text("Takes it away; undo brings it back");
-        if remove.clicked() {
-            context.live.edit(SimCommand::Remove(place.clone()));
-        }
+        ui.add_space(6.0);
+        self.remove(ui, &place, &mut sent);
+        sent.into_iter()
+            .for_each(|command| context.live.edit(command));
     }
 
-    fn add(&mut self, ui: &mut egui::Ui, context: &mut PanelContext<'_>) {
-        let new = &mut self.region;
-        let types = context.registry.types.read();
-        let mut models: Vec<_> = types
-            .iter()
-            .filter(|t| t.data::<ReflectNeuronModel>().is_some())
-            .map(|t| t.type_info().type_path_table().short_path())
-            .collect();
-        models.sort_unstable();
-        egui::Grid::new("new region").num_columns(2).show(ui, |ui| {
-            ui.label("Name");
-            ui.text_edit_singleline(&mut new.name);
-            ui.end_row();
-            ui.label("Neurons");
-            ui.add(egui::DragValue::new(&mut new.neurons).range(1..=1_000_000));
-            ui.end_row();
-            ui.label("Model");
-            egui::ComboBox::from_id_salt("model")
-                .selected_text(&new.model)
-                .show_ui(ui, |ui| {
-                    for model in models {
-                        ui.selectable_value(&mut new.model, model.to_owned(), model);
-                    }
+    fn lesion(&mut self, ui: &mut Ui, region: &str, sent: &mut Vec<SimCommand>) {
+        ui.horizontal_wrapped(|ui| {
+            let slider = Slider::new(&mut self.fraction, 0.0..=1.0)
+                .custom_formatter(|v, _| format!("{:.0} %", v * 100.0))
+                .custom_parser(|t| {
+                    Some(t.trim_end_matches(['%', ' ']).parse::<f64>().ok()? / 100.0)
                 });
-            ui.end_row();
-        });
-        if ui.button("Add").clicked() {
-            let model = types
-                .get_with_short_type_path(&new.model)
-                .and_then(|t| t.data::<ReflectDefault>())
-                .map(|default| ModelValue(default.default().into_partial_reflect()));
-            drop(types);
-            match model {
-                Some(model) => {
-                    let mut region = RegionSpec::new(
-                        new.name.trim(),
-                        new.neurons,
-                        crate::prelude::Relay::default(),
-                    );
-                    region.model = model;
-                    context.live.edit(SimCommand::AddRegion(region));
-                }
-                None => context
-                    .live
-                    .tell(true, format!("there is no model {}", new.model)),
+            ui.add(slider)
+                .on_hover_text("How many of the neurons, drawn at random, from 0 to 100 %");
+            if ui
+                .button("Lesion")
+                .on_hover_text("They spike no more; can be undone")
+                .clicked()
+            {
+                sent.push(SimCommand::Lesion {
+                    region: region.to_owned(),
+                    neurons: Selection::Fraction(self.fraction),
+                });
             }
-        }
+        });
     }
 
-    fn connect(
-        &mut self,
-        ui: &mut egui::Ui,
-        context: &mut PanelContext<'_>,
-        structure: &Structure,
-    ) {
-        let new = &mut self.projection;
-        egui::Grid::new("new projection")
-            .num_columns(2)
-            .show(ui, |ui| {
-                for (label, name) in [("From", &mut new.from), ("To", &mut new.to)] {
-                    if structure.region(name).is_none() {
-                        *name = structure
-                            .regions
-                            .first()
-                            .map_or(String::new(), |r| r.name.clone());
-                    }
-                    ui.label(label);
-                    egui::ComboBox::from_id_salt(label)
-                        .selected_text(name.as_str())
-                        .show_ui(ui, |ui| {
-                            for region in &structure.regions {
-                                ui.selectable_value(name, region.name.clone(), &region.name);
-                            }
-                        });
-                    ui.end_row();
-                }
-                ui.label("Rule");
-                egui::ComboBox::from_id_salt("rule")
-                    .selected_text(RULES[new.rule])
-                    .show_ui(ui, |ui| {
-                        for (i, rule) in RULES.iter().enumerate() {
-                            ui.selectable_value(&mut new.rule, i, *rule);
-                        }
-                    });
-                ui.end_row();
-                if new.rule == 0 {
-                    ui.label("Synapses per target");
-                    ui.add(egui::DragValue::new(&mut new.degree).range(1..=100_000));
-                    ui.end_row();
-                } else if new.rule == 1 {
-                    ui.label("Probability");
-                    ui.add(
-                        egui::DragValue::new(&mut new.probability)
-                            .speed(0.005)
-                            .range(0.0..=1.0),
-                    );
-                    ui.end_row();
-                }
-                let to = structure.region(&new.to).map(|i| &structure.regions[i]);
-                let unit = to.and_then(|r| r.receptors.first()).map_or("", |r| r.1);
-                ui.label("Weight");
-                ui.add(
-                    egui::DragValue::new(&mut new.weight)
-                        .speed(0.1)
-                        .suffix(format!(" {unit}")),
-                );
-                ui.end_row();
-                ui.label("Delay");
-                ui.add(
-                    egui::DragValue::new(&mut new.delay_ms)
-                        .speed(0.1)
-                        .range(0.01..=1e4)
-                        .suffix(" ms"),
-                );
-                ui.end_row();
-            });
-        if ui.button("Connect").clicked() {
-            let rule = match new.rule {
-                0 => Rule::FixedIndegree(new.degree),
-                1 => Rule::PairwiseBernoulli(new.probability),
-                2 => Rule::AllToAll,
-                _ => Rule::OneToOne,
-            };
-            let projection =
-                ProjectionSpec::new(&new.from, &new.to, rule, new.weight, new.delay_ms);
-            context.live.edit(SimCommand::Connect(projection));
+    fn remove(&mut self, ui: &mut Ui, place: &Place, sent: &mut Vec<SimCommand>) {
+        if self.removing.as_ref() != Some(place) {
+            if ui.button("Remove…").clicked() {
+                self.removing = Some(place.clone());
+            }
+            return;
         }
+        ui.horizontal_wrapped(|ui| {
+            let with = match place {
+                Place::Region(_) => " with its projections and stimuli",
+                _ => "",
+            };
+            ui.label(format!("Remove {place}{with}?"));
+            if ui.button("Remove").clicked() {
+                sent.push(SimCommand::Remove(place.clone()));
+                self.removing = None;
+            }
+            if ui.button("Keep").clicked() {
+                self.removing = None;
+            }
+        });
+    }
+}
+
+/// What holds for the whole network.
+fn about(ui: &mut Ui, structure: &Structure) {
+    let scene = &structure.scene;
+    if !scene.title.is_empty() {
+        ui.label(RichText::new(&scene.title).strong());
+    }
+    ui.weak(format!(
+        "step {} ms, seed {}, {} neurons, {} synapses",
+        scene.dt_ms,
+        scene.seed,
+        grouped(structure.neurons.into()),
+        grouped(structure.synapses)
+    ))
+    .on_hover_text(format!("From {}", structure.source));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::testing::{Stage, edits, network, survives};
+    use bevy_egui::egui::{Vec2, vec2};
+
+    const SIZE: Vec2 = vec2(700.0, 1400.0);
+
+    #[test]
+    fn any_network_can_be_drawn_at_any_size() {
+        survives(|| Box::new(NetworkPanel::default()));
+        survives(|| {
+            Box::new(NetworkPanel {
+                new_region: Some(NewRegion::default()),
+                new_projection: Some(NewProjection::default()),
+                stimulus: Some("background".into()),
+                ..NetworkPanel::default()
+            })
+        });
+    }
+
+    #[test]
+    fn a_projection_is_muted_and_removed_by_clicks() {
+        let mut live = network(&[("a", 10), ("b", 5)]);
+        let (mut stage, mut panel) = (Stage::new(), NetworkPanel::default());
+        stage.settle(&mut panel, &mut live, SIZE);
+        stage.click_text(&mut panel, &mut live, SIZE, "a → b");
+        assert_eq!(stage.selected.projection.as_deref(), Some("a → b"));
+        stage.settle(&mut panel, &mut live, SIZE);
+        stage.click_text(&mut panel, &mut live, SIZE, "Mute");
+        let sent = edits(&mut live);
+        assert!(
+            matches!(&sent[..], [SimCommand::Set { of: Place::Projection(p), field, value }]
+                if p == "a → b" && field == "muted" && value == "true"),
+            "{sent:?}"
+        );
+        stage.click_text(&mut panel, &mut live, SIZE, "Remove…");
+        assert!(edits(&mut live).is_empty(), "asks first");
+        stage.click_text(&mut panel, &mut live, SIZE, "Remove");
+        let sent = edits(&mut live);
+        assert!(
+            matches!(&sent[..], [SimCommand::Remove(Place::Projection(p))] if p == "a → b"),
+            "{sent:?}"
+        );
+    }
+
+    #[test]
+    fn regions_are_added_and_connected_by_their_forms() {
+        let mut live = network(&[("a", 10), ("b", 5)]);
+        let (mut stage, mut panel) = (Stage::new(), NetworkPanel::default());
+        stage.settle(&mut panel, &mut live, SIZE);
+        stage.click_text(&mut panel, &mut live, SIZE, "Add region…");
+        stage.settle(&mut panel, &mut live, SIZE);
+        stage.click_text(&mut panel, &mut live, SIZE, "Add region");
+        stage.click_text(&mut panel, &mut live, SIZE, "Connect…");
+        stage.settle(&mut panel, &mut live, SIZE);
+        stage.click_text(&mut panel, &mut live, SIZE, "Connect");
+        let sent = edits(&mut live);
+        let [
+            SimCommand::AddRegion(region),
+            SimCommand::Connect(projection),
+        ] = &sent[..]
+        else {
+            panic!("{sent:?}");
+        };
+        assert_eq!((region.name.as_str(), region.neurons), ("new region", 100));
+        assert_eq!(
+            (projection.from.as_str(), projection.to.as_str()),
+            ("a", "a")
+        );
+        assert!(panel.new_region.is_none() && panel.new_projection.is_none());
+    }
+
+    #[test]
+    fn a_region_is_lesioned_in_part() {
+        let mut live = network(&[("a", 10), ("b", 5)]);
+        let (mut stage, mut panel) = (Stage::new(), NetworkPanel::default());
+        stage.selected.region = Some("b".into());
+        stage.settle(&mut panel, &mut live, SIZE);
+        stage.click_text(&mut panel, &mut live, SIZE, "Lesion");
+        let sent = edits(&mut live);
+        assert!(
+            matches!(&sent[..], [SimCommand::Lesion { region, neurons: Selection::Fraction(f) }]
+                if region == "b" && *f == 0.1),
+            "{sent:?}"
+        );
     }
 }

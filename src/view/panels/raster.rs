@@ -1,28 +1,61 @@
-//! Spikes against time, with the population rates beneath.
+//! Spikes against time, one row per neuron, with the rates of the regions below.
+
+mod marks;
 
 use super::{Panel, PanelContext};
+use crate::results::csv::write_spikes;
+use crate::results::quantities::grouped;
+use crate::results::raster::{RasterOptions, write_raster};
 use crate::session::frame::Structure;
 use crate::view::live::Live;
-use crate::view::theme::Theme;
-use bevy_egui::egui::{self, Color32, ColorImage};
+use crate::view::picture::Picture;
+use crate::view::plot::{Axis, Chart, nothing, nothing_within, round_up, small};
+use crate::view::recorded::{Recorded, spikes_between};
+use crate::view::save::{Save, Write};
+use crate::view::timeline::Timeline;
+use bevy_egui::egui::{
+    self, Align2, Rect, Sense, Stroke, StrokeKind, TextureOptions, Ui, pos2, vec2,
+};
+use marks::{Bands, draw_marks, smooth_rates};
+use std::collections::BTreeSet;
+use std::path::Path;
 
-/// Room for the names of regions, in points.
-const MARGIN: f32 = 84.0;
-/// The share of the height that rates take.
-const RATES: f32 = 0.28;
+/// The most spikes that are saved at once.
+const MOST_SAVED: usize = 2_000_000;
+/// How near the pointer must be to a spike to mean its neuron, in points.
+const REACH: f32 = 4.0;
+/// Widths of the Gaussian that smooths rates, in ms.
+const WIDTHS: [f64; 5] = [1.0, 2.0, 5.0, 10.0, 20.0];
 
-/// The raster.
+/// What the marks and curves that were drawn last are of.
+type Drawn = (u64, u64, (u64, u64), [usize; 2], Vec<usize>, u64, bool);
+
+/// The raster panel.
 pub struct RasterPanel {
-    window_ms: f64,
-    /// The end of the window in ms while it does not follow the present.
-    held: Option<f64>,
+    timeline: Timeline,
+    /// Regions that are not shown, by name.
+    hidden: BTreeSet<String>,
+    rates: bool,
+    smoothing_ms: f64,
+    picture: Picture,
+    curves: Vec<Vec<(f64, f64)>>,
+    drawn: Option<Drawn>,
+    png: Save,
+    csv: Save,
 }
 
 impl Default for RasterPanel {
     fn default() -> Self {
         Self {
-            window_ms: 300.0,
-            held: None,
+            timeline: Timeline::newest(1000.0),
+            hidden: BTreeSet::new(),
+            rates: true,
+            smoothing_ms: 5.0,
+            picture: Picture::default(),
+            curves: Vec::new(),
+            drawn: None,
+            png: Save::new("PNG", "raster.png"),
+            csv: Save::new("CSV", "spikes.csv"),
         }
     }
 }
@@ -33,321 +66,433 @@ impl Panel for RasterPanel {
     }
 
     fn help(&self) -> &'static str {
-        "Every spike as a dot: time to the right, neurons upwards, regions in their colours. Beneath, the rate of each region. \
-         Scroll to change the window, drag to look at the past; “follow” returns to the present. Click a dot to select its neuron."
+        "Each mark is a spike, each row a neuron; regions are stacked and have their own colours. Below are the mean rates of the regions, \
+         smoothed with a Gaussian. Click on a spike or a row to select its neuron, with Shift to select several. Drag to look back, scroll to \
+         zoom, double-click to follow the newest time again."
     }
 
-    fn show(&mut self, ui: &mut egui::Ui, context: &mut PanelContext<'_>) {
+    fn show(&mut self, ui: &mut Ui, context: &mut PanelContext<'_>) {
         context.wants.spikes = true;
         let Some(structure) = context.live.structure.clone() else {
-            ui.weak("No network is open");
-            return;
+            return nothing(ui, "No scene is open");
         };
-        ui.horizontal(|ui| {
-            let slider = egui::Slider::new(&mut self.window_ms, 10.0..=10_000.0).logarithmic(true);
-            ui.add(slider.suffix(" ms").text("window"));
-            let mut follows = self.held.is_none();
-            if ui.toggle_value(&mut follows, "follow").changed() {
-                self.held = if follows {
-                    None
-                } else {
-                    Some(context.live.time_ms())
-                };
-            }
-            if ui
-                .button("Save CSV")
-                .on_hover_text("Writes the spikes that are shown to spikes.csv")
-                .clicked()
-            {
-                save(context.live, &structure, self.range(context.live));
-            }
-        });
-        let (rect, response) = ui.allocate_exact_size(
-            ui.available_size().max(egui::vec2(40.0, 30.0)),
-            egui::Sense::click_and_drag(),
+        let now = context.live.time_ms();
+        self.tools(ui, context, &structure, now);
+        let shown: Vec<usize> = (structure.regions.iter().enumerate())
+            .filter(|(_, r)| r.neurons > 0 && !self.hidden.contains(&r.name))
+            .map(|(i, _)| i)
+            .collect();
+        if shown.is_empty() {
+            return nothing(ui, "No region is shown");
+        }
+        let (outer, response) = ui.allocate_exact_size(
+            ui.available_size().max(vec2(1.0, 1.0)),
+            Sense::click_and_drag(),
         );
-        let mut dots = rect;
-        dots.min.x = (rect.min.x + MARGIN).min(rect.max.x - 10.0);
-        dots.max.y = rect.max.y - 16.0 - rect.height() * RATES;
-        let rates = egui::Rect::from_min_max(
-            egui::pos2(dots.min.x, dots.max.y + 4.0),
-            egui::pos2(dots.max.x, rect.max.y - 16.0),
-        );
-        self.follow(&response, dots, context.live);
-        let (from, to) = self.range(context.live);
-        let size = [
-            dots.width().max(1.0) as usize,
-            dots.height().max(1.0) as usize,
-        ];
-        let image = rasterise(context.live, &structure, context.theme, size, (from, to));
-        let painter = ui.painter_at(rect);
-        painter.rect_filled(dots, 0.0, context.theme.background);
-        painter.add(egui::Shape::mesh(dots_of(&image, dots.min)));
-        draw_names(&painter, &structure, context.theme, dots);
-        draw_rates(
-            &painter,
+        let rates = self.rates && outer.height() > 140.0;
+        let split = if rates {
+            outer.top() + 0.72 * outer.height()
+        } else {
+            outer.bottom()
+        };
+        let (from, to) = self.timeline.range(now);
+        let time = Axis::linear("time (ms)", from, to);
+        let upper = Rect::from_min_max(outer.min, pos2(outer.right(), split));
+        let bands = Bands::new(&structure, &shown);
+        let x = if rates {
+            time.clone().without_labels()
+        } else {
+            time.clone()
+        };
+        let chart = Chart::within(upper, x, Axis::linear("", bands.rows(), 0.0));
+        self.timeline.interact(ui, &response, &chart, now);
+        self.redraw(
+            ui,
             context.live,
             &structure,
+            &bands,
+            &chart,
+            (from, to),
             context.theme,
-            rates,
-            (from, to),
         );
-        draw_times(
-            &painter,
-            ui.visuals().weak_text_color(),
-            rates,
-            rect,
-            (from, to),
-        );
-        if response.clicked()
-            && let Some(pointer) = response.interact_pointer_pos()
-            && dots.contains(pointer)
-            && structure.neurons > 0
-        {
-            let part = (dots.bottom() - pointer.y) / dots.height();
-            let number = (part * structure.neurons as f32) as u32;
-            context.selected.neurons = [number.min(structure.neurons - 1)].into();
+        ui.painter()
+            .rect_filled(chart.inner, 0.0, ui.visuals().extreme_bg_color);
+        self.picture.paint(ui, chart.inner);
+        chart_frame(ui, &chart, !rates);
+        self.names(ui, context, &structure, &bands, &chart, outer.left());
+        if context.live.spikes.is_empty() {
+            nothing_within(ui, chart.inner, "No spikes yet");
         }
+        if rates {
+            let lower = Rect::from_min_max(pos2(outer.left(), split), outer.max);
+            self.draw_rates(ui, context, &bands, lower, time);
+        }
+        self.pick(ui, context, &structure, &bands, &chart, &response);
     }
 }
 
 impl RasterPanel {
-    /// The window in ms.
-    fn range(&self, live: &Live) -> (f64, f64) {
-        let end = self
-            .held
-            .unwrap_or_else(|| live.time_ms())
-            .max(self.window_ms.min(1.0));
-        (end - self.window_ms, end)
-    }
-
-    fn follow(&mut self, response: &egui::Response, dots: egui::Rect, live: &Live) {
-        if response.dragged() {
-            let per_point = self.window_ms / f64::from(dots.width().max(1.0));
-            let end = self.held.unwrap_or_else(|| live.time_ms());
-            let moved = end - f64::from(response.drag_delta().x) * per_point;
-            self.held = (moved < live.time_ms()).then_some(moved.max(0.0));
-        }
-        if response.hovered() {
-            let scroll = response.ctx.input(|i| i.smooth_scroll_delta().y);
-            self.window_ms =
-                (self.window_ms * f64::from(-scroll * 0.004).exp()).clamp(10.0, 10_000.0);
-        }
-    }
-}
-
-/// The spikes of a window as an image: a dot each, larger where there are few neurons.
-fn rasterise(
-    live: &Live,
-    structure: &Structure,
-    theme: &Theme,
-    [width, height]: [usize; 2],
-    (from, to): (f64, f64),
-) -> ColorImage {
-    let mut image = ColorImage::filled([width, height], Color32::TRANSPARENT);
-    let dt = live.progress.dt_ms.max(1e-9);
-    let neurons = structure.neurons.max(1) as f64;
-    let first = (from / dt).floor().max(0.0) as u64;
-    let colours: Vec<Color32> = (0..structure.regions.len())
-        .map(|i| theme.region(i))
-        .collect();
-    let dot = if structure.neurons as usize <= height * 6 {
-        2
-    } else {
-        1
-    };
-    let begin = live.spikes.partition_point(|s| s.step < first);
-    for spike in live.spikes.range(begin..) {
-        let time = (spike.step + 1) as f64 * dt;
-        if time > to {
-            break;
-        }
-        let x = ((time - from) / (to - from) * width as f64) as usize;
-        let y = ((1.0 - (f64::from(spike.neuron) + 0.5) / neurons) * height as f64) as usize;
-        let region = structure
-            .regions
-            .partition_point(|r| r.first <= spike.neuron);
-        let colour = colours[region.saturating_sub(1).min(colours.len() - 1)];
-        for y in y..(y + dot).min(height) {
-            for x in x..(x + dot).min(width) {
-                image.pixels[y * width + x] = colour;
+    /// The row of buttons.
+    fn tools(
+        &mut self,
+        ui: &mut Ui,
+        context: &mut PanelContext<'_>,
+        structure: &Structure,
+        now: f64,
+    ) {
+        ui.horizontal_wrapped(|ui| {
+            self.timeline.controls(ui, now);
+            let config = egui::containers::menu::MenuConfig::new()
+                .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
+            let menu = egui::containers::menu::MenuButton::new("Regions").config(config);
+            menu.ui(ui, |ui| {
+                for region in &structure.regions {
+                    let mut shown = !self.hidden.contains(&region.name);
+                    if ui.checkbox(&mut shown, &region.name).changed() {
+                        if shown {
+                            self.hidden.remove(&region.name);
+                        } else {
+                            self.hidden.insert(region.name.clone());
+                        }
+                    }
+                }
+            })
+            .0
+            .on_hover_text("Which regions are shown");
+            ui.toggle_value(&mut self.rates, "Rates")
+                .on_hover_text("The mean rate of each region below the raster, in Hz");
+            if self.rates {
+                egui::ComboBox::from_id_salt("smoothing")
+                    .width(56.0)
+                    .selected_text(format!("{} ms", self.smoothing_ms))
+                    .show_ui(ui, |ui| {
+                        for width in WIDTHS {
+                            ui.selectable_value(
+                                &mut self.smoothing_ms,
+                                width,
+                                format!("{width} ms"),
+                            );
+                        }
+                    })
+                    .response
+                    .on_hover_text(
+                        "Standard deviation of the Gaussian that smooths rates, 1 to 20 ms",
+                    );
             }
-        }
-    }
-    image
-}
-
-/// The coloured pixels of an image as rectangles, runs of one colour in a column as one: far fewer than there are spikes where
-/// they are dense.
-fn dots_of(image: &ColorImage, corner: egui::Pos2) -> egui::Mesh {
-    let mut mesh = egui::Mesh::default();
-    let [width, height] = image.size;
-    for x in 0..width {
-        let colour_at = |y: usize| image.pixels[y * width + x];
-        let mut y = 0;
-        while y < height {
-            let (colour, first) = (colour_at(y), y);
-            while y < height && colour_at(y) == colour {
-                y += 1;
-            }
-            if colour != Color32::TRANSPARENT {
-                let low = corner + egui::vec2(x as f32, first as f32);
-                let size = egui::vec2(1.0, (y - first) as f32);
-                mesh.add_colored_rect(egui::Rect::from_min_size(low, size), colour);
-            }
-        }
-    }
-    mesh
-}
-
-fn draw_names(painter: &egui::Painter, structure: &Structure, theme: &Theme, dots: egui::Rect) {
-    let total = structure.neurons.max(1) as f32;
-    let mut free = dots.bottom() + 6.0;
-    for (i, region) in structure.regions.iter().enumerate() {
-        let middle = (region.first as f32 + region.neurons as f32 / 2.0) / total;
-        let y = (dots.bottom() - middle * dots.height()).min(free - 6.0);
-        if y < dots.top() {
-            break;
-        }
-        free = y - 8.0;
-        let font = egui::FontId::proportional(12.0);
-        let name: String = region.name.chars().take(13).collect();
-        let at = egui::pos2(dots.left() - 6.0, y);
-        painter.text(at, egui::Align2::RIGHT_CENTER, name, font, theme.region(i));
-    }
-}
-
-/// The rate of each region in bins of some pixels.
-fn draw_rates(
-    painter: &egui::Painter,
-    live: &Live,
-    structure: &Structure,
-    theme: &Theme,
-    rect: egui::Rect,
-    (from, to): (f64, f64),
-) {
-    let bins = ((rect.width() / 3.0) as usize).clamp(4, 600);
-    let dt = live.progress.dt_ms.max(1e-9);
-    let width_ms = (to - from) / bins as f64;
-    let mut counts = vec![vec![0u32; bins]; structure.regions.len()];
-    let first = (from / dt).floor().max(0.0) as u64;
-    let begin = live.spikes.partition_point(|s| s.step < first);
-    for spike in live.spikes.range(begin..) {
-        let time = (spike.step + 1) as f64 * dt;
-        if time > to {
-            break;
-        }
-        let region = structure
-            .regions
-            .partition_point(|r| r.first <= spike.neuron)
-            .max(1)
-            - 1;
-        let bin = ((time - from) / width_ms) as usize;
-        if let Some(count) = counts.get_mut(region).and_then(|c| c.get_mut(bin)) {
-            *count += 1;
-        }
-    }
-    let rate = |region: usize, count: u32| {
-        let neurons = f64::from(structure.regions[region].neurons.max(1));
-        f64::from(count) / neurons / (width_ms * 1e-3).max(1e-12)
-    };
-    let largest = (counts.iter().enumerate())
-        .flat_map(|(r, counts)| counts.iter().map(move |c| (r, *c)))
-        .map(|(r, c)| rate(r, c))
-        .fold(1.0, f64::max);
-    for (region, counts) in counts.iter().enumerate() {
-        let points = counts.iter().enumerate().map(|(bin, &count)| {
-            let x = rect.left() + (bin as f32 + 0.5) / bins as f32 * rect.width();
-            let y = rect.bottom() - (rate(region, count) / largest) as f32 * (rect.height() - 2.0);
-            egui::pos2(x, y)
+            ui.separator();
+            let range = self.timeline.range(now);
+            let (live, theme_title) = (&*context.live, structure.scene.title.clone());
+            let mut notices = Vec::new();
+            self.png.show(
+                ui,
+                "Save the time that is shown as a picture",
+                &mut notices,
+                || {
+                    let recorded = Recorded::of(live, range, MOST_SAVED).unwrap_or_default();
+                    let options = RasterOptions {
+                        title: theme_title,
+                        footnote: format!("seed {}", structure.scene.seed),
+                        window_ms: Some([range.0.max(0.0), range.1]),
+                        ..RasterOptions::default()
+                    };
+                    Box::new(move |path: &Path| write_raster(path, &recorded.recording(), &options))
+                        as Write
+                },
+            );
+            self.csv.show(
+                ui,
+                "Save the spikes that are shown as a table: time_ms, region, neuron",
+                &mut notices,
+                || {
+                    let recorded = Recorded::of(live, range, MOST_SAVED).unwrap_or_default();
+                    Box::new(move |path: &Path| write_spikes(path, &recorded.recording())) as Write
+                },
+            );
+            context.live.notices.append(&mut notices);
         });
-        let stroke = egui::Stroke::new(1.3, theme.region(region));
-        painter.add(egui::Shape::line(points.collect(), stroke));
     }
-    let weak = theme.text.gamma_multiply(0.6);
-    let font = egui::FontId::proportional(11.0);
-    let at = rect.left_top() - egui::vec2(6.0, 0.0);
-    painter.text(
-        at,
-        egui::Align2::RIGHT_TOP,
-        format!("{largest:.0} Hz"),
-        font.clone(),
-        weak,
-    );
-    let at = rect.left_bottom() - egui::vec2(6.0, 0.0);
-    painter.text(at, egui::Align2::RIGHT_BOTTOM, "rate  0", font, weak);
-}
 
-/// Round times beneath.
-fn draw_times(
-    painter: &egui::Painter,
-    colour: Color32,
-    rates: egui::Rect,
-    rect: egui::Rect,
-    (from, to): (f64, f64),
-) {
-    let rough = (to - from) / 6.0;
-    let power = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0]
-        .map(|f| f * power)
-        .into_iter()
-        .find(|s| *s >= rough);
-    let step = step.unwrap_or(rough).max(1e-6);
-    let mut time = (from / step).ceil() * step;
-    while time <= to {
-        let x = rates.left() + ((time - from) / (to - from)) as f32 * rates.width();
-        if time >= 0.0 {
-            let at = egui::pos2(x, rect.bottom());
-            let font = egui::FontId::proportional(11.0);
-            let text = format!("{time:.0} ms");
-            painter.text(at, egui::Align2::CENTER_BOTTOM, text, font, colour);
-            painter.vline(x, rates.bottom()..=(rates.bottom() + 3.0), (1.0, colour));
+    /// Draws marks and curves anew if something changed.
+    fn redraw(
+        &mut self,
+        ui: &Ui,
+        live: &Live,
+        structure: &Structure,
+        bands: &Bands,
+        chart: &Chart,
+        (from, to): (f64, f64),
+        theme: &crate::view::theme::Theme,
+    ) {
+        let pixels = crate::view::picture::Pixels::for_rect(chart.inner, ui.pixels_per_point());
+        let drawn: Drawn = (
+            live.frames,
+            structure.version,
+            (from.to_bits(), to.to_bits()),
+            pixels.size,
+            bands.regions().to_vec(),
+            self.smoothing_ms.to_bits(),
+            theme.dark,
+        );
+        if self.drawn.as_ref() == Some(&drawn) {
+            return;
         }
-        time += step;
+        self.drawn = Some(drawn);
+        let image = draw_marks(live, structure, bands, (from, to), pixels, theme);
+        self.picture.set(ui, image, TextureOptions::NEAREST);
+        self.curves = if self.rates {
+            smooth_rates(live, structure, bands, (from, to), self.smoothing_ms)
+        } else {
+            Vec::new()
+        };
     }
-}
 
-/// Writes the spikes of a window.
-fn save(live: &mut Live, structure: &Structure, (from, to): (f64, f64)) {
-    let dt = live.progress.dt_ms;
-    let path = "spikes.csv";
-    let outcome = crate::files::whole::write_whole(path, |out| {
-        writeln!(out, "time_ms,region,neuron")?;
-        for spike in &live.spikes {
-            let time = (spike.step + 1) as f64 * dt;
-            if let (true, Some(id)) = ((from..=to).contains(&time), structure.neuron(spike.neuron))
-            {
-                let name = structure.regions[id.region].name.replace('"', "\"\"");
-                writeln!(out, "{time:.4},\"{name}\",{}", id.neuron)?;
+    /// Names of regions, lines between them, lesioned neurons and the selected rows.
+    fn names(
+        &self,
+        ui: &Ui,
+        context: &PanelContext<'_>,
+        structure: &Structure,
+        bands: &Bands,
+        chart: &Chart,
+        left: f32,
+    ) {
+        let font = small(ui);
+        let painter = ui.painter();
+        let edge = Stroke::new(1.0, ui.visuals().weak_text_color());
+        let mut free_from = f32::NEG_INFINITY;
+        for (place, &region) in bands.regions().iter().enumerate() {
+            let info = &structure.regions[region];
+            let (top, bottom) = bands.rows_of(place);
+            let (top, bottom) = (chart.y_at(top), chart.y_at(bottom));
+            if place > 0 {
+                painter.hline(chart.inner.x_range(), top, edge);
+            }
+            let middle = (top + bottom) / 2.0;
+            let roomy = chart.inner.left() - left > 20.0;
+            if roomy && middle - font.size / 2.0 > free_from {
+                let room = Rect::from_min_max(
+                    pos2(left, middle - font.size),
+                    pos2(chart.inner.left() - 4.0, middle + 2.2 * font.size),
+                );
+                let color = context.theme.region(region);
+                let text = short(&info.name, ((room.width() / font.size) * 1.8) as usize);
+                painter.with_clip_rect(room.intersect(ui.clip_rect())).text(
+                    pos2(room.right(), middle),
+                    Align2::RIGHT_CENTER,
+                    text,
+                    font.clone(),
+                    color,
+                );
+                free_from = middle + font.size / 2.0;
+                if bottom - top > 3.0 * font.size {
+                    painter.text(
+                        pos2(room.right(), middle + font.size * 1.2),
+                        Align2::RIGHT_CENTER,
+                        grouped(info.neurons.into()),
+                        font.clone(),
+                        ui.visuals().weak_text_color(),
+                    );
+                    free_from += 1.2 * font.size;
+                }
             }
         }
-        Ok(())
-    });
-    match outcome {
-        Ok(()) => live.tell(false, format!("spikes saved to {path}")),
-        Err(error) => live.tell(true, error.to_string()),
+        for &number in &context.selected.neurons {
+            if let Some(row) = bands.row(structure, number) {
+                let (a, b) = (
+                    chart.y_at(row),
+                    chart.y_at(row + bands.height(structure, number)),
+                );
+                let color = context.theme.selection.gamma_multiply(0.25);
+                let band = Rect::from_x_y_ranges(chart.inner.x_range(), a..=b.max(a + 1.0));
+                painter.rect_filled(band, 0.0, color);
+            }
+        }
     }
+
+    fn draw_rates(
+        &self,
+        ui: &Ui,
+        context: &PanelContext<'_>,
+        bands: &Bands,
+        outer: Rect,
+        time: Axis,
+    ) {
+        let highest = (self.curves.iter().flatten())
+            .map(|p| p.1)
+            .fold(0.0, f64::max);
+        let chart = Chart::within(
+            outer,
+            time,
+            Axis::linear("rate (Hz)", 0.0, round_up(highest)),
+        );
+        chart.draw(ui);
+        for (curve, &region) in self.curves.iter().zip(bands.regions()) {
+            let color = context.theme.region(region);
+            chart.line(ui, curve.iter().copied(), Stroke::new(1.5, color));
+        }
+    }
+
+    /// What the pointer is over, and the click that selects it.
+    fn pick(
+        &self,
+        ui: &Ui,
+        context: &mut PanelContext<'_>,
+        structure: &Structure,
+        bands: &Bands,
+        chart: &Chart,
+        response: &egui::Response,
+    ) {
+        let Some(at) = response
+            .interact_pointer_pos()
+            .or(response.hover_pos())
+            .filter(|at| chart.inner.contains(*at))
+        else {
+            return;
+        };
+        let Some(number) = nearest(context.live, structure, bands, chart, at) else {
+            return;
+        };
+        if response.clicked() {
+            let several = ui.input(|i| i.modifiers.shift || i.modifiers.command);
+            let chosen = &mut context.selected.neurons;
+            if !several {
+                chosen.clear();
+                chosen.insert(number);
+            } else if !chosen.remove(&number) {
+                chosen.insert(number);
+            }
+        }
+        if response.hovered() && !response.dragged() {
+            context.selected.hovered = Some(number);
+            if let Some(id) = structure.neuron(number) {
+                response.clone().on_hover_text_at_pointer(format!(
+                    "{} {}, {:.1} ms",
+                    structure.regions[id.region].name,
+                    id.neuron,
+                    chart.x_of(at.x)
+                ));
+            }
+        }
+    }
+}
+
+/// The frame of the raster; its rows have names instead of numbers.
+fn chart_frame(ui: &Ui, chart: &Chart, time: bool) {
+    if time {
+        let mut chart = chart.clone();
+        chart.y = Axis::linear("", 0.0, 1.0).without_labels();
+        chart.draw_axes(ui, false);
+    } else {
+        let edge = Stroke::new(1.0, ui.visuals().text_color().gamma_multiply(0.3));
+        ui.painter()
+            .rect_stroke(chart.inner, 0.0, edge, StrokeKind::Outside);
+    }
+}
+
+/// The beginning of a name that is too long.
+fn short(name: &str, most: usize) -> String {
+    let most = most.max(2);
+    if name.chars().count() <= most {
+        return name.to_owned();
+    }
+    name.chars().take(most - 1).chain(['…']).collect()
+}
+
+/// The neuron of the nearest spike within reach, else that of the row.
+fn nearest(
+    live: &Live,
+    structure: &Structure,
+    bands: &Bands,
+    chart: &Chart,
+    at: egui::Pos2,
+) -> Option<u32> {
+    let (from, to) = (chart.x_of(at.x - REACH), chart.x_of(at.x + REACH));
+    let dt = live.progress.dt_ms;
+    let mut best: Option<(f32, u32)> = None;
+    for spike in live.spikes.range(spikes_between(live, from, to)) {
+        let Some(row) = bands.row(structure, spike.neuron) else {
+            continue;
+        };
+        let place = pos2(
+            chart.x_at((spike.step + 1) as f64 * dt),
+            chart.y_at(row + 0.5 * bands.height(structure, spike.neuron)),
+        );
+        let distance = place.distance(at);
+        if distance <= REACH && best.is_none_or(|(nearest, _)| distance < nearest) {
+            best = Some((distance, spike.neuron));
+        }
+    }
+    best.map(|(_, neuron)| neuron)
+        .or_else(|| bands.neuron_at(structure, chart.y_of(at.y)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::testing::{Stage, busy, network, spiking, survives};
 
     #[test]
-    fn every_coloured_pixel_is_in_one_rectangle() {
-        let mut image = ColorImage::filled([5, 7], Color32::TRANSPARENT);
-        for (i, pixel) in image.pixels.iter_mut().enumerate() {
-            *pixel = [Color32::TRANSPARENT, Color32::RED, Color32::BLUE][i * i % 3];
+    fn any_network_can_be_drawn_at_any_size() {
+        survives(|| Box::new(RasterPanel::default()));
+    }
+
+    #[test]
+    fn a_click_selects_the_neuron_of_the_nearest_spike() {
+        let mut live = network(&[("a", 100), ("b", 100)]);
+        spiking(&mut live, &[(4999, 150)], 10_000);
+        let (mut stage, mut panel) = (Stage::new(), RasterPanel::default());
+        panel.rates = false;
+        let size = vec2(800.0, 600.0);
+        stage.settle(&mut panel, &mut live, size);
+        assert!(stage.wants.spikes);
+        // The spike is in the middle of the second, three quarters down.
+        let mut found = None;
+        for x in 400..460 {
+            for y in (400..500).step_by(3) {
+                stage.click(&mut panel, &mut live, size, pos2(x as f32, y as f32));
+                if stage.selected.neurons.contains(&150) {
+                    found = Some((x, y));
+                }
+            }
+            if found.is_some() {
+                break;
+            }
         }
-        let mesh = dots_of(&image, egui::pos2(10.0, 20.0));
-        let area: f32 = (mesh.vertices.chunks(4))
-            .map(|v| (v[3].pos.x - v[0].pos.x) * (v[3].pos.y - v[0].pos.y))
-            .sum();
-        let coloured = image
-            .pixels
-            .iter()
-            .filter(|p| **p != Color32::TRANSPARENT)
-            .count();
-        assert_eq!(area as usize, coloured);
+        assert!(found.is_some(), "no click selects the neuron that spiked");
+    }
+
+    #[test]
+    fn dragging_holds_the_time_and_a_double_click_follows_again() {
+        let mut live = network(&[("a", 100)]);
+        busy(&mut live, 2.0, 50_000);
+        let (mut stage, mut panel) = (Stage::new(), RasterPanel::default());
+        let size = vec2(800.0, 600.0);
+        stage.settle(&mut panel, &mut live, size);
+        use crate::view::testing::button;
+        use bevy_egui::egui::Event;
+        let (a, b) = (pos2(400.0, 300.0), pos2(500.0, 300.0));
+        stage.draw(&mut panel, &mut live, size, vec![Event::PointerMoved(a)]);
+        stage.draw(&mut panel, &mut live, size, vec![button(a, true)]);
+        stage.draw(&mut panel, &mut live, size, vec![Event::PointerMoved(b)]);
+        stage.draw(&mut panel, &mut live, size, vec![button(b, false)]);
+        let held = panel.timeline.held_ms.expect("the time is held");
+        assert!(held < 4990.0 && held > 4500.0, "{held}");
+        stage.settle(&mut panel, &mut live, size);
+        for _ in 0..2 {
+            stage.draw(
+                &mut panel,
+                &mut live,
+                size,
+                vec![button(b, true), button(b, false)],
+            );
+        }
+        stage.settle(&mut panel, &mut live, size);
+        assert_eq!(panel.timeline.held_ms, None);
+    }
+
+    #[test]
+    fn names_that_are_too_long_are_shortened() {
+        assert_eq!(short("abc", 3), "abc");
+        assert_eq!(short("abcd", 3), "ab…");
     }
 }

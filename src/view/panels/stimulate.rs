@@ -1,63 +1,51 @@
-//! Currents, spikes and Poisson input for the selected neurons.
+//! Acting on the network: pulses, spikes, noise and lesions.
+
+mod action;
 
 use super::{Panel, PanelContext};
-use crate::network::stimulus::{Selection, StimulusKind, Window};
-use crate::scene::schema::StimulusSpec;
 use crate::session::command::{Place, SimCommand};
-use bevy_egui::egui;
-use std::collections::BTreeMap;
+use crate::session::frame::Structure;
+use crate::view::plot::nothing;
+use action::{Action, Target, commands, current_unit, kind_words, weight_unit};
+use bevy_egui::egui::{self, DragValue, Key, ScrollArea, Slider, Ui};
 
-/// A stimulus that can be given.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
-    Current,
-    Spike,
-    Poisson,
-}
+/// The keys that stored stimuli are bound to.
+const KEYS: [Key; 9] = [
+    Key::Num1,
+    Key::Num2,
+    Key::Num3,
+    Key::Num4,
+    Key::Num5,
+    Key::Num6,
+    Key::Num7,
+    Key::Num8,
+    Key::Num9,
+];
 
-/// What to give.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Brush {
-    kind: Kind,
+/// The stimulation panel.
+pub struct StimulatePanel {
+    target: Target,
     amplitude: f64,
     duration_ms: f64,
     rate_hz: f64,
     weight: f64,
-}
-
-/// Stimuli.
-pub struct StimulatePanel {
-    brush: Brush,
-    keys: BTreeMap<u8, Brush>,
+    fraction: f64,
+    stored: [Option<(Action, Target)>; 9],
 }
 
 impl Default for StimulatePanel {
     fn default() -> Self {
-        let brush = Brush {
-            kind: Kind::Current,
-            amplitude: 200.0,
-            duration_ms: 50.0,
-            rate_hz: 500.0,
-            weight: 10.0,
-        };
         Self {
-            brush,
-            keys: BTreeMap::new(),
+            target: Target::Selected,
+            amplitude: 500.0,
+            duration_ms: 20.0,
+            rate_hz: 1000.0,
+            weight: 20.0,
+            fraction: 0.1,
+            stored: Default::default(),
         }
     }
 }
-
-const DIGITS: [egui::Key; 9] = [
-    egui::Key::Num1,
-    egui::Key::Num2,
-    egui::Key::Num3,
-    egui::Key::Num4,
-    egui::Key::Num5,
-    egui::Key::Num6,
-    egui::Key::Num7,
-    egui::Key::Num8,
-    egui::Key::Num9,
-];
 
 impl Panel for StimulatePanel {
     fn title(&self) -> &'static str {
@@ -65,209 +53,336 @@ impl Panel for StimulatePanel {
     }
 
     fn help(&self) -> &'static str {
-        "Gives the selected neurons, or the whole chosen region, a pulse of current, a forced spike or Poisson input, from now on for as \
-         long as you say. Bind a stimulus to a number key to give it again with one press."
+        "Inject a current, force a spike, drive with Poisson input or lesion neurons: the selected ones or a whole region. What is stored on \
+         a key from 1 to 9 acts when the key is pressed. While the network runs, a stimulus starts about 0.1 s of wall time later, so that none \
+         of it is missed. Everything can be undone and is logged."
     }
 
-    fn show(&mut self, ui: &mut egui::Ui, context: &mut PanelContext<'_>) {
+    fn show(&mut self, ui: &mut Ui, context: &mut PanelContext<'_>) {
+        self.keys(ui.ctx(), context);
         let Some(structure) = context.live.structure.clone() else {
-            ui.weak("No network is open");
-            return;
+            return nothing(ui, "No scene is open");
         };
-        let targets = targets(context);
-        let words = match &targets[..] {
-            [] => "Select neurons or a region first".to_owned(),
-            list => list
-                .iter()
-                .map(|(region, neurons)| match neurons {
-                    Selection::List(list) => format!("{} of {region}", list.len()),
-                    _ => format!("all of {region}"),
-                })
-                .collect::<Vec<_>>()
-                .join(", "),
-        };
-        egui::ScrollArea::vertical()
-            .auto_shrink([false, false])
-            .show(ui, |ui| {
-                ui.horizontal_wrapped(|ui| {
-                    ui.label("To");
-                    ui.strong(words);
-                });
-                self.brush_ui(ui, targets.first().map(|t| t.0.as_str()), &structure);
-                ui.horizontal(|ui| {
-                    let give =
-                        ui.add_enabled(!targets.is_empty(), egui::Button::new("Give it now"));
-                    if give.clicked() {
-                        give_now(context, &targets, self.brush);
-                    }
-                    ui.menu_button("Bind to a key", |ui| {
-                        for digit in 1..=9u8 {
-                            if ui.button(digit.to_string()).clicked() {
-                                self.keys.insert(digit, self.brush);
-                                ui.close();
-                            }
-                        }
-                    });
-                });
-                for (digit, brush) in &self.keys {
-                    ui.weak(format!("{digit}  {}", brush.words()));
-                }
-                ui.separator();
-                ui.strong("Stimuli of the network");
-                let now = context.live.time_ms();
-                for (name, spec) in structure.stimuli.iter().zip(&structure.scene.stimuli) {
-                    let over = spec.window.stop_ms.is_some_and(|stop| stop <= now);
-                    ui.horizontal(|ui| {
-                        if ui.small_button("×").on_hover_text("Remove").clicked() {
-                            let place = Place::Stimulus(name.clone());
-                            context.live.edit(SimCommand::Remove(place));
-                        }
-                        let text = egui::RichText::new(format!("{name}   to {}", spec.to));
-                        let text = if over { text.weak() } else { text };
-                        ui.add(egui::Label::new(text).truncate());
-                    });
-                }
-            });
-        if !ui.ctx().text_edit_focused() && !targets.is_empty() {
-            for (digit, key) in (1u8..).zip(DIGITS) {
-                if let Some(brush) = self.keys.get(&digit)
-                    && ui.input(|i| i.key_pressed(key))
-                {
-                    give_now(context, &targets, *brush);
-                }
-            }
-        }
+        ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+            self.choose_target(ui, context, &structure);
+            ui.separator();
+            self.actions(ui, context, &structure);
+            ui.separator();
+            self.keyboard(ui);
+            ui.separator();
+            list(ui, context, &structure);
+        });
     }
 }
 
 impl StimulatePanel {
-    fn brush_ui(
-        &mut self,
-        ui: &mut egui::Ui,
-        region: Option<&str>,
-        structure: &crate::session::frame::Structure,
-    ) {
-        let receptors = region
-            .and_then(|name| structure.region(name))
-            .map_or(&[][..], |i| structure.regions[i].receptors.as_slice());
-        let unit = receptors.first().map_or("", |r| r.1);
-        let brush = &mut self.brush;
-        ui.horizontal(|ui| {
-            ui.selectable_value(&mut brush.kind, Kind::Current, "Current");
-            ui.selectable_value(&mut brush.kind, Kind::Spike, "Spike");
-            ui.selectable_value(&mut brush.kind, Kind::Poisson, "Poisson");
-        });
-        egui::Grid::new("brush").num_columns(2).show(ui, |ui| {
-            let mut row = |label: &str,
-                           value: &mut f64,
-                           range: core::ops::RangeInclusive<f64>,
-                           unit: &str| {
-                ui.label(label);
-                let speed = (value.abs() * 0.01).max(0.01);
-                let drag = egui::DragValue::new(value)
-                    .speed(speed)
-                    .range(range)
-                    .suffix(format!(" {unit}"));
-                ui.add(drag);
-                ui.end_row();
+    /// Lets the stored stimuli act whose keys are pressed, unless a text is being written. The panel does this while it is shown; call it
+    /// once per frame while it is not.
+    pub fn keys(&self, egui: &egui::Context, context: &PanelContext<'_>) {
+        if egui.text_edit_focused() {
+            return;
+        }
+        for (key, stored) in KEYS.into_iter().zip(&self.stored) {
+            let pressed = egui.input(|i| i.key_pressed(key) && i.modifiers.is_none());
+            if let (true, Some((action, target))) = (pressed, stored) {
+                act(context, action, target);
+            }
+        }
+    }
+
+    fn choose_target(&mut self, ui: &mut Ui, context: &PanelContext<'_>, structure: &Structure) {
+        if let Target::Region(name) = &self.target
+            && structure.region(name).is_none()
+        {
+            self.target = Target::Selected;
+        }
+        let selected = format!("Selected neurons ({})", context.selected.neurons.len());
+        ui.horizontal_wrapped(|ui| {
+            ui.label("Act on");
+            let shown = match &self.target {
+                Target::Selected => selected.clone(),
+                Target::Region(name) => name.clone(),
             };
-            match brush.kind {
-                Kind::Current => {
-                    row(
-                        "Amplitude",
-                        &mut brush.amplitude,
-                        -1e6..=1e6,
-                        "(the model's current)",
-                    );
-                    row("Duration", &mut brush.duration_ms, 0.1..=1e6, "ms");
+            egui::ComboBox::from_id_salt("target")
+                .width(180.0)
+                .selected_text(shown)
+                .show_ui(ui, |ui| {
+                    ui.selectable_value(&mut self.target, Target::Selected, selected);
+                    for region in &structure.regions {
+                        let target = Target::Region(region.name.clone());
+                        ui.selectable_value(&mut self.target, target, &region.name);
+                    }
+                });
+        });
+        if self.target == Target::Selected && context.selected.neurons.is_empty() {
+            ui.weak("Select neurons in the 3D view or the raster, or choose a region");
+        }
+    }
+
+    fn actions(&mut self, ui: &mut Ui, context: &PanelContext<'_>, structure: &Structure) {
+        let ready = !self.target.parts(context.selected, structure).is_empty();
+        let unit = current_unit(&self.target, context, structure);
+        let weight_unit = weight_unit(&self.target, context, structure);
+        let hint = if unit.is_empty() {
+            "The current, in the model's own unit, from -1,000,000 to 1,000,000".to_owned()
+        } else {
+            format!("The current in {unit}, from -1,000,000 to 1,000,000")
+        };
+        ui.horizontal_wrapped(|ui| {
+            let amplitude = number(&mut self.amplitude, -1e6..=1e6, unit);
+            ui.add(amplitude).on_hover_text(hint);
+            ui.label("for");
+            ui.add(number(&mut self.duration_ms, 0.1..=1e6, "ms"))
+                .on_hover_text("How long the current lasts, from 0.1 to 1,000,000 ms");
+            let action = Action::Pulse {
+                amplitude: self.amplitude,
+                duration_ms: self.duration_ms,
+            };
+            self.button(ui, context, ready, "Inject current", action);
+        });
+        ui.horizontal_wrapped(|ui| {
+            ui.label("At the next step");
+            self.button(ui, context, ready, "Force spike", Action::Spike);
+        });
+        ui.horizontal_wrapped(|ui| {
+            ui.add(number(&mut self.rate_hz, 0.0..=1e6, "Hz"))
+                .on_hover_text("Rate of the input of each neuron, from 0 to 1,000,000 Hz");
+            ui.label("of weight");
+            ui.add(number(&mut self.weight, -1e6..=1e6, weight_unit)).on_hover_text(
+                "Weight of an input spike in the receptor's unit, from -1,000,000 to 1,000,000. Negative weights reach the second receptor",
+            );
+            let action = Action::Poisson {
+                rate_hz: self.rate_hz,
+                weight: self.weight,
+            };
+            self.button(ui, context, ready, "Drive with Poisson input", action);
+        });
+        ui.horizontal_wrapped(|ui| {
+            match &self.target {
+                Target::Selected => {
+                    ui.label("For good");
                 }
-                Kind::Spike => {}
-                Kind::Poisson => {
-                    row("Rate", &mut brush.rate_hz, 0.0..=1e6, "Hz");
-                    row("Weight", &mut brush.weight, -1e6..=1e6, unit);
-                    row("Duration", &mut brush.duration_ms, 0.1..=1e6, "ms");
+                Target::Region(_) => {
+                    let shown =
+                        |v: f64, _: std::ops::RangeInclusive<usize>| format!("{:.0} %", v * 100.0);
+                    let parsed = |text: &str| {
+                        Some(text.trim_end_matches(['%', ' ']).parse::<f64>().ok()? / 100.0)
+                    };
+                    let slider = Slider::new(&mut self.fraction, 0.0..=1.0)
+                        .custom_formatter(shown)
+                        .custom_parser(parsed);
+                    ui.add(slider).on_hover_text(
+                        "How many of the region's neurons, drawn at random, from 0 to 100 %",
+                    );
                 }
             }
+            let action = Action::Lesion {
+                fraction: self.fraction,
+            };
+            self.button(ui, context, ready, "Lesion", action);
         });
     }
-}
 
-impl Brush {
-    fn words(&self) -> String {
-        match self.kind {
-            Kind::Current => format!("current {} for {} ms", self.amplitude, self.duration_ms),
-            Kind::Spike => "spike".into(),
-            Kind::Poisson => {
-                format!(
-                    "Poisson {} Hz × {} for {} ms",
-                    self.rate_hz, self.weight, self.duration_ms
-                )
+    /// A button that acts, and the menu that stores the action on a key.
+    fn button(
+        &mut self,
+        ui: &mut Ui,
+        context: &PanelContext<'_>,
+        ready: bool,
+        text: &str,
+        action: Action,
+    ) {
+        if ui.add_enabled(ready, egui::Button::new(text)).clicked() {
+            act(context, &action, &self.target);
+        }
+        ui.push_id(text, |ui| {
+            ui.menu_button("Key", |ui| {
+                for i in 0..KEYS.len() {
+                    let taken = match &self.stored[i] {
+                        Some((action, target)) => {
+                            format!(" ({}, {})", action.words(), target.words())
+                        }
+                        None => String::new(),
+                    };
+                    if ui.button(format!("{}{taken}", i + 1)).clicked() {
+                        self.stored[i] = Some((action.clone(), self.target.clone()));
+                        ui.close();
+                    }
+                }
+            })
+            .response
+            .on_hover_text("Store this on a key; it acts when the key is pressed");
+        });
+    }
+
+    /// What is stored on keys.
+    fn keyboard(&mut self, ui: &mut Ui) {
+        ui.strong("Keys");
+        if self.stored.iter().all(Option::is_none) {
+            ui.weak("Nothing is stored on the keys 1 to 9");
+        }
+        for (i, place) in self.stored.iter_mut().enumerate() {
+            let Some((action, target)) = place else {
+                continue;
+            };
+            let text = format!("{}: {}, {}", i + 1, action.words(), target.words());
+            let mut cleared = false;
+            ui.horizontal_wrapped(|ui| {
+                ui.label(text);
+                ui.push_id(i, |ui| cleared = ui.small_button("Clear").clicked());
+            });
+            if cleared {
+                *place = None;
             }
         }
     }
 }
 
-/// The selected neurons by region, or the whole chosen region.
-fn targets(context: &PanelContext<'_>) -> Vec<(String, Selection)> {
-    let Some(structure) = &context.live.structure else {
-        return Vec::new();
+/// A number that is dragged or written, with its unit.
+fn number<'v>(
+    value: &'v mut f64,
+    range: std::ops::RangeInclusive<f64>,
+    unit: &str,
+) -> DragValue<'v> {
+    let speed = (value.abs() * 0.01).max(0.1);
+    let suffix = if unit.is_empty() {
+        String::new()
+    } else {
+        format!(" {unit}")
     };
-    let mut lists: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
-    for id in context
-        .selected
-        .neurons
-        .iter()
-        .filter_map(|n| structure.neuron(*n))
-    {
-        lists.entry(id.region).or_default().push(id.neuron);
-    }
-    if lists.is_empty() {
-        return context
-            .selected
-            .region
-            .iter()
-            .map(|r| (r.clone(), Selection::All))
-            .collect();
-    }
-    let name = |region: usize| structure.regions[region].name.clone();
-    lists
-        .into_iter()
-        .map(|(region, list)| (name(region), Selection::List(list)))
-        .collect()
+    DragValue::new(value)
+        .range(range)
+        .speed(speed)
+        .suffix(suffix)
 }
 
-fn give_now(context: &mut PanelContext<'_>, targets: &[(String, Selection)], brush: Brush) {
-    let (now, dt) = (context.live.time_ms(), context.live.progress.dt_ms);
-    // The network runs on while the request is on its way: what begins now begins when it arrives.
-    let begin = now + 2.0 * dt;
-    for (region, neurons) in targets {
-        let kind = match brush.kind {
-            Kind::Current => StimulusKind::Step {
-                amplitude: brush.amplitude.into(),
-            },
-            Kind::Spike => StimulusKind::Spike {
-                times_ms: vec![begin],
-            },
-            Kind::Poisson => StimulusKind::Poisson {
-                rate_hz: brush.rate_hz.into(),
-                weight: brush.weight.into(),
-                delay_ms: dt,
-                receptor: None,
-            },
+/// Sends what an action on a target means now.
+fn act(context: &PanelContext<'_>, action: &Action, target: &Target) {
+    if let Some(structure) = &context.live.structure {
+        let parts = target.parts(context.selected, structure);
+        for command in commands(action, parts, &context.live.progress, &structure.stimuli) {
+            context.live.edit(command);
+        }
+    }
+}
+
+/// The stimuli of the network, with a button that removes each.
+fn list(ui: &mut Ui, context: &PanelContext<'_>, structure: &Structure) {
+    let now = context.live.time_ms();
+    let over = |stop: Option<f64>| stop.is_some_and(|stop| stop <= now);
+    ui.strong("Stimuli");
+    if structure.scene.stimuli.is_empty() {
+        ui.weak("The network has no stimuli");
+    }
+    let mut finished = Vec::new();
+    for (i, (name, spec)) in structure
+        .stimuli
+        .iter()
+        .zip(&structure.scene.stimuli)
+        .enumerate()
+    {
+        let ended = over(spec.window.stop_ms);
+        if ended {
+            finished.push(name.clone());
+        }
+        ui.horizontal_wrapped(|ui| {
+            let text = format!("{name}, {} on {}", kind_words(&spec.kind), spec.to);
+            match ended {
+                true => ui.weak(format!("{text}, over")),
+                false => ui.label(text),
+            };
+            ui.push_id(i, |ui| {
+                let remove = ui.small_button("Remove").on_hover_text("Can be undone");
+                if remove.clicked() {
+                    context
+                        .live
+                        .edit(SimCommand::Remove(Place::Stimulus(name.clone())));
+                }
+            });
+        });
+    }
+    if finished.len() > 1 && ui.button("Remove all that are over").clicked() {
+        for name in finished {
+            context.live.edit(SimCommand::Remove(Place::Stimulus(name)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::stimulus::{Selection, StimulusKind};
+    use crate::view::testing::{Stage, edits, key, network, spiking, survives};
+    use bevy_egui::egui::vec2;
+
+    #[test]
+    fn any_network_can_be_drawn_at_any_size() {
+        survives(|| Box::new(StimulatePanel::default()));
+    }
+
+    #[test]
+    fn a_click_injects_a_current_into_the_selected_neurons() {
+        let mut live = network(&[("a", 10), ("b", 5)]);
+        spiking(&mut live, &[], 1000);
+        live.progress.pacing = crate::sim::clock::Pacing::Paused;
+        let (mut stage, mut panel) = (Stage::new(), StimulatePanel::default());
+        let size = vec2(600.0, 700.0);
+        stage.settle(&mut panel, &mut live, size);
+        stage.click_text(&mut panel, &mut live, size, "Inject current");
+        assert!(edits(&mut live).is_empty(), "nothing is selected");
+        stage.selected.neurons = [3, 4, 12].into();
+        stage.settle(&mut panel, &mut live, size);
+        stage.click_text(&mut panel, &mut live, size, "Inject current");
+        let sent = edits(&mut live);
+        assert_eq!(sent.len(), 2, "one for each region");
+        let SimCommand::Stimulate(spec) = &sent[0] else {
+            panic!("{sent:?}");
         };
-        let mut stimulus = StimulusSpec::new(region, kind);
-        stimulus.name = Some(brush.words());
-        stimulus.neurons = neurons.clone();
-        stimulus.window = match brush.kind {
-            Kind::Spike => Window {
-                start_ms: now,
-                stop_ms: None,
-            },
-            _ => Window {
-                start_ms: now,
-                stop_ms: Some(now + brush.duration_ms),
-            },
-        };
-        context.live.edit(SimCommand::Stimulate(stimulus));
+        assert_eq!(
+            (spec.to.as_str(), &spec.neurons),
+            ("a", &Selection::List(vec![3, 4]))
+        );
+        assert_eq!(spec.window.start_ms, 100.0);
+        assert_eq!(spec.window.stop_ms, Some(120.0));
+        assert_eq!(
+            spec.kind,
+            StimulusKind::Step {
+                amplitude: 500.0.into()
+            }
+        );
+    }
+
+    #[test]
+    fn stored_stimuli_act_when_their_key_is_pressed() {
+        let mut live = network(&[("a", 10), ("b", 5)]);
+        let (mut stage, mut panel) = (Stage::new(), StimulatePanel::default());
+        panel.stored[2] = Some((
+            Action::Lesion { fraction: 0.25 },
+            Target::Region("b".into()),
+        ));
+        let size = vec2(600.0, 700.0);
+        stage.draw(&mut panel, &mut live, size, vec![key(Key::Num2)]);
+        assert!(edits(&mut live).is_empty());
+        stage.draw(&mut panel, &mut live, size, vec![key(Key::Num3)]);
+        let sent = edits(&mut live);
+        assert!(
+            matches!(&sent[..], [SimCommand::Lesion { region, neurons: Selection::Fraction(f) }]
+                if region == "b" && *f == 0.25),
+            "{sent:?}"
+        );
+    }
+
+    #[test]
+    fn stimuli_are_removed_by_their_button() {
+        let mut live = network(&[("a", 10), ("b", 5)]);
+        let (mut stage, mut panel) = (Stage::new(), StimulatePanel::default());
+        let size = vec2(600.0, 700.0);
+        stage.settle(&mut panel, &mut live, size);
+        stage.click_text(&mut panel, &mut live, size, "Remove");
+        let sent = edits(&mut live);
+        assert!(
+            matches!(&sent[..], [SimCommand::Remove(Place::Stimulus(name))] if name == "background"),
+            "{sent:?}"
+        );
     }
 }

@@ -1,25 +1,68 @@
-//! State columns of the selected neurons, step by step.
+//! State columns of the selected neurons against time.
 
 use super::{Panel, PanelContext};
-use crate::session::frame::TraceOf;
-use crate::view::live::Trace;
-use bevy_egui::egui;
-use egui_plot::{Legend, Line, Plot, PlotPoints, VLine};
+use crate::files::whole::write_whole;
+use crate::session::frame::{Structure, TraceOf};
+use crate::view::decimate::extremes;
+use crate::view::figure::{Curve, Strip, draw_traces};
+use crate::view::live::{Live, Trace};
+use crate::view::plot::{Axis, Chart, nothing, nothing_within, small, span_of};
+use crate::view::recorded::spikes_between;
+use crate::view::save::{Save, Write};
+use crate::view::timeline::Timeline;
+use bevy_egui::egui::{
+    self, Align2, PopupCloseBehavior, Rect, Sense, Stroke, Ui,
+    containers::menu::{MenuButton, MenuConfig},
+    pos2, vec2,
+};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
 
-/// The most neurons that are drawn.
-const MOST_NEURONS: usize = 6;
+/// The most neurons whose traces are shown.
+const MOST_NEURONS: usize = 8;
+/// Points of a curve in a figure.
+const FIGURE_POINTS: usize = 2000;
 
-/// Traces.
+/// A neuron whose traces are shown.
+struct Shown {
+    region: String,
+    neuron: u32,
+    number: u32,
+}
+
+impl Shown {
+    fn name(&self) -> String {
+        format!("{} {}", self.region, self.neuron)
+    }
+
+    fn trace(&self, column: &str) -> TraceOf {
+        TraceOf {
+            region: self.region.clone(),
+            neuron: self.neuron,
+            column: column.to_owned(),
+        }
+    }
+}
+
+/// The traces panel.
 pub struct TracesPanel {
-    column: String,
-    window_ms: f64,
+    timeline: Timeline,
+    /// Columns that the user chose; the first one if there is none.
+    chosen: BTreeSet<String>,
+    spikes: bool,
+    png: Save,
+    csv: Save,
 }
 
 impl Default for TracesPanel {
     fn default() -> Self {
         Self {
-            column: "v".into(),
-            window_ms: 200.0,
+            timeline: Timeline::newest(200.0),
+            chosen: BTreeSet::new(),
+            spikes: true,
+            png: Save::new("PNG", "traces.png"),
+            csv: Save::new("CSV", "traces.csv"),
         }
     }
 }
@@ -30,152 +73,400 @@ impl Panel for TracesPanel {
     }
 
     fn help(&self) -> &'static str {
-        "A state variable of the selected neurons at every step, by default the membrane potential. Select neurons in the 3D view or \
-         the raster; the first six are drawn. Vertical lines are spikes of the first one."
+        "State columns of the first 8 selected neurons, sampled in every step from the moment of selection; upright marks are their spikes. \
+         Choose columns with the button. Drag to look back, scroll to zoom, double-click to follow the newest time again."
     }
 
-    fn show(&mut self, ui: &mut egui::Ui, context: &mut PanelContext<'_>) {
+    fn show(&mut self, ui: &mut Ui, context: &mut PanelContext<'_>) {
         let Some(structure) = context.live.structure.clone() else {
-            ui.weak("No network is open");
-            return;
+            return nothing(ui, "No scene is open");
         };
-        let mut chosen: Vec<u32> = context
-            .selected
-            .neurons
-            .iter()
-            .copied()
+        let shown: Vec<Shown> = (context.selected.neurons.iter())
+            .filter_map(|&number| {
+                let id = structure.neuron(number)?;
+                Some(Shown {
+                    region: structure.regions[id.region].name.clone(),
+                    neuron: id.neuron,
+                    number,
+                })
+            })
             .take(MOST_NEURONS)
             .collect();
-        if chosen.is_empty() {
-            chosen.extend((structure.neurons > 0).then_some(0));
-        }
-        let ids: Vec<_> = chosen
-            .iter()
-            .filter_map(|n| structure.neuron(*n).map(|id| (*n, id)))
+        let known = columns_of(&structure, &shown);
+        let mut columns: Vec<(&str, &str)> = (known.iter().copied())
+            .filter(|(name, _)| self.chosen.contains(*name))
             .collect();
-        let Some((_, first)) = ids.first() else {
-            return;
-        };
-        let columns = &structure.regions[first.region].columns;
-        let known = columns.iter().any(|(name, _)| *name == self.column);
-        if let (false, Some((name, _))) = (known, columns.first()) {
-            self.column = (*name).to_owned();
+        if columns.is_empty() {
+            columns.extend(known.first());
         }
-        let unit = columns
-            .iter()
-            .find(|(name, _)| *name == self.column)
-            .map_or("", |(_, unit)| unit);
-        ui.horizontal(|ui| {
-            egui::ComboBox::from_id_salt("column")
-                .selected_text(&self.column)
-                .show_ui(ui, |ui| {
-                    for (name, unit) in columns {
-                        let text = format!("{name} {unit}");
-                        ui.selectable_value(&mut self.column, (*name).to_owned(), text);
-                    }
-                });
-            let slider = egui::Slider::new(&mut self.window_ms, 10.0..=5000.0).logarithmic(true);
-            ui.add(slider.suffix(" ms").text("window"));
-            if context.selected.neurons.is_empty() {
-                ui.weak("select neurons to see theirs");
-            }
-        });
-        let dt = context.live.progress.dt_ms;
-        let end = context.live.progress.step;
-        let begin = end.saturating_sub((self.window_ms / dt.max(1e-9)) as u64);
-        let pixels = ui.available_width().max(50.0) as usize;
-        let plot = Plot::new("traces")
-            .legend(Legend::default())
-            .allow_scroll(false)
-            .x_axis_label("time (ms)")
-            .y_axis_label(format!("{} ({unit})", self.column))
-            .include_x(begin as f64 * dt)
-            .include_x(end as f64 * dt)
-            .auto_bounds(egui::Vec2b::TRUE);
-        let spikes: Vec<f64> = {
-            let all = context.live.spikes.iter().rev();
-            all.take_while(|s| s.step >= begin)
-                .filter(|s| s.neuron == ids[0].0)
-                .map(|s| (s.step + 1) as f64 * dt)
-                .collect()
-        };
-        plot.show(ui, |plot| {
-            for (i, (_, id)) in ids.iter().enumerate() {
-                let region = &structure.regions[id.region];
-                let of = TraceOf {
-                    region: region.name.clone(),
-                    neuron: id.neuron,
-                    column: self.column.clone(),
-                };
-                if let Some(trace) = context.live.traces.get(&of) {
-                    let points = reduced(trace, begin, pixels, dt);
-                    let colour = context
-                        .theme
-                        .region(i + if ids.len() == 1 { id.region } else { 0 });
-                    let name = format!("{} #{}", region.name, id.neuron);
-                    plot.line(
-                        Line::new(name, PlotPoints::from(points))
-                            .color(colour)
-                            .width(1.4),
-                    );
+        context.wants.spikes |= self.spikes;
+        for neuron in &shown {
+            for (column, _) in &columns {
+                if has_column(&structure, &neuron.region, column) {
+                    context.wants.traces.push(neuron.trace(column));
                 }
-                context.wants.traces.push(of);
             }
-            for time in spikes {
-                let colour = context.theme.spike.gamma_multiply(0.35);
-                plot.vline(VLine::new("", time).color(colour).width(1.0));
-            }
-        });
+        }
+        let now = context.live.time_ms();
+        self.tools(ui, context, &known, &columns, &shown, now);
+        if shown.is_empty() {
+            return nothing(
+                ui,
+                "Select a neuron in the 3D view or the raster to see its traces",
+            );
+        }
+        if columns.is_empty() {
+            return nothing(ui, "The selected neurons have no state columns");
+        }
+        self.legend(ui, context, &shown);
+        self.strips(ui, context, &columns, &shown, now);
     }
 }
 
-/// The least and the largest value of every pixel's share of a trace, so that no spike is lost.
-fn reduced(trace: &Trace, begin: u64, pixels: usize, dt: f64) -> Vec<[f64; 2]> {
-    let skipped = begin.saturating_sub(trace.first) as usize;
-    let count = trace.values.len().saturating_sub(skipped);
-    let every = count.div_ceil(pixels.max(1)).max(1);
-    let mut points = Vec::with_capacity(2 * count / every + 2);
-    let mut values = trace.values.iter().skip(skipped).enumerate().peekable();
-    while values.peek().is_some() {
-        let (mut low, mut high) = ((0, f32::INFINITY), (0, f32::NEG_INFINITY));
-        for (i, &value) in values.by_ref().take(every) {
-            if value < low.1 {
-                low = (i, value);
+impl TracesPanel {
+    fn tools(
+        &mut self,
+        ui: &mut Ui,
+        context: &mut PanelContext<'_>,
+        known: &[(&str, &str)],
+        columns: &[(&str, &str)],
+        shown: &[Shown],
+        now: f64,
+    ) {
+        ui.horizontal_wrapped(|ui| {
+            self.timeline.controls(ui, now);
+            let config = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
+            let menu = MenuButton::new("Columns").config(config);
+            menu.ui(ui, |ui| {
+                if known.is_empty() {
+                    ui.weak("Select a neuron first");
+                }
+                for (name, unit) in known {
+                    let mut on = columns.iter().any(|(column, _)| column == name);
+                    if ui.checkbox(&mut on, with_unit(name, unit)).changed() {
+                        self.chosen = columns.iter().map(|c| c.0.to_owned()).collect();
+                        if on {
+                            self.chosen.insert((*name).to_owned());
+                        } else {
+                            self.chosen.remove(*name);
+                        }
+                    }
+                }
+            })
+            .0
+            .on_hover_text("Which state columns are shown");
+            ui.toggle_value(&mut self.spikes, "Spikes")
+                .on_hover_text("Mark the spikes of the neurons");
+            if shown.is_empty() {
+                return;
             }
-            if value > high.1 {
-                high = (i, value);
+            ui.separator();
+            let range = self.timeline.range(now);
+            let live = &*context.live;
+            let mut notices = Vec::new();
+            self.png.show(
+                ui,
+                "Save the time that is shown as a picture",
+                &mut notices,
+                || {
+                    let strips = strips_of(live, columns, shown, range);
+                    let title = live.structure.as_ref().map(|s| s.scene.title.clone());
+                    Box::new(move |path: &Path| {
+                        let canvas = draw_traces(&title.unwrap_or_default(), range, &strips);
+                        write_whole(path, |out| out.write_all(&canvas.png()?))
+                    }) as Write
+                },
+            );
+            self.csv.show(
+                ui,
+                "Save the time that is shown as a table: time_ms, region, neuron, column, value",
+                &mut notices,
+                || {
+                    let text = table(live, columns, shown, range);
+                    Box::new(move |path: &Path| {
+                        write_whole(path, |out| out.write_all(text.as_bytes()))
+                    }) as Write
+                },
+            );
+            context.live.notices.append(&mut notices);
+        });
+    }
+
+    fn legend(&self, ui: &mut Ui, context: &mut PanelContext<'_>, shown: &[Shown]) {
+        ui.horizontal_wrapped(|ui| {
+            for (place, neuron) in shown.iter().enumerate() {
+                let (rect, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
+                ui.painter()
+                    .rect_filled(rect, 2.0, context.theme.region(place));
+                ui.small(neuron.name());
             }
+            let left_out = context.selected.neurons.len().saturating_sub(MOST_NEURONS);
+            if left_out > 0 {
+                ui.weak(format!("and {left_out} more that are not shown"));
+            }
+        });
+    }
+
+    fn strips(
+        &mut self,
+        ui: &mut Ui,
+        context: &mut PanelContext<'_>,
+        columns: &[(&str, &str)],
+        shown: &[Shown],
+        now: f64,
+    ) {
+        let size = ui.available_size().max(vec2(1.0, 1.0));
+        let (outer, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
+        let live = &*context.live;
+        let (from, to) = self.timeline.range(now);
+        // The lowest strip has the labels of the time axis, and so needs more room.
+        let labels = if outer.height() > 90.0 { 31.0 } else { 0.0 };
+        let height = (outer.height() - labels) / columns.len() as f32;
+        let spikes = if self.spikes {
+            spikes_of(live, shown, (from, to))
+        } else {
+            Vec::new()
+        };
+        for (place, (column, unit)) in columns.iter().enumerate() {
+            let last = place + 1 == columns.len();
+            let top = outer.top() + place as f32 * height;
+            let bottom = top + height + if last { labels } else { 0.0 };
+            let area = Rect::from_min_max(pos2(outer.left(), top), pos2(outer.right(), bottom));
+            let time = Axis::linear("time (ms)", from, to);
+            let time = if last { time } else { time.without_labels() };
+            let pixels = (area.width() * ui.pixels_per_point()) as usize;
+            let curves: Vec<(usize, Vec<(f64, f64)>)> = (shown.iter().enumerate())
+                .filter_map(|(i, n)| Some((i, live.traces.get(&n.trace(column))?)))
+                .map(|(i, trace)| (i, points(trace, live.progress.dt_ms, (from, to), pixels)))
+                .collect();
+            let values = curves
+                .iter()
+                .flat_map(|(_, c)| c.iter().map(|p| p.1 as f32));
+            let span = span_of(values);
+            let (low, high) = span.unwrap_or((0.0, 1.0));
+            let chart = Chart::within(area, time, Axis::linear(with_unit(column, unit), low, high));
+            chart.draw(ui);
+            for &(ms, neuron) in &spikes {
+                let x = chart.x_at(ms);
+                let range = chart.inner.top()..=chart.inner.top() + 0.12 * chart.inner.height();
+                ui.painter()
+                    .vline(x, range, Stroke::new(1.5, context.theme.region(neuron)));
+            }
+            for (i, curve) in &curves {
+                let stroke = Stroke::new(1.2, context.theme.region(*i));
+                chart.line(ui, curve.iter().copied(), stroke);
+            }
+            if span.is_none() {
+                nothing_within(ui, chart.inner, "No samples yet");
+            }
+            if place == 0 {
+                self.timeline.interact(ui, &response, &chart, now);
+            }
+            read_off(ui, &response, &chart, unit);
         }
-        let first = trace.first + skipped as u64 + 1;
-        let mut pair = [low, high];
-        pair.sort_by_key(|(i, _)| *i);
-        for (i, value) in pair {
-            if value.is_finite() {
-                points.push([(first + i as u64) as f64 * dt, f64::from(value)]);
+    }
+}
+
+/// Shows time and value under the pointer.
+fn read_off(ui: &Ui, response: &egui::Response, chart: &Chart, unit: &str) {
+    let Some(at) = response.hover_pos().filter(|at| chart.inner.contains(*at)) else {
+        return;
+    };
+    let ink = ui.visuals().weak_text_color();
+    ui.painter()
+        .vline(at.x, chart.inner.y_range(), Stroke::new(0.5, ink));
+    let text = format!("{:.1} ms, {:.4} {unit}", chart.x_of(at.x), chart.y_of(at.y));
+    let corner = chart.inner.right_bottom() - vec2(4.0, 2.0);
+    ui.painter()
+        .text(corner, Align2::RIGHT_BOTTOM, text, small(ui), ink);
+}
+
+/// A column's name with its unit.
+fn with_unit(name: &str, unit: &str) -> String {
+    match unit {
+        "" => name.to_owned(),
+        _ => format!("{name} ({unit})"),
+    }
+}
+
+fn has_column(structure: &Structure, region: &str, column: &str) -> bool {
+    structure.region(region).is_some_and(|r| {
+        structure.regions[r]
+            .columns
+            .iter()
+            .any(|(name, _)| *name == column)
+    })
+}
+
+/// The columns that any of these neurons has, in the order of their models.
+fn columns_of(structure: &Structure, shown: &[Shown]) -> Vec<(&'static str, &'static str)> {
+    let mut columns: Vec<(&'static str, &'static str)> = Vec::new();
+    for region in shown.iter().filter_map(|n| structure.region(&n.region)) {
+        for column in &structure.regions[region].columns {
+            if !columns.iter().any(|(name, _)| *name == column.0) {
+                columns.push(*column);
             }
         }
     }
-    points
+    columns
+}
+
+/// The samples of a trace that lie in a time; the value at the end of step k is at (k + 1)·dt.
+fn samples(trace: &Trace, dt_ms: f64, (from, to): (f64, f64)) -> Range<usize> {
+    if !(dt_ms > 0.0) {
+        return 0..0;
+    }
+    let index = |ms: f64| (ms / dt_ms - 1.0 - trace.first as f64).max(0.0);
+    let end = (index(to).floor() as usize + 1).min(trace.values.len());
+    (index(from).floor() as usize).min(end)..end
+}
+
+/// The points of a trace in a time: ms and value.
+fn points(trace: &Trace, dt_ms: f64, time: (f64, f64), columns: usize) -> Vec<(f64, f64)> {
+    let range = samples(trace, dt_ms, time);
+    extremes(trace.values.as_slices(), trace.first, range, columns)
+        .into_iter()
+        .map(|(i, value)| {
+            (
+                (trace.first + i as u64 + 1) as f64 * dt_ms,
+                f64::from(value),
+            )
+        })
+        .collect()
+}
+
+/// The spikes of the shown neurons: ms, and the neuron's place among them.
+fn spikes_of(live: &Live, shown: &[Shown], (from, to): (f64, f64)) -> Vec<(f64, usize)> {
+    // The selection is in the order of numbers.
+    let numbers: Vec<u32> = shown.iter().map(|n| n.number).collect();
+    live.spikes
+        .range(spikes_between(live, from, to))
+        .filter_map(|spike| {
+            let place = numbers.binary_search(&spike.neuron).ok()?;
+            Some(((spike.step + 1) as f64 * live.progress.dt_ms, place))
+        })
+        .collect()
+}
+
+/// What a figure of the shown time is made of.
+fn strips_of(
+    live: &Live,
+    columns: &[(&str, &str)],
+    shown: &[Shown],
+    range: (f64, f64),
+) -> Vec<Strip> {
+    let curve = |neuron: &Shown, column: &str| {
+        let trace = live.traces.get(&neuron.trace(column))?;
+        Some(Curve {
+            name: neuron.name(),
+            points: points(trace, live.progress.dt_ms, range, FIGURE_POINTS),
+        })
+    };
+    (columns.iter())
+        .map(|(column, unit)| Strip {
+            label: with_unit(column, unit),
+            curves: shown.iter().filter_map(|n| curve(n, column)).collect(),
+        })
+        .collect()
+}
+
+/// The shown time as a table.
+fn table(live: &Live, columns: &[(&str, &str)], shown: &[Shown], range: (f64, f64)) -> String {
+    let mut text = String::from("time_ms,region,neuron,column,value\n");
+    let dt = live.progress.dt_ms;
+    for neuron in shown {
+        let region = match neuron.region.contains([',', '"', '\n', '#']) {
+            true => format!("\"{}\"", neuron.region.replace('"', "\"\"")),
+            false => neuron.region.clone(),
+        };
+        for (column, _) in columns {
+            let Some(trace) = live.traces.get(&neuron.trace(column)) else {
+                continue;
+            };
+            for i in samples(trace, dt, range) {
+                let ms = (((trace.first + i as u64 + 1) as f64 * dt) * 1e6).round() / 1e6;
+                let value = trace.values[i];
+                text += &format!("{ms},{region},{},{column},{value}\n", neuron.neuron);
+            }
+        }
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::testing::{Stage, busy, network, survives};
 
     #[test]
-    fn a_reduced_trace_keeps_its_extremes() {
-        let mut trace = Trace {
-            first: 100,
-            values: (0..10_000).map(|i| (i % 10) as f32).collect(),
-        };
-        trace.values[5003] = 70.0;
-        trace.values[7007] = -90.0;
-        let points = reduced(&trace, 0, 50, 0.1);
-        assert!(points.len() <= 100);
-        let values = || points.iter().map(|p| p[1]);
-        assert_eq!(values().fold(f64::MIN, f64::max), 70.0);
-        assert_eq!(values().fold(f64::MAX, f64::min), -90.0);
-        assert!(points.is_sorted_by(|a, b| a[0] <= b[0]));
-        assert!((points.iter().find(|p| p[1] == 70.0).expect("the spike")[0] - 510.4).abs() < 1e-9);
+    fn any_network_can_be_drawn_at_any_size() {
+        survives(|| Box::new(TracesPanel::default()));
+    }
+
+    fn traced() -> (Stage, TracesPanel, Live) {
+        let mut live = network(&[("a", 10), ("b", 5)]);
+        busy(&mut live, 0.1, 5000);
+        let mut stage = Stage::new();
+        stage.selected.neurons = [3, 12].into();
+        for (region, neuron) in [("a", 3), ("b", 2)] {
+            let of = TraceOf {
+                region: region.into(),
+                neuron,
+                column: "v".into(),
+            };
+            let values = (0..4000).map(|i| -65.0 + (i as f32 * 0.01).sin()).collect();
+            live.traces.insert(
+                of,
+                Trace {
+                    first: 1000,
+                    values,
+                },
+            );
+        }
+        (stage, TracesPanel::default(), live)
+    }
+
+    #[test]
+    fn the_first_column_of_the_selected_neurons_is_wanted() {
+        let (mut stage, mut panel, mut live) = traced();
+        stage.selected.neurons.extend(0..15);
+        stage.settle(&mut panel, &mut live, vec2(700.0, 500.0));
+        assert_eq!(stage.wants.traces.len(), MOST_NEURONS);
+        assert!(stage.wants.traces.iter().all(|t| t.column == "v"));
+        panel.chosen = ["v".into(), "i_ex".into()].into();
+        stage.settle(&mut panel, &mut live, vec2(700.0, 500.0));
+        assert_eq!(stage.wants.traces.len(), 2 * MOST_NEURONS);
+    }
+
+    #[test]
+    fn samples_are_where_their_time_is() {
+        let (_, _, live) = traced();
+        let trace = live.traces.values().next().expect("a trace");
+        let range = samples(trace, 0.1, (200.0, 300.0));
+        assert_eq!(range, 999..2000);
+        let points = points(trace, 0.1, (200.0, 300.0), 10_000);
+        assert_eq!(points.len(), 1001);
+        assert!((points[0].0 - 200.0).abs() < 1e-9);
+        assert_eq!(samples(trace, 0.1, (0.0, 50.0)), 0..1);
+        assert_eq!(samples(trace, 0.0, (0.0, 50.0)), 0..0);
+    }
+
+    #[test]
+    fn tables_have_a_row_per_sample() {
+        let (_, _, live) = traced();
+        let shown = [Shown {
+            region: "a".into(),
+            neuron: 3,
+            number: 3,
+        }];
+        let text = table(&live, &[("v", "mV")], &shown, (300.0, 310.0));
+        assert_eq!(text.lines().count(), 1 + 101);
+        assert!(
+            text.lines()
+                .nth(1)
+                .is_some_and(|l| l.starts_with("300,a,3,v,"))
+        );
+        let strips = strips_of(&live, &[("v", "mV")], &shown, (300.0, 310.0));
+        assert_eq!((strips.len(), strips[0].curves.len()), (1, 1));
     }
 }

@@ -3,6 +3,11 @@
 use bevy::prelude::*;
 use bevy_egui::egui;
 
+/// The nearest distance that the camera sees, in mm.
+pub const NEAR: f32 = 1e-3;
+/// Small neurons can be picked from so many points away.
+const REACH: f32 = 4.0;
+
 /// How points of space come to lie on the screen.
 #[derive(Clone, Copy, Debug)]
 pub struct Projector {
@@ -16,7 +21,7 @@ impl Projector {
     /// The projection of a camera whose picture fills `area`.
     pub fn new(camera: &Transform, field_of_view: f32, area: egui::Rect) -> Self {
         let aspect = (area.width() / area.height().max(1.0)).max(1e-3);
-        let clip_from_view = Mat4::perspective_infinite_reverse_rh(field_of_view, aspect, 1e-3);
+        let clip_from_view = Mat4::perspective_infinite_reverse_rh(field_of_view, aspect, NEAR);
         Self {
             clip_from_world: clip_from_view * camera.to_matrix().inverse(),
             area,
@@ -27,7 +32,7 @@ impl Projector {
     /// Where a point is seen, and how far away; none if it is behind the camera.
     pub fn project(&self, point: Vec3) -> Option<(egui::Pos2, f32)> {
         let clip = self.clip_from_world * point.extend(1.0);
-        (clip.w > 1e-4).then(|| {
+        (clip.w > NEAR).then(|| {
             let (x, y) = (clip.x / clip.w, clip.y / clip.w);
             let centre = self.area.center();
             let at = egui::pos2(
@@ -42,41 +47,66 @@ impl Projector {
     pub fn points(&self, length: f32, distance: f32) -> f32 {
         length * self.scale / distance.max(1e-6)
     }
+
+    /// Rows of the projection to points from the upper left corner, times the distance: x, y, and the distance itself.
+    fn rows(&self) -> [Vec4; 3] {
+        let (half, centre) = (self.area.size() / 2.0, self.area.center());
+        let w = self.clip_from_world.row(3);
+        let x = self.clip_from_world.row(0) * half.x + w * centre.x;
+        let y = self.clip_from_world.row(1) * -half.y + w * centre.y;
+        [x, y, w]
+    }
 }
 
-/// The neuron that is seen at `pointer`: of those whose ball is there (or nearly, for small ones), the nearest to the camera.
-pub fn pick<'n>(
+/// The neuron that is seen at `pointer`: of those whose ball is there, the nearest to the camera; if there is none, of those
+/// that are nearly there the one that is nearest to the pointer. `neurons` gives place and radius, and whether it is shown.
+pub fn pick(
     projector: &Projector,
     pointer: egui::Pos2,
-    neurons: impl Iterator<Item = (u32, Vec3, f32)> + 'n,
+    neurons: impl Iterator<Item = (Vec4, bool)>,
 ) -> Option<u32> {
-    const REACH: f32 = 4.0;
-    let mut best: Option<(f32, u32)> = None;
-    for (number, place, radius) in neurons {
-        let Some((at, distance)) = projector.project(place) else {
+    let [x, y, w] = projector.rows();
+    // The pointer in the middle: what is there projects to 0.
+    let (x, y) = (x - w * pointer.x, y - w * pointer.y);
+    let mut front: Option<(f32, u32)> = None;
+    let mut close: Option<(f32, u32)> = None;
+    for (number, (place, shown)) in (0u32..).zip(neurons) {
+        let point = place.truncate().extend(1.0);
+        let distance = w.dot(point);
+        let apart = Vec2::new(x.dot(point), y.dot(point)).length_squared();
+        let ball = place.w * projector.scale;
+        let reach = REACH * distance;
+        if !shown || distance <= NEAR || apart > (ball * ball).max(reach * reach) {
             continue;
-        };
-        let reach = projector.points(radius, distance).max(REACH);
-        if at.distance_sq(pointer) <= reach * reach && best.is_none_or(|(d, _)| distance < d) {
-            best = Some((distance, number));
+        }
+        if apart <= ball * ball {
+            if front.is_none_or(|(nearest, _)| distance < nearest) {
+                front = Some((distance, number));
+            }
+        } else {
+            let apart = apart / (distance * distance);
+            if close.is_none_or(|(nearest, _)| apart < nearest) {
+                close = Some((apart, number));
+            }
         }
     }
-    best.map(|(_, number)| number)
+    front.or(close).map(|(_, number)| number)
 }
 
 /// The neurons whose middle is seen in a box.
-pub fn pick_box<'n>(
+pub fn pick_box(
     projector: &Projector,
     area: egui::Rect,
-    neurons: impl Iterator<Item = (u32, Vec3, f32)> + 'n,
+    neurons: impl Iterator<Item = (Vec4, bool)>,
 ) -> Vec<u32> {
-    neurons
-        .filter(|(_, place, _)| {
-            projector
-                .project(*place)
-                .is_some_and(|(at, _)| area.contains(at))
-        })
-        .map(|(number, ..)| number)
+    let inside = |place: Vec4| {
+        let seen = projector.project(place.truncate());
+        seen.is_some_and(|(at, _)| area.contains(at))
+    };
+    (0u32..)
+        .zip(neurons)
+        .filter(|(_, (place, shown))| *shown && inside(*place))
+        .map(|(number, _)| number)
         .collect()
 }
 
@@ -96,6 +126,10 @@ mod tests {
         Projector::new(&pose.transform(), FIELD_OF_VIEW, area)
     }
 
+    fn at(point: Vec3) -> egui::Pos2 {
+        projector().project(point).expect("in front").0
+    }
+
     #[test]
     fn what_the_camera_looks_at_is_in_the_middle() {
         let (at, distance) = projector().project(Vec3::ZERO).expect("in front");
@@ -110,17 +144,30 @@ mod tests {
     #[test]
     fn the_nearest_neuron_under_the_pointer_is_picked() {
         let neurons = [
-            (7, Vec3::new(0.0, 0.0, -1.0), 0.1),
-            (8, Vec3::new(0.0, 0.0, 1.0), 0.1),
-            (9, Vec3::new(2.0, 0.0, 0.0), 0.1),
+            (Vec4::new(0.0, 0.0, -1.0, 0.1), true),
+            (Vec4::new(0.0, 0.0, 1.0, 0.1), true),
+            (Vec4::new(0.0, 0.0, 2.0, 0.1), false),
+            (Vec4::new(2.0, 0.0, 0.0, 0.1), true),
+            (Vec4::new(0.0, 0.0, 12.0, 5.0), true),
         ];
-        let at = |point| projector().project(point).expect("in front").0;
         let pick = |pointer| pick(&projector(), pointer, neurons.into_iter());
-        assert_eq!(pick(at(Vec3::ZERO)), Some(8));
-        assert_eq!(pick(at(Vec3::new(2.05, 0.0, 0.0))), Some(9));
+        assert_eq!(pick(at(Vec3::ZERO)), Some(1));
+        assert_eq!(pick(at(Vec3::new(2.05, 0.0, 0.0))), Some(3));
         assert_eq!(pick(at(Vec3::new(1.0, 0.0, 0.0))), None);
         let corner = at(Vec3::new(1.5, 0.5, 0.0));
         let area = egui::Rect::from_two_pos(corner, corner + egui::vec2(200.0, 200.0));
-        assert_eq!(pick_box(&projector(), area, neurons.into_iter()), [9]);
+        assert_eq!(pick_box(&projector(), area, neurons.into_iter()), [3]);
+    }
+
+    #[test]
+    fn neurons_of_less_than_a_point_are_picked_from_close_by() {
+        let far = [
+            (Vec4::new(0.0, 0.0, 0.0, 1e-4), true),
+            (Vec4::new(0.06, 0.0, 0.0, 1e-4), true),
+        ];
+        let near_first = at(Vec3::ZERO) + egui::vec2(-2.0, 1.0);
+        assert_eq!(pick(&projector(), near_first, far.into_iter()), Some(0));
+        let too_far = at(Vec3::ZERO) + egui::vec2(-6.0, 0.0);
+        assert_eq!(pick(&projector(), too_far, far.into_iter()), None);
     }
 }
