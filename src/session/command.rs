@@ -6,6 +6,7 @@
 use crate::network::stimulus::Selection;
 use crate::scene::schema::{ProjectionSpec, RegionSpec, StimulusSpec};
 use bevy::prelude::*;
+use std::ops::Range;
 
 /// A part of a scene, by its name.
 #[derive(Reflect, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,4 +59,26 @@ pub struct LoggedCommand {
     pub step: u64,
     /// What it was.
     pub command: SimCommand,
+    /// Whether it goes on with the edit just before it, as a number that is dragged does: both are undone as one.
+    #[reflect(default)]
+    pub continues: bool,
+}
+
+/// The edits of a log that can be undone and redone, the next one last. Each is a range of commands that belong together.
+pub fn stacks<'l>(
+    log: impl IntoIterator<Item = &'l LoggedCommand>,
+) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+    let (mut undo, mut redo) = (Vec::<Range<usize>>::new(), Vec::new());
+    for (i, logged) in log.into_iter().enumerate() {
+        match (&logged.command, undo.last_mut()) {
+            (SimCommand::Undo, _) => redo.extend(undo.pop()),
+            (SimCommand::Redo, _) => undo.extend(redo.pop()),
+            (_, Some(last)) if logged.continues && last.end == i => last.end += 1,
+            _ => {
+                undo.push(i..i + 1);
+                redo.clear();
+            }
+        }
+    }
+    (undo, redo)
 }

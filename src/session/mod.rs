@@ -26,8 +26,9 @@ use crate::scene::prepare::{BuildError, Prepared, prepare};
 use crate::scene::schema::Scene;
 use crate::simulation::{Registry, Simulation};
 use crate::snapshot::RestoreError;
-use command::{LoggedCommand, SimCommand};
+use command::{LoggedCommand, SimCommand, stacks};
 use history::History;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Why a command cannot be applied or a state not be reached.
@@ -234,6 +235,22 @@ impl Session {
     /// # Errors
     /// Says what is wrong; then nothing has changed.
     pub fn apply(&mut self, command: SimCommand) -> Result<usize, SessionError> {
+        self.log_and_apply(command, false)
+    }
+
+    /// Like [`apply`](Self::apply), for a command that goes on with the edit just before it: both are undone as one.
+    ///
+    /// # Errors
+    /// Says what is wrong; then nothing has changed.
+    pub fn go_on(&mut self, command: SimCommand) -> Result<usize, SessionError> {
+        self.log_and_apply(command, true)
+    }
+
+    fn log_and_apply(
+        &mut self,
+        command: SimCommand,
+        continues: bool,
+    ) -> Result<usize, SessionError> {
         let after = self.after(&command)?;
         self.change(&after)?;
         let dropped = self.log.len() - self.acted;
@@ -243,6 +260,7 @@ impl Session {
         let logged = LoggedCommand {
             step: self.now(),
             command,
+            continues,
         };
         self.log.push(Entry {
             logged,
@@ -277,14 +295,14 @@ impl Session {
     /// The scene that a command makes of the one now.
     fn after(&self, command: &SimCommand) -> Result<Arc<Scene>, SessionError> {
         let (undo, redo) = self.stacks();
-        let scenes = |index: Option<&usize>, what: &str| {
+        let scenes = |index: Option<usize>, what: &str| {
             index
-                .and_then(|&i| self.log[i].scenes.as_ref())
+                .and_then(|i| self.log[i].scenes.as_ref())
                 .ok_or_else(|| SessionError::Command(format!("there is nothing to {what}")))
         };
         match command {
-            SimCommand::Undo => Ok(scenes(undo.last(), "undo")?.0.clone()),
-            SimCommand::Redo => Ok(scenes(redo.last(), "redo")?.1.clone()),
+            SimCommand::Undo => Ok(scenes(undo.last().map(|e| e.start), "undo")?.0.clone()),
+            SimCommand::Redo => Ok(scenes(redo.last().map(|e| e.end - 1), "redo")?.1.clone()),
             edit => {
                 let mut scene = (*self.scene).clone();
                 let now_ms = self.simulation.clock().time_ms();
@@ -295,27 +313,17 @@ impl Session {
         }
     }
 
-    /// The commands of the log that can be undone and redone, the next one last.
-    fn stacks(&self) -> (Vec<usize>, Vec<usize>) {
-        let (mut undo, mut redo) = (Vec::new(), Vec::new());
-        for (i, entry) in self.log[..self.acted].iter().enumerate() {
-            match entry.logged.command {
-                SimCommand::Undo => redo.extend(undo.pop()),
-                SimCommand::Redo => undo.extend(redo.pop()),
-                _ => {
-                    undo.push(i);
-                    redo.clear();
-                }
-            }
-        }
-        (undo, redo)
-    }
-
     /// What undo and redo would take back and make again, in words.
     pub fn undo_and_redo(&self) -> (Option<String>, Option<String>) {
         let (undo, redo) = self.stacks();
-        let words = |stack: &[usize]| stack.last().map(|&i| self.log[i].logged.command.words());
-        (words(&undo), words(&redo))
+        let words = |edits: Option<&Range<usize>>| {
+            edits.map(|edit| self.log[edit.end - 1].logged.command.words())
+        };
+        (words(undo.last()), words(redo.last()))
+    }
+
+    fn stacks(&self) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+        stacks(self.log[..self.acted].iter().map(|entry| &entry.logged))
     }
 
     fn to_build(&self, scene: &Scene) -> Scene {

@@ -7,7 +7,7 @@ use super::command::{LoggedCommand, SimCommand};
 use super::frame::{Frame, Notice, Progress, Structure, Subscription};
 use super::log::write_log;
 use super::observe::Observer;
-use super::{Session, scene_text};
+use super::{Session, SessionError, scene_text};
 use crate::files::whole::write_whole;
 use crate::headless::free_memory;
 use crate::scene::build::BuildOptions;
@@ -55,6 +55,8 @@ pub enum Request {
     Reload,
     /// An edit.
     Edit(SimCommand),
+    /// An edit that goes on with the one just before it, as a number that is dragged does.
+    GoOn(SimCommand),
     /// How fast to run.
     Pace(Pacing),
     /// Takes so many steps, then pauses.
@@ -397,7 +399,8 @@ impl Thread {
                 self.open_scene(source, &settings, seed, Some(play));
             }
             Request::Reload => self.reload(),
-            Request::Edit(command) => self.edit(command),
+            Request::Edit(command) => self.edit(|session| session.apply(command)),
+            Request::GoOn(command) => self.edit(|session| session.go_on(command)),
             Request::Pace(pacing) => {
                 self.set_pace(pacing);
                 if pacing == Pacing::Paused && !matches!(self.aim, Aim::Step(_)) {
@@ -541,12 +544,12 @@ impl Thread {
         }
     }
 
-    fn edit(&mut self, command: SimCommand) {
+    fn edit(&mut self, edit: impl FnOnce(&mut Session) -> Result<usize, SessionError>) {
         let Some(open) = &mut self.open else {
             self.notice(true, "open a scene first");
             return;
         };
-        match open.session.apply(command) {
+        match edit(&mut open.session) {
             Ok(dropped) => {
                 self.after_change();
                 if dropped > 0 {

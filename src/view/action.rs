@@ -363,7 +363,7 @@ pub fn times(pacing: Pacing, factor: f64) -> Pacing {
 pub fn command_line(live: &Live, structure: &Structure, log: &str) -> String {
     let mut line = format!("neuropil run {}", quoted(&structure.source));
     line += &format!(" --for {}ms", plain(live.time_ms()));
-    for (name, value) in live.settings_of(&structure.source) {
+    for (name, value) in &structure.settings {
         line += &format!(" --set {}", quoted(&format!("{name}={value}")));
     }
     line += &format!(" --seed {}", structure.scene.seed);

@@ -145,6 +145,9 @@ impl Dock {
             .get_or_insert_with(|| read(kept, &kinds).unwrap_or_else(|| first_tree(&kinds, size)));
         *area = Scene3dArea::default();
         self.rects.clear();
+        for (_, panel) in &mut self.panels {
+            panel.keys(ui.ctx(), context);
+        }
         let mut closed = None;
         let mut behavior = Drawing {
             panels: &mut self.panels,

@@ -64,8 +64,6 @@ pub struct Live {
     /// Frames taken in so far.
     pub frames: u64,
     subscribed: Subscription,
-    /// The newest scene that was asked for through here: its name and its settings.
-    asked: Option<(String, Vec<(String, String)>)>,
     /// Where requests go instead, in tests that read them.
     #[cfg(test)]
     pub(crate) sent: Option<Mutex<Vec<Request>>>,
@@ -93,7 +91,6 @@ impl Live {
             notices: Vec::new(),
             frames: 0,
             subscribed: Subscription::default(),
-            asked: None,
             #[cfg(test)]
             sent: None,
         }
@@ -117,22 +114,13 @@ impl Live {
     }
 
     /// Asks for a scene, with settings of its named parameters, and lets it run; returns at once.
-    pub fn open(&mut self, source: SceneSource, settings: Vec<(String, String)>) {
-        self.asked = Some((source.name.clone(), settings.clone()));
+    pub fn open(&self, source: SceneSource, settings: Vec<(String, String)>) {
         self.send(Request::Open {
             source,
             settings,
             seed: None,
             play: true,
         });
-    }
-
-    /// The settings that the scene of this name was asked for with.
-    pub fn settings_of(&self, source: &str) -> &[(String, String)] {
-        match &self.asked {
-            Some((name, settings)) if name == source => settings,
-            _ => &[],
-        }
     }
 
     /// Tells the user something.

@@ -9,28 +9,69 @@ use bevy_egui::egui::{
 /// The most pixels along one side.
 pub const MOST_PIXELS: usize = 2048;
 
-/// A picture on the graphics card.
+/// Passes after which a texture that was set can be painted: it reaches the graphics card one frame later.
+const LATENCY: u64 = 2;
+
+/// A picture on the graphics card that may change in every frame.
+///
+/// A texture that is set shows nothing until it has reached the card, so a picture that changed in every frame would never be seen. Three
+/// textures take turns; painted is the newest that has arrived, with the stretch of the horizontal axis that it shows.
 #[derive(Default)]
 pub struct Picture {
-    texture: Option<TextureHandle>,
+    textures: [Option<Shown>; 3],
+    next: usize,
+}
+
+struct Shown {
+    texture: TextureHandle,
+    set_at: u64,
+    range: (f64, f64),
 }
 
 impl Picture {
-    /// Shows these pixels from now on.
-    pub fn set(&mut self, ui: &Ui, image: ColorImage, options: TextureOptions) {
-        match &mut self.texture {
-            Some(texture) => texture.set(image, options),
-            None => self.texture = Some(ui.ctx().load_texture("picture", image, options)),
+    /// Shows these pixels, which stand for `range` of the horizontal axis, from now on.
+    pub fn set(&mut self, ui: &Ui, image: ColorImage, range: (f64, f64), options: TextureOptions) {
+        let set_at = ui.ctx().cumulative_frame_nr();
+        match &mut self.textures[self.next] {
+            Some(shown) => {
+                shown.texture.set(image, options);
+                (shown.set_at, shown.range) = (set_at, range);
+            }
+            none => {
+                let texture = ui.ctx().load_texture("picture", image, options);
+                *none = Some(Shown {
+                    texture,
+                    set_at,
+                    range,
+                });
+            }
         }
+        self.next = (self.next + 1) % self.textures.len();
     }
 
-    /// Paints the picture over a rectangle.
-    pub fn paint(&self, ui: &Ui, rect: Rect) {
-        if let Some(texture) = &self.texture {
-            let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-            ui.painter()
-                .image(texture.id(), rect, whole, Color32::WHITE);
+    /// Paints the picture over a rectangle that shows `range` of the horizontal axis. Answers what is painted of that axis: an older
+    /// stretch while the newest picture is on its way.
+    pub fn paint(&self, ui: &Ui, rect: Rect, range: (f64, f64)) -> Option<(f64, f64)> {
+        let now = ui.ctx().cumulative_frame_nr();
+        let there = |shown: &&Shown| shown.set_at + LATENCY <= now;
+        let newest = self.textures.iter().flatten();
+        if newest.clone().any(|shown| !there(&shown)) {
+            ui.ctx().request_repaint();
         }
+        let shown = newest.filter(there).max_by_key(|shown| shown.set_at)?;
+        let at = |value: f64| {
+            let share = (value - range.0) / (range.1 - range.0);
+            rect.left() + share as f32 * rect.width()
+        };
+        let (left, right) = (at(shown.range.0), at(shown.range.1));
+        if !(left.is_finite() && right.is_finite() && right > left) {
+            return None;
+        }
+        let place = Rect::from_min_max(pos2(left, rect.top()), pos2(right, rect.bottom()));
+        let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+        let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
+        painter.image(shown.texture.id(), place, whole, Color32::WHITE);
+        Some(shown.range)
     }
 }
 

@@ -5,8 +5,10 @@
 
 use crate::results::quantities::ticks;
 use bevy_egui::egui::epaint::TextShape;
+use bevy_egui::egui::text::{LayoutJob, TextWrapping};
 use bevy_egui::egui::{Align2, Color32, FontId, Pos2, Rect, Stroke, StrokeKind, TextStyle, Ui};
-use bevy_egui::egui::{pos2, vec2};
+use bevy_egui::egui::{Galley, pos2, vec2};
+use std::sync::Arc;
 
 /// Points from the left edge to the plot of a chart that has room for labels.
 const LEFT: f32 = 58.0;
@@ -134,6 +136,15 @@ impl Chart {
             x,
             y,
         }
+    }
+
+    /// The same plot with at least this much room at its left, if it has labels.
+    pub fn indented(mut self, left: f32) -> Self {
+        if self.y.labelled {
+            self.inner.min.x += (left - LEFT).max(0.0);
+            self.inner.max.x = self.inner.max.x.max(self.inner.min.x + 1.0);
+        }
+        self
     }
 
     /// Where a value of the horizontal axis is.
@@ -290,6 +301,13 @@ impl Chart {
 /// The font of axes.
 pub fn small(ui: &Ui) -> FontId {
     TextStyle::Small.resolve(ui.style())
+}
+
+/// A text in one line, its end left out where it is too long.
+pub fn fitted(ui: &Ui, text: &str, color: Color32, width: f32) -> Arc<Galley> {
+    let mut job = LayoutJob::simple_singleline(text.to_owned(), small(ui), color);
+    job.wrap = TextWrapping::truncate_at_width(width.max(0.0));
+    ui.painter().layout_job(job)
 }
 
 /// Paints a text that reads upwards, if there is room for it.

@@ -73,6 +73,7 @@ pub fn network(regions: &[(&str, u32)]) -> Live {
     live.structure = Some(Arc::new(Structure {
         version: 1,
         source: "made up".into(),
+        settings: Vec::new(),
         stimuli: scene
             .stimuli
             .iter()
@@ -203,6 +204,17 @@ impl Stage {
         size: Vec2,
         events: Vec<Event>,
     ) -> usize {
+        self.frame(panel, live, size, events).len()
+    }
+
+    /// Draws one frame; answers what was painted.
+    fn frame(
+        &mut self,
+        panel: &mut dyn Panel,
+        live: &mut Live,
+        size: Vec2,
+        events: Vec<Event>,
+    ) -> Vec<egui::epaint::ClippedShape> {
         self.wants = Subscription::default();
         self.time += 0.05;
         let input = egui::RawInput {
@@ -212,7 +224,7 @@ impl Stage {
             events,
             ..Default::default()
         };
-        let output = self.egui.clone().run_ui(input, |ui| {
+        let mut output = self.egui.clone().run_ui(input, |ui| {
             let mut context = PanelContext {
                 live,
                 selected: &mut self.selected,
@@ -221,11 +233,12 @@ impl Stage {
                 registry: &self.registry,
                 wants: &mut self.wants,
             };
+            panel.keys(ui.ctx(), &mut context);
             panel.show(ui, &mut context);
         });
-        let shapes = output.shapes.len();
-        output.drop_without_applying_deltas();
-        shapes
+        // Nothing is rendered, so textures are not needed.
+        output.textures_delta.clear();
+        core::mem::take(&mut output.shapes)
     }
 
     /// A few frames, in which late sizes settle.
@@ -251,26 +264,8 @@ impl Stage {
         size: Vec2,
         text: &str,
     ) -> Option<Pos2> {
-        self.wants = Subscription::default();
-        self.time += 0.05;
-        let input = egui::RawInput {
-            screen_rect: Some(Rect::from_min_size(Pos2::ZERO, size)),
-            time: Some(self.time),
-            focused: true,
-            ..Default::default()
-        };
-        let output = self.egui.clone().run_ui(input, |ui| {
-            let mut context = PanelContext {
-                live,
-                selected: &mut self.selected,
-                preferences: &mut self.preferences,
-                theme: &self.theme,
-                registry: &self.registry,
-                wants: &mut self.wants,
-            };
-            panel.show(ui, &mut context);
-        });
-        let mut places: Vec<Pos2> = (output.shapes.iter())
+        let painted = self.frame(panel, live, size, Vec::new());
+        let mut places: Vec<Pos2> = (painted.iter())
             .filter_map(|clipped| match &clipped.shape {
                 egui::Shape::Text(shape) if shape.galley.text() == text => {
                     Some(shape.pos + shape.galley.size() / 2.0)
@@ -278,7 +273,6 @@ impl Stage {
                 _ => None,
             })
             .collect();
-        output.drop_without_applying_deltas();
         places.sort_by(|a, b| a.y.total_cmp(&b.y));
         places.first().copied()
     }
@@ -321,7 +315,7 @@ pub fn edits(live: &mut Live) -> Vec<SimCommand> {
     let sent = core::mem::take(sent.get_mut().expect("no panic"));
     sent.into_iter()
         .filter_map(|request| match request {
-            Request::Edit(command) => Some(command),
+            Request::Edit(command) | Request::GoOn(command) => Some(command),
             _ => None,
         })
         .collect()

@@ -1,7 +1,7 @@
 //! Histograms: firing rates, irregularity, weights, degrees.
 
 use super::matrix::{choose_projection, unit_of};
-use super::{Panel, PanelContext};
+use super::{Panel, PanelContext, row};
 use crate::results::Recording;
 use crate::results::quantities::{counted, figures, seconds};
 use crate::results::statistics::neuron_rates;
@@ -179,7 +179,7 @@ impl Panel for DistributionsPanel {
         let Some(structure) = context.live.structure.clone() else {
             return nothing(ui, "No scene is open");
         };
-        ui.horizontal_wrapped(|ui| {
+        row(ui, |ui| {
             for quantity in Quantity::ALL {
                 ui.selectable_value(&mut self.quantity, quantity, quantity.label())
                     .on_hover_text(quantity.hint());
@@ -239,7 +239,7 @@ impl DistributionsPanel {
     fn of_spikes(&mut self, ui: &mut Ui, context: &mut PanelContext<'_>) {
         context.wants.spikes = true;
         let window = self.window.unwrap_or(2000.0);
-        ui.horizontal_wrapped(|ui| {
+        row(ui, |ui| {
             let mut chosen = window;
             egui::ComboBox::from_id_salt("window")
                 .width(64.0)

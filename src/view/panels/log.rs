@@ -1,10 +1,11 @@
 //! What was done to the network, and what the program had to say.
 
 use super::{Panel, PanelContext};
-use crate::session::command::{LoggedCommand, SimCommand};
+use crate::session::command::{LoggedCommand, SimCommand, stacks};
 use crate::session::runner::Request;
 use crate::view::action::{Action, file_name};
 use bevy_egui::egui::{self, RichText};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What became of a logged command.
@@ -119,7 +120,11 @@ fn commands(ui: &mut egui::Ui, context: &PanelContext<'_>) {
         return;
     }
     let fates = fates(&live.log, live.acted);
-    for (logged, fate) in live.log.iter().zip(fates) {
+    for (i, (logged, fate)) in live.log.iter().zip(fates).enumerate() {
+        // Of a number that was dragged, the last value is shown.
+        if live.log.get(i + 1).is_some_and(|next| next.continues) {
+            continue;
+        }
         ui.horizontal(|ui| {
             let time = format!("{:>9.1} ms", logged.step as f64 * live.progress.dt_ms);
             let time = RichText::new(time).monospace().color(context.theme.weak);
@@ -156,30 +161,15 @@ fn messages(ui: &mut egui::Ui, context: &PanelContext<'_>) {
 
 /// What became of each command, of which the first `acted` have acted.
 fn fates(log: &[LoggedCommand], acted: usize) -> Vec<Fate> {
-    let mut fates = vec![Fate::Acts; log.len()];
-    let (mut done, mut taken_back) = (Vec::new(), Vec::new());
-    for (i, logged) in log.iter().enumerate() {
-        match logged.command {
-            _ if i >= acted => fates[i] = Fate::ToCome,
-            SimCommand::Undo => {
-                if let Some(edit) = done.pop() {
-                    fates[edit] = Fate::Undone;
-                    taken_back.push(edit);
-                }
-            }
-            SimCommand::Redo => {
-                if let Some(edit) = taken_back.pop() {
-                    fates[edit] = Fate::Acts;
-                    done.push(edit);
-                }
-            }
-            _ => {
-                done.push(i);
-                taken_back.clear();
-            }
-        }
-    }
-    fates
+    let (undo, _) = stacks(&log[..acted.min(log.len())]);
+    let acts: BTreeSet<usize> = undo.into_iter().flatten().collect();
+    let fate = |(i, logged): (usize, &LoggedCommand)| match logged.command {
+        _ if i >= acted => Fate::ToCome,
+        SimCommand::Undo | SimCommand::Redo => Fate::Acts,
+        _ if acts.contains(&i) => Fate::Acts,
+        _ => Fate::Undone,
+    };
+    log.iter().enumerate().map(fate).collect()
 }
 
 #[cfg(test)]
@@ -201,7 +191,11 @@ mod tests {
             SimCommand::Undo,
             lesion(),
         ];
-        let log = commands.map(|command| LoggedCommand { step: 0, command });
+        let log = commands.map(|command| LoggedCommand {
+            step: 0,
+            command,
+            continues: false,
+        });
         use Fate::{Acts, ToCome, Undone};
         assert_eq!(fates(&log, 3), [Acts, Undone, Acts, ToCome, ToCome, ToCome]);
         assert_eq!(fates(&log, 4)[1], Acts);

@@ -1,6 +1,6 @@
 //! The weights of a projection as a matrix.
 
-use super::{Panel, PanelContext};
+use super::{Panel, PanelContext, row};
 use crate::results::quantities::{figures, grouped};
 use crate::session::frame::{Structure, WeightMatrix};
 use crate::view::picture::{Picture, Pixels, Scale};
@@ -20,7 +20,7 @@ pub struct MatrixPanel {
     picture: Picture,
     scale: Option<Scale>,
     /// What the picture is of.
-    drawn: Option<(Arc<WeightMatrix>, bool)>,
+    drawn: Option<(Arc<WeightMatrix>, Theme)>,
 }
 
 impl Panel for MatrixPanel {
@@ -70,7 +70,7 @@ impl Panel for MatrixPanel {
         self.redraw(ui, &weights, context.theme);
         ui.painter()
             .rect_filled(chart.inner, 0.0, ui.visuals().extreme_bg_color);
-        self.picture.paint(ui, chart.inner);
+        self.picture.paint(ui, chart.inner, (0.0, 1.0));
         chart.draw_axes(ui, false);
         if weights.cells.iter().all(|w| w.is_nan()) {
             nothing_within(ui, chart.inner, "The projection has no synapses");
@@ -94,13 +94,13 @@ impl Panel for MatrixPanel {
 impl MatrixPanel {
     /// Draws the picture anew if the weights or the theme are others.
     fn redraw(&mut self, ui: &Ui, weights: &Arc<WeightMatrix>, theme: &Theme) {
-        let same = |(drawn, dark): &(Arc<WeightMatrix>, bool)| {
-            Arc::ptr_eq(drawn, weights) && *dark == theme.dark
+        let same = |(drawn, known): &(Arc<WeightMatrix>, Theme)| {
+            Arc::ptr_eq(drawn, weights) && known == theme
         };
         if self.drawn.as_ref().is_some_and(same) {
             return;
         }
-        self.drawn = Some((weights.clone(), theme.dark));
+        self.drawn = Some((weights.clone(), theme.clone()));
         let scale = Scale::of(&weights.cells);
         self.scale = Some(scale);
         let mut pixels = Pixels::new([weights.columns.max(1), weights.rows.max(1)]);
@@ -109,7 +109,7 @@ impl MatrixPanel {
             pixels.put(i % columns, i / columns, scale.color(weight, theme));
         }
         self.picture
-            .set(ui, pixels.image(), TextureOptions::NEAREST);
+            .set(ui, pixels.image(), (0.0, 1.0), TextureOptions::NEAREST);
     }
 }
 
@@ -127,7 +127,7 @@ pub fn choose_projection(
         .cloned()
         .or_else(|| structure.projections.first().map(|p| p.name.clone()))?;
     let before = name.clone();
-    ui.horizontal_wrapped(|ui| {
+    row(ui, |ui| {
         egui::ComboBox::from_id_salt("projection")
             .width((ui.available_width() * 0.6).clamp(60.0, 260.0))
             .selected_text(&name)

@@ -51,6 +51,9 @@ pub trait Panel: Send + Sync + 'static {
     /// Draws it and handles what the user does in it.
     fn show(&mut self, ui: &mut egui::Ui, context: &mut PanelContext<'_>);
 
+    /// Reads keys in every frame, whether the panel is shown or not.
+    fn keys(&mut self, _ctx: &egui::Context, _context: &mut PanelContext<'_>) {}
+
     /// Writes what it shows to files in a folder and says what it wrote; none if it has nothing to write.
     fn save(
         &mut self,
@@ -142,6 +145,14 @@ impl PanelKind {
         let place = Self::ALL.iter().position(|kind| *kind == self)?;
         egui::Key::from_name(&((place + 1) % 10).to_string())
     }
+}
+
+/// A row of widgets that goes on in the next line where one does not fit; no widget is broken in two.
+pub fn row<R>(ui: &mut egui::Ui, add: impl FnOnce(&mut egui::Ui) -> R) -> egui::InnerResponse<R> {
+    ui.horizontal_wrapped(|ui| {
+        ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Extend);
+        add(ui)
+    })
 }
 
 /// Every panel that can be docked.

@@ -3,11 +3,12 @@
 mod dialogs;
 mod editor;
 
-use super::{Panel, PanelContext};
+use super::{Panel, PanelContext, row};
 use crate::network::stimulus::Selection;
 use crate::results::quantities::grouped;
 use crate::session::command::{Place, SimCommand};
 use crate::session::frame::Structure;
+use crate::session::runner::Request;
 use crate::view::fields::{fields_of, problem_with};
 use crate::view::plot::nothing;
 use bevy_egui::egui::{self, CollapsingHeader, RichText, ScrollArea, Slider, Ui};
@@ -67,7 +68,7 @@ impl Panel for NetworkPanel {
 impl NetworkPanel {
     /// The buttons that add, and their forms.
     fn add(&mut self, ui: &mut Ui, context: &PanelContext<'_>, structure: &Structure) {
-        ui.horizontal_wrapped(|ui| {
+        row(ui, |ui| {
             if ui.button("Add region…").clicked() {
                 self.new_region.get_or_insert_default();
             }
@@ -228,11 +229,11 @@ impl NetworkPanel {
                 let text = if info.muted { "Unmute" } else { "Mute" };
                 let hint = "Muted, a projection keeps its place and its random numbers, but nothing passes";
                 if ui.button(text).on_hover_text(hint).clicked() {
-                    sent.push(SimCommand::Set {
+                    sent.push(Request::Edit(SimCommand::Set {
                         of: place.clone(),
                         field: "muted".into(),
                         value: (!info.muted).to_string(),
-                    });
+                    }));
                 }
                 ui.weak(format!(
                     "from {} to {}, receptor {}",
@@ -257,11 +258,11 @@ impl NetworkPanel {
         ui.add_space(6.0);
         self.remove(ui, &place, &mut sent);
         sent.into_iter()
-            .for_each(|command| context.live.edit(command));
+            .for_each(|request| context.live.send(request));
     }
 
-    fn lesion(&mut self, ui: &mut Ui, region: &str, sent: &mut Vec<SimCommand>) {
-        ui.horizontal_wrapped(|ui| {
+    fn lesion(&mut self, ui: &mut Ui, region: &str, sent: &mut Vec<Request>) {
+        row(ui, |ui| {
             let slider = Slider::new(&mut self.fraction, 0.0..=1.0)
                 .custom_formatter(|v, _| format!("{:.0} %", v * 100.0))
                 .custom_parser(|t| {
@@ -274,29 +275,29 @@ impl NetworkPanel {
                 .on_hover_text("They spike no more; can be undone")
                 .clicked()
             {
-                sent.push(SimCommand::Lesion {
+                sent.push(Request::Edit(SimCommand::Lesion {
                     region: region.to_owned(),
                     neurons: Selection::Fraction(self.fraction),
-                });
+                }));
             }
         });
     }
 
-    fn remove(&mut self, ui: &mut Ui, place: &Place, sent: &mut Vec<SimCommand>) {
+    fn remove(&mut self, ui: &mut Ui, place: &Place, sent: &mut Vec<Request>) {
         if self.removing.as_ref() != Some(place) {
             if ui.button("Remove…").clicked() {
                 self.removing = Some(place.clone());
             }
             return;
         }
-        ui.horizontal_wrapped(|ui| {
+        row(ui, |ui| {
             let with = match place {
                 Place::Region(_) => " with its projections and stimuli",
                 _ => "",
             };
             ui.label(format!("Remove {place}{with}?"));
             if ui.button("Remove").clicked() {
-                sent.push(SimCommand::Remove(place.clone()));
+                sent.push(Request::Edit(SimCommand::Remove(place.clone())));
                 self.removing = None;
             }
             if ui.button("Keep").clicked() {

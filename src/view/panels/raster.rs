@@ -2,21 +2,22 @@
 
 mod marks;
 
-use super::{Panel, PanelContext};
+use super::{Panel, PanelContext, row};
 use crate::results::csv::write_spikes;
 use crate::results::quantities::grouped;
 use crate::results::raster::{RasterOptions, write_raster};
 use crate::session::frame::Structure;
 use crate::view::live::Live;
 use crate::view::picture::Picture;
-use crate::view::plot::{Axis, Chart, nothing, nothing_within, round_up, small};
+use crate::view::plot::{Axis, Chart, fitted, nothing, nothing_within, round_up, small};
 use crate::view::recorded::{Recorded, spikes_between};
 use crate::view::save::{Save, Write};
+use crate::view::theme::Theme;
 use crate::view::timeline::Timeline;
 use bevy_egui::egui::{
     self, Align2, Rect, Sense, Stroke, StrokeKind, TextureOptions, Ui, pos2, vec2,
 };
-use marks::{Bands, draw_marks, smooth_rates};
+use marks::{Bands, draw_marks, marks_mesh, smooth_rates};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -28,7 +29,7 @@ const REACH: f32 = 4.0;
 const WIDTHS: [f64; 5] = [1.0, 2.0, 5.0, 10.0, 20.0];
 
 /// What the marks and curves that were drawn last are of.
-type Drawn = (u64, u64, (u64, u64), [usize; 2], Vec<usize>, u64, bool);
+type Drawn = (u64, u64, (u64, u64), [usize; 2], Vec<usize>, u64, Theme);
 
 /// The raster panel.
 pub struct RasterPanel {
@@ -91,7 +92,7 @@ impl Panel for RasterPanel {
         );
         let rates = self.rates && outer.height() > 140.0;
         let split = if rates {
-            outer.top() + 0.72 * outer.height()
+            outer.top() + 0.66 * outer.height()
         } else {
             outer.bottom()
         };
@@ -104,7 +105,8 @@ impl Panel for RasterPanel {
         } else {
             time.clone()
         };
-        let chart = Chart::within(upper, x, Axis::linear("", bands.rows(), 0.0));
+        let left = self.margin(ui, &structure, &shown, outer.width());
+        let chart = Chart::within(upper, x, Axis::linear("", bands.rows(), 0.0)).indented(left);
         self.timeline.interact(ui, &response, &chart, now);
         self.redraw(
             ui,
@@ -117,7 +119,20 @@ impl Panel for RasterPanel {
         );
         ui.painter()
             .rect_filled(chart.inner, 0.0, ui.visuals().extreme_bg_color);
-        self.picture.paint(ui, chart.inner);
+        // What the picture does not show yet is painted by shapes.
+        let shown = self.picture.paint(ui, chart.inner, (from, to));
+        let newer = shown.map_or(from, |(_, end)| end.clamp(from, to));
+        let marks = marks_mesh(
+            context.live,
+            &structure,
+            &bands,
+            &chart,
+            (newer, to),
+            context.theme,
+        );
+        ui.painter()
+            .with_clip_rect(chart.inner.intersect(ui.clip_rect()))
+            .add(marks);
         chart_frame(ui, &chart, !rates);
         self.names(ui, context, &structure, &bands, &chart, outer.left());
         if context.live.spikes.is_empty() {
@@ -125,7 +140,7 @@ impl Panel for RasterPanel {
         }
         if rates {
             let lower = Rect::from_min_max(pos2(outer.left(), split), outer.max);
-            self.draw_rates(ui, context, &bands, lower, time);
+            self.draw_rates(ui, context, &bands, lower, left, time);
         }
         self.pick(ui, context, &structure, &bands, &chart, &response);
     }
@@ -140,7 +155,7 @@ impl RasterPanel {
         structure: &Structure,
         now: f64,
     ) {
-        ui.horizontal_wrapped(|ui| {
+        row(ui, |ui| {
             self.timeline.controls(ui, now);
             let config = egui::containers::menu::MenuConfig::new()
                 .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
@@ -212,6 +227,19 @@ impl RasterPanel {
         });
     }
 
+    /// Points for the longest name of a region, up to a fifth of the width.
+    fn margin(&self, ui: &Ui, structure: &Structure, shown: &[usize], width: f32) -> f32 {
+        let font = small(ui);
+        let ink = ui.visuals().text_color();
+        let wide = |&region: &usize| {
+            let name = structure.regions[region].name.clone();
+            let galley = ui.painter().layout_no_wrap(name, font.clone(), ink);
+            galley.size().x
+        };
+        let widest = shown.iter().map(wide).fold(0.0, f32::max);
+        (widest + 8.0).min(width / 5.0)
+    }
+
     /// Draws marks and curves anew if something changed.
     fn redraw(
         &mut self,
@@ -221,7 +249,7 @@ impl RasterPanel {
         bands: &Bands,
         chart: &Chart,
         (from, to): (f64, f64),
-        theme: &crate::view::theme::Theme,
+        theme: &Theme,
     ) {
         let pixels = crate::view::picture::Pixels::for_rect(chart.inner, ui.pixels_per_point());
         let drawn: Drawn = (
@@ -231,14 +259,15 @@ impl RasterPanel {
             pixels.size,
             bands.regions().to_vec(),
             self.smoothing_ms.to_bits(),
-            theme.dark,
+            theme.clone(),
         );
         if self.drawn.as_ref() == Some(&drawn) {
             return;
         }
         self.drawn = Some(drawn);
         let image = draw_marks(live, structure, bands, (from, to), pixels, theme);
-        self.picture.set(ui, image, TextureOptions::NEAREST);
+        self.picture
+            .set(ui, image, (from, to), TextureOptions::NEAREST);
         self.curves = if self.rates {
             smooth_rates(live, structure, bands, (from, to), self.smoothing_ms)
         } else {
@@ -275,14 +304,10 @@ impl RasterPanel {
                     pos2(chart.inner.left() - 4.0, middle + 2.2 * font.size),
                 );
                 let color = context.theme.region(region);
-                let text = short(&info.name, ((room.width() / font.size) * 1.8) as usize);
-                painter.with_clip_rect(room.intersect(ui.clip_rect())).text(
-                    pos2(room.right(), middle),
-                    Align2::RIGHT_CENTER,
-                    text,
-                    font.clone(),
-                    color,
-                );
+                let name = fitted(ui, &info.name, color, room.width());
+                let at = pos2(room.right(), middle);
+                let at = Align2::RIGHT_CENTER.anchor_size(at, name.size()).min;
+                painter.galley(at, name, color);
                 free_from = middle + font.size / 2.0;
                 if bottom - top > 3.0 * font.size {
                     painter.text(
@@ -315,6 +340,7 @@ impl RasterPanel {
         context: &PanelContext<'_>,
         bands: &Bands,
         outer: Rect,
+        left: f32,
         time: Axis,
     ) {
         let highest = (self.curves.iter().flatten())
@@ -324,7 +350,8 @@ impl RasterPanel {
             outer,
             time,
             Axis::linear("rate (Hz)", 0.0, round_up(highest)),
-        );
+        )
+        .indented(left);
         chart.draw(ui);
         for (curve, &region) in self.curves.iter().zip(bands.regions()) {
             let color = context.theme.region(region);
@@ -387,15 +414,6 @@ fn chart_frame(ui: &Ui, chart: &Chart, time: bool) {
         ui.painter()
             .rect_stroke(chart.inner, 0.0, edge, StrokeKind::Outside);
     }
-}
-
-/// The beginning of a name that is too long.
-fn short(name: &str, most: usize) -> String {
-    let most = most.max(2);
-    if name.chars().count() <= most {
-        return name.to_owned();
-    }
-    name.chars().take(most - 1).chain(['…']).collect()
 }
 
 /// The neuron of the nearest spike within reach, else that of the row.
@@ -488,11 +506,5 @@ mod tests {
         }
         stage.settle(&mut panel, &mut live, size);
         assert_eq!(panel.timeline.held_ms, None);
-    }
-
-    #[test]
-    fn names_that_are_too_long_are_shortened() {
-        assert_eq!(short("abc", 3), "abc");
-        assert_eq!(short("abcd", 3), "ab…");
     }
 }

@@ -1,6 +1,6 @@
 //! Rhythms: the power spectrum of the activity, and how it changes.
 
-use super::{Panel, PanelContext};
+use super::{Panel, PanelContext, row};
 use crate::results::quantities::{figures, seconds};
 use crate::results::spectrum::{Peak, Spectrum, spectrum};
 use crate::view::live::Live;
@@ -81,7 +81,7 @@ impl Panel for SpectrumPanel {
             self.region = None;
         }
         let before = (self.region.clone(), self.window_ms, self.resolution_hz);
-        ui.horizontal_wrapped(|ui| {
+        row(ui, |ui| {
             let all = "All regions".to_owned();
             egui::ComboBox::from_id_salt("region")
                 .width(110.0)
@@ -167,7 +167,8 @@ impl SpectrumPanel {
                     scale.color(power, theme),
                 );
             }
-            self.picture.set(ui, pixels.image(), TextureOptions::LINEAR);
+            self.picture
+                .set(ui, pixels.image(), self.span, TextureOptions::LINEAR);
             self.scale = Some(scale);
         }
     }
@@ -233,7 +234,7 @@ impl SpectrumPanel {
         let Some(scale) = self.scale else {
             return nothing_within(ui, chart.inner, "Too little time for a spectrogram");
         };
-        self.picture.paint(ui, chart.inner);
+        self.picture.paint(ui, chart.inner, self.span);
         chart.draw_axes(ui, false);
         if scaled {
             let left = chart.inner.right() + 14.0;

@@ -2,7 +2,7 @@
 
 mod action;
 
-use super::{Panel, PanelContext};
+use super::{Panel, PanelContext, row};
 use crate::session::command::{Place, SimCommand};
 use crate::session::frame::Structure;
 use crate::view::plot::nothing;
@@ -58,8 +58,20 @@ impl Panel for StimulatePanel {
          of it is missed. Everything can be undone and is logged."
     }
 
+    /// Lets the stored stimuli act whose keys are pressed, unless a text is being written.
+    fn keys(&mut self, ctx: &egui::Context, context: &mut PanelContext<'_>) {
+        if ctx.text_edit_focused() {
+            return;
+        }
+        for (key, stored) in KEYS.into_iter().zip(&self.stored) {
+            let pressed = ctx.input(|i| i.key_pressed(key) && i.modifiers.is_none());
+            if let (true, Some((action, target))) = (pressed, stored) {
+                act(context, action, target);
+            }
+        }
+    }
+
     fn show(&mut self, ui: &mut Ui, context: &mut PanelContext<'_>) {
-        self.keys(ui.ctx(), context);
         let Some(structure) = context.live.structure.clone() else {
             return nothing(ui, "No scene is open");
         };
@@ -76,20 +88,6 @@ impl Panel for StimulatePanel {
 }
 
 impl StimulatePanel {
-    /// Lets the stored stimuli act whose keys are pressed, unless a text is being written. The panel does this while it is shown; call it
-    /// once per frame while it is not.
-    pub fn keys(&self, egui: &egui::Context, context: &PanelContext<'_>) {
-        if egui.text_edit_focused() {
-            return;
-        }
-        for (key, stored) in KEYS.into_iter().zip(&self.stored) {
-            let pressed = egui.input(|i| i.key_pressed(key) && i.modifiers.is_none());
-            if let (true, Some((action, target))) = (pressed, stored) {
-                act(context, action, target);
-            }
-        }
-    }
-
     fn choose_target(&mut self, ui: &mut Ui, context: &PanelContext<'_>, structure: &Structure) {
         if let Target::Region(name) = &self.target
             && structure.region(name).is_none()
@@ -97,7 +95,7 @@ impl StimulatePanel {
             self.target = Target::Selected;
         }
         let selected = format!("Selected neurons ({})", context.selected.neurons.len());
-        ui.horizontal_wrapped(|ui| {
+        row(ui, |ui| {
             ui.label("Act on");
             let shown = match &self.target {
                 Target::Selected => selected.clone(),
@@ -128,7 +126,7 @@ impl StimulatePanel {
         } else {
             format!("The current in {unit}, from -1,000,000 to 1,000,000")
         };
-        ui.horizontal_wrapped(|ui| {
+        row(ui, |ui| {
             let amplitude = number(&mut self.amplitude, -1e6..=1e6, unit);
             ui.add(amplitude).on_hover_text(hint);
             ui.label("for");
@@ -140,11 +138,11 @@ impl StimulatePanel {
             };
             self.button(ui, context, ready, "Inject current", action);
         });
-        ui.horizontal_wrapped(|ui| {
+        row(ui, |ui| {
             ui.label("At the next step");
             self.button(ui, context, ready, "Force spike", Action::Spike);
         });
-        ui.horizontal_wrapped(|ui| {
+        row(ui, |ui| {
             ui.add(number(&mut self.rate_hz, 0.0..=1e6, "Hz"))
                 .on_hover_text("Rate of the input of each neuron, from 0 to 1,000,000 Hz");
             ui.label("of weight");
@@ -157,7 +155,7 @@ impl StimulatePanel {
             };
             self.button(ui, context, ready, "Drive with Poisson input", action);
         });
-        ui.horizontal_wrapped(|ui| {
+        row(ui, |ui| {
             match &self.target {
                 Target::Selected => {
                     ui.label("For good");
@@ -196,7 +194,7 @@ impl StimulatePanel {
             act(context, &action, &self.target);
         }
         ui.push_id(text, |ui| {
-            ui.menu_button("Key", |ui| {
+            ui.menu_button("⌨", |ui| {
                 for i in 0..KEYS.len() {
                     let taken = match &self.stored[i] {
                         Some((action, target)) => {
@@ -227,7 +225,7 @@ impl StimulatePanel {
             };
             let text = format!("{}: {}, {}", i + 1, action.words(), target.words());
             let mut cleared = false;
-            ui.horizontal_wrapped(|ui| {
+            row(ui, |ui| {
                 ui.label(text);
                 ui.push_id(i, |ui| cleared = ui.small_button("Clear").clicked());
             });
@@ -285,20 +283,21 @@ fn list(ui: &mut Ui, context: &PanelContext<'_>, structure: &Structure) {
         if ended {
             finished.push(name.clone());
         }
-        ui.horizontal_wrapped(|ui| {
-            let text = format!("{name}, {} on {}", kind_words(&spec.kind), spec.to);
-            match ended {
-                true => ui.weak(format!("{text}, over")),
-                false => ui.label(text),
-            };
+        ui.horizontal(|ui| {
             ui.push_id(i, |ui| {
-                let remove = ui.small_button("Remove").on_hover_text("Can be undone");
-                if remove.clicked() {
-                    context
-                        .live
-                        .edit(SimCommand::Remove(Place::Stimulus(name.clone())));
+                let remove = egui::Button::new("×").small();
+                let hint = format!("Remove {name}; can be undone");
+                if ui.add(remove).on_hover_text(hint).clicked() {
+                    let place = Place::Stimulus(name.clone());
+                    context.live.edit(SimCommand::Remove(place));
                 }
             });
+            let text = format!("{name}, {} on {}", kind_words(&spec.kind), spec.to);
+            let text = match ended {
+                true => egui::RichText::new(format!("{text}, over")).weak(),
+                false => egui::RichText::new(text),
+            };
+            ui.add(egui::Label::new(text).wrap());
         });
     }
     if finished.len() > 1 && ui.button("Remove all that are over").clicked() {
@@ -378,7 +377,7 @@ mod tests {
         let (mut stage, mut panel) = (Stage::new(), StimulatePanel::default());
         let size = vec2(600.0, 700.0);
         stage.settle(&mut panel, &mut live, size);
-        stage.click_text(&mut panel, &mut live, size, "Remove");
+        stage.click_text(&mut panel, &mut live, size, "×");
         let sent = edits(&mut live);
         assert!(
             matches!(&sent[..], [SimCommand::Remove(Place::Stimulus(name))] if name == "background"),

@@ -1,6 +1,6 @@
 //! State columns of the selected neurons against time.
 
-use super::{Panel, PanelContext};
+use super::{Panel, PanelContext, row};
 use crate::files::whole::write_whole;
 use crate::session::frame::{Structure, TraceOf};
 use crate::view::decimate::extremes;
@@ -133,7 +133,7 @@ impl TracesPanel {
         shown: &[Shown],
         now: f64,
     ) {
-        ui.horizontal_wrapped(|ui| {
+        row(ui, |ui| {
             self.timeline.controls(ui, now);
             let config = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
             let menu = MenuButton::new("Columns").config(config);
@@ -193,7 +193,7 @@ impl TracesPanel {
     }
 
     fn legend(&self, ui: &mut Ui, context: &mut PanelContext<'_>, shown: &[Shown]) {
-        ui.horizontal_wrapped(|ui| {
+        row(ui, |ui| {
             for (place, neuron) in shown.iter().enumerate() {
                 let (rect, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
                 ui.painter()

@@ -143,11 +143,12 @@ mod tests {
             ..Default::default()
         };
         let mut pointed = Pointed::Nothing;
-        let _ = ctx.run_ui(input, |ui| {
+        let mut output = ctx.run_ui(input, |ui| {
             pointed = ui
                 .ctx()
                 .input(|i| state.0.follow(i, area, hovered, &mut state.1));
         });
+        output.textures_delta.clear();
         pointed
     }
 

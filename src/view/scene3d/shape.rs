@@ -120,13 +120,13 @@ mod tests {
 
     #[test]
     fn denser_regions_have_smaller_neurons_and_lonely_ones_some_size() {
-        let ball = |n: usize| -> Vec<[f32; 3]> {
-            (0..n)
-                .map(|i| [(i % 10) as f32, (i / 10 % 10) as f32, (i / 100) as f32])
-                .map(|p| p.map(|x| x / 10.0))
+        let cube = |side: usize| -> Vec<[f32; 3]> {
+            (0..side.pow(3))
+                .map(|i| [i % side, i / side % side, i / side.pow(2)])
+                .map(|p| p.map(|x| x as f32 / (side - 1) as f32))
                 .collect()
         };
-        assert!(Shape::of(&ball(1000)).neuron < Shape::of(&ball(100)).neuron);
+        assert!(Shape::of(&cube(10)).neuron < Shape::of(&cube(5)).neuron);
         assert!(Shape::of(&[[1.0, 2.0, 3.0]]).neuron > 0.0);
         assert_eq!(Shape::of(&[]), Shape::default());
     }

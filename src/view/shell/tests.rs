@@ -200,6 +200,7 @@ fn structure() -> Structure {
     Structure {
         version: 1,
         source: "two.ron".into(),
+        settings: Vec::new(),
         scene: Arc::new(scene),
         regions: vec![region("a", 0, 800), region("b", 800, 200)],
         projections: Vec::new(),
@@ -385,6 +386,7 @@ fn the_command_line_says_what_gives_the_same_spikes() {
     let logged = LoggedCommand {
         step: 3,
         command: SimCommand::Undo,
+        continues: false,
     };
     kit.live.log = Arc::new(vec![logged]);
     kit.press(Key::C, Modifiers::COMMAND | Modifiers::SHIFT);

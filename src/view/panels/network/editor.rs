@@ -1,9 +1,10 @@
 //! Editors of the fields of one part of the network.
 //!
-//! A number that is dragged is sent about ten times a second, and once more when it is let go. Until the network has taken it in, the
+//! A number that is dragged is sent about ten times a second, and once more when it is let go; all of it is undone as one. Until the network has taken it in, the
 //! editor shows what the user gave, not what the network still has.
 
 use crate::session::command::{Place, SimCommand};
+use crate::session::runner::Request;
 use crate::view::fields::{Field, FieldValue, number_text};
 use bevy_egui::egui::{self, DragValue, Grid, TextEdit, Ui};
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ struct Given {
     /// The value that was sent last.
     sent: Option<f64>,
     sent_at: f64,
+    /// Whether a value was sent since the number was taken hold of.
+    goes_on: bool,
     /// When it was let go.
     released: Option<f64>,
 }
@@ -38,14 +41,14 @@ pub struct Editor {
 }
 
 impl Editor {
-    /// Draws the fields of a part; answers the commands that change it. `problem` says what is wrong with giving a field a text.
+    /// Draws the fields of a part; answers the edits that change it. `problem` says what is wrong with giving a field a text.
     pub fn show(
         &mut self,
         ui: &mut Ui,
         of: &Place,
         fields: &[Field],
         problem: &dyn Fn(&str, &str) -> Option<String>,
-    ) -> Vec<SimCommand> {
+    ) -> Vec<Request> {
         if self.of.as_ref() != Some(of) {
             *self = Self {
                 of: Some(of.clone()),
@@ -62,11 +65,15 @@ impl Editor {
                         ui.add_space(12.0 * field.depth as f32);
                         ui.label(field.name()).on_hover_text(field.hint());
                     });
-                    if let Some(value) = self.field(ui, field, problem) {
-                        sent.push(SimCommand::Set {
+                    if let Some((value, goes_on)) = self.field(ui, field, problem) {
+                        let set = SimCommand::Set {
                             of: of.clone(),
                             field: field.path.clone(),
                             value,
+                        };
+                        sent.push(match goes_on {
+                            true => Request::GoOn(set),
+                            false => Request::Edit(set),
                         });
                     }
                     ui.end_row();
@@ -75,13 +82,14 @@ impl Editor {
         sent
     }
 
-    /// Draws the editor of a field; answers the text that it is to be given.
+    /// Draws the editor of a field; answers the text that it is to be given, and whether that goes on with the text before.
     fn field(
         &mut self,
         ui: &mut Ui,
         field: &Field,
         problem: &dyn Fn(&str, &str) -> Option<String>,
-    ) -> Option<String> {
+    ) -> Option<(String, bool)> {
+        let once = |text: String| (text, false);
         match &field.value {
             FieldValue::Group(name) => {
                 ui.weak(name);
@@ -94,7 +102,7 @@ impl Editor {
                     .checkbox(&mut chosen, "")
                     .on_hover_text(field.hint())
                     .changed();
-                changed.then(|| chosen.to_string())
+                changed.then(|| once(chosen.to_string()))
             }
             FieldValue::Choice { now, all } => {
                 let mut chosen = now.as_str();
@@ -107,13 +115,19 @@ impl Editor {
                     })
                     .response
                     .on_hover_text(field.hint());
-                (chosen != now).then(|| chosen.to_owned())
+                (chosen != now).then(|| once(chosen.to_owned()))
             }
-            FieldValue::Text(text) => self.text(ui, field, text, problem),
+            FieldValue::Text(text) => self.text(ui, field, text, problem).map(once),
         }
     }
 
-    fn number(&mut self, ui: &mut Ui, field: &Field, value: f64, whole: bool) -> Option<String> {
+    fn number(
+        &mut self,
+        ui: &mut Ui,
+        field: &Field,
+        value: f64,
+        whole: bool,
+    ) -> Option<(String, bool)> {
         let now = ui.input(|i| i.time);
         let given = self.numbers.get(&field.path);
         let mut shown = given.map_or(value, |g| g.value);
@@ -140,19 +154,23 @@ impl Editor {
                 value: shown,
                 sent: None,
                 sent_at: f64::NEG_INFINITY,
+                goes_on: false,
                 released: None,
             });
             given.value = shown;
             given.released = None;
+            given.goes_on &= response.dragged() || response.drag_stopped();
         }
         let given = self.numbers.get_mut(&field.path)?;
+        given.goes_on &= !response.drag_started();
         let held = response.dragged();
         let due = !held || now - given.sent_at >= SEND_EVERY_S;
         let mut text = None;
         if given.sent != Some(given.value) && due {
             given.sent = Some(given.value);
             given.sent_at = now;
-            text = Some(number_text(given.value, whole));
+            text = Some((number_text(given.value, whole), given.goes_on));
+            given.goes_on = held || given.goes_on;
         }
         if held {
             given.released = None;
@@ -256,6 +274,7 @@ mod tests {
     struct Window {
         egui: egui::Context,
         editor: Editor,
+        cursor: egui::CursorIcon,
         time: f64,
     }
 
@@ -275,11 +294,17 @@ mod tests {
                 let problem = |_: &str, text: &str| text.contains('!').then(|| "no".to_owned());
                 sent.extend(editor.show(ui, &place, fields, &problem));
             });
+            self.cursor = output.platform_output.cursor_icon;
             output.drop_without_applying_deltas();
             sent.into_iter()
-                .map(|command| match command {
-                    SimCommand::Set { field, value, .. } => format!("{field} = {value}"),
-                    other => panic!("{other:?}"),
+                .map(|request| match request {
+                    Request::Edit(SimCommand::Set { field, value, .. }) => {
+                        format!("{field} = {value}")
+                    }
+                    Request::GoOn(SimCommand::Set { field, value, .. }) => {
+                        format!("… {field} = {value}")
+                    }
+                    _ => panic!("not a field"),
                 })
                 .collect()
         }
@@ -289,6 +314,7 @@ mod tests {
         Window {
             egui: egui::Context::default(),
             editor: Editor::default(),
+            cursor: egui::CursorIcon::Default,
             time: 0.0,
         }
     }
@@ -310,8 +336,7 @@ mod tests {
         let x = (40..300).step_by(4).map(|x| x as f32).find(|x| {
             window.frame(&fields, vec![Event::PointerMoved(pos2(*x, 12.0))]);
             window.frame(&fields, vec![]);
-            let cursor = window.egui.output(|o| o.cursor_icon);
-            cursor == egui::CursorIcon::ResizeHorizontal
+            window.cursor == egui::CursorIcon::ResizeHorizontal
         });
         let at = pos2(x.expect("a number that can be dragged") + 10.0, 12.0);
         let mut sent = window.frame(&fields, vec![Event::PointerMoved(at)]);
@@ -324,10 +349,12 @@ mod tests {
         sent.extend(window.frame(&fields, vec![button(end, false)]));
         sent.extend(window.frame(&fields, Vec::new()));
         assert!((5..=14).contains(&sent.len()), "{sent:?}");
-        assert!(sent.iter().all(|s| s.starts_with("model.tau_m = ")));
+        assert!(sent[0].starts_with("model.tau_m = "), "{sent:?}");
+        let rest = &sent[1..];
+        assert!(rest.iter().all(|s| s.starts_with("… model.tau_m = ")));
         let shown = window.editor.numbers.get("model.tau_m").map(|g| g.value);
         let last = shown.expect("kept until the network has it");
-        assert_eq!(sent.last(), Some(&format!("model.tau_m = {last:?}")));
+        assert_eq!(sent.last(), Some(&format!("… model.tau_m = {last:?}")));
         fields[0].value = FieldValue::Number {
             value: last,
             whole: false,

@@ -3,14 +3,17 @@
 use crate::session::frame::Structure;
 use crate::view::live::Live;
 use crate::view::picture::Pixels;
+use crate::view::plot::Chart;
 use crate::view::recorded::spikes_between;
 use crate::view::theme::Theme;
-use bevy_egui::egui::{Color32, ColorImage};
+use bevy_egui::egui::{Color32, ColorImage, Mesh, Rect, pos2, vec2};
 
 /// The least part of the height that a region is given, of what an equal share would be.
 const LEAST_SHARE: f64 = 0.35;
 /// Marks may cover this part of the picture before they become translucent.
 const MOST_COVERED: f32 = 0.35;
+/// The most spikes that are painted as shapes.
+const MOST_SHAPES: usize = 20_000;
 /// Points of a rate curve.
 const POINTS: f64 = 400.0;
 
@@ -165,6 +168,33 @@ pub fn draw_marks(
         }
     }
     pixels.image()
+}
+
+/// The spikes of a time as shapes, as large as those of a picture.
+pub fn marks_mesh(
+    live: &Live,
+    structure: &Structure,
+    bands: &Bands,
+    chart: &Chart,
+    (from, to): (f64, f64),
+    theme: &Theme,
+) -> Mesh {
+    let mut mesh = Mesh::default();
+    let visible = spikes_between(live, from, to);
+    let newest = visible.end.saturating_sub(MOST_SHAPES).max(visible.start);
+    for spike in live.spikes.range(newest..visible.end) {
+        let Some((row, id)) =
+            (bands.row(structure, spike.neuron)).zip(structure.neuron(spike.neuron))
+        else {
+            continue;
+        };
+        let height = bands.height(structure, spike.neuron) as f32 * chart.inner.height();
+        let x = chart.x_at((spike.step + 1) as f64 * live.progress.dt_ms);
+        let size = vec2(1.5, (height * 0.7).clamp(1.0, 12.0));
+        let mark = Rect::from_min_size(pos2(x, chart.y_at(row)), size);
+        mesh.add_colored_rect(mark, theme.region(id.region));
+    }
+    mesh
 }
 
 /// The rate of each region that is shown, in Hz against ms, smoothed with a Gaussian of this standard deviation.
