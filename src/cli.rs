@@ -6,6 +6,7 @@ use crate::scene::build::BuildOptions;
 use crate::scene::error::{SceneError, quoted};
 use crate::scene::load::{LoadedScene, SceneFiles, SceneSource, load};
 use crate::scene::shipped;
+use crate::session::log::read_log_file;
 use crate::sim::simd::SimdLevel;
 use crate::simulation::{Registry, Simulation};
 use crate::snapshot::file::SnapshotError;
@@ -120,6 +121,9 @@ struct RunArgs {
     /// How long to run, in simulated time: 500ms, 2s, 1min [default: the scene's duration]
     #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
     duration: Option<f64>,
+    /// Do to the network what this log says, as saved by the app or written by hand
+    #[arg(long, value_name = "FILE")]
+    commands: Option<PathBuf>,
     #[command(flatten)]
     machine: MachineArgs,
     #[command(flatten)]
@@ -323,6 +327,7 @@ fn view_headless(args: ViewArgs, reason: &str) -> Result<ExitCode, Failure> {
             seed: args.seed,
         },
         duration: None,
+        commands: None,
         machine: MachineArgs {
             threads: None,
             simd: SimdLevel::detect(),
@@ -470,6 +475,10 @@ fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let registry = Registry::new();
     let loaded = read(&args.scene, &registry).map_err(wrong)?;
     let files = SceneFiles::beside(&loaded.source);
+    let commands = match &args.commands {
+        Some(path) => read_log_file(path, &registry).map_err(wrong)?,
+        None => Vec::new(),
+    };
     let duration_ms = args.duration.unwrap_or(loaded.scene.duration_ms);
     check_output(&args.output, args.duration, loaded.scene.dt_ms)?;
     let plan = RunPlan {
@@ -482,6 +491,7 @@ fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         quiet: args.output.quiet,
         checkpoint_every_ms: args.output.checkpoint_every,
         checkpoint: args.output.checkpoint,
+        commands,
         resume: None,
     };
     finish(headless::run(plan))
@@ -507,6 +517,7 @@ fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
             .checkpoint
             .clone()
             .or_else(|| Some(args.file.clone())),
+        commands: saved.commands,
         resume: Some(saved.snapshot),
     };
     finish(headless::run(plan))
@@ -559,9 +570,12 @@ fn finish(outcome: Result<(), headless::RunError>) -> Result<ExitCode, Failure> 
     use headless::RunError;
     match outcome {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error @ (RunError::Scene(_) | RunError::Restore(_) | RunError::Probe(_))) => {
-            Err(wrong(error))
-        }
+        Err(
+            error @ (RunError::Scene(_)
+            | RunError::Command(_)
+            | RunError::Restore(_)
+            | RunError::Probe(_)),
+        ) => Err(wrong(error)),
         // A path that cannot be written to is the user's; a full disk is not.
         Err(RunError::File(error) | RunError::Snapshot(SnapshotError::Write(error)))
             if error.is_of_the_path() =>

@@ -9,13 +9,15 @@ pub use checkpoint::{CheckpointError, Saved, read_checkpoint};
 
 use crate::files::whole::{FileError, create_folder};
 use crate::results::report::{Timings, cpu_seconds};
-use crate::scene::build::{BuildError, BuildOptions};
+use crate::scene::build::BuildOptions;
 use crate::scene::error::SceneError;
 use crate::scene::load::{LoadedScene, SceneFiles};
-use crate::scene::prepare::Prepared;
 use crate::scene::schema::{ProbeKind, ProbeSpec};
+use crate::session::command::LoggedCommand;
+use crate::session::{Session, SessionError};
 use crate::sim::clock::to_steps;
-use crate::simulation::{Registry, Simulation};
+use crate::sim::simd::SimdLevel;
+use crate::simulation::Registry;
 use crate::snapshot::RestoreError;
 use crate::snapshot::file::{Snapshot, SnapshotError};
 use bevy::prelude::*;
@@ -61,6 +63,8 @@ pub struct RunPlan {
     pub checkpoint_every_ms: Option<f64>,
     /// Where checkpoints go.
     pub checkpoint: Option<PathBuf>,
+    /// What is done to the network while it runs.
+    pub commands: Vec<LoggedCommand>,
     /// The state to go on from.
     pub resume: Option<Snapshot>,
 }
@@ -71,6 +75,9 @@ pub enum RunError {
     /// The scene is wrong.
     #[error(transparent)]
     Scene(#[from] SceneError),
+    /// A command is wrong.
+    #[error("{0}")]
+    Command(String),
     /// The checkpoint does not fit.
     #[error("the checkpoint cannot be resumed: {0}")]
     Restore(#[from] RestoreError),
@@ -100,7 +107,7 @@ pub fn interrupt() {
 /// Runs a plan: builds, steps, writes, prints.
 ///
 /// # Errors
-/// A wrong scene, a checkpoint that does not fit, results that cannot be written.
+/// A wrong scene or command, a checkpoint that does not fit, results that cannot be written.
 pub fn run(mut plan: RunPlan) -> Result<(), RunError> {
     if let Some(out) = &plan.out {
         create_folder(out)?;
@@ -122,59 +129,93 @@ pub fn run(mut plan: RunPlan) -> Result<(), RunError> {
         }
         interrupt();
     });
+    let dt = plan.loaded.scene.dt_ms;
+    let commands = core::mem::take(&mut plan.commands);
+    let resumed = plan.resume.take();
+    let (end, mut course) = (
+        plan.end,
+        Course {
+            end: 0,
+            spikes_from: 0,
+            out: plan.out.take(),
+            quiet: plan.quiet,
+            every: plan.checkpoint_every_ms.map(|ms| to_steps(ms, dt).max(1)),
+            checkpoint: plan.checkpoint.take(),
+            simd: plan.options.simd,
+        },
+    );
     BUILDING.store(true, Ordering::Relaxed);
-    let simulation = build(&plan, &prepared);
+    let session = build(plan);
     BUILDING.store(false, Ordering::Relaxed);
-    let mut simulation = simulation?;
-    // The first step whose spikes are kept, if they are.
-    let mut spikes_from = 0;
-    if let Some(snapshot) = plan.resume.take() {
-        simulation.restore(&snapshot)?;
-        spikes_from = first_step_kept(&snapshot, &simulation);
-        if plan.out.is_some() && !plan.quiet && spikes_from > 0 {
-            let time = spikes_from as f64 * plan.loaded.scene.dt_ms;
-            eprintln!(
-                "warning: the run was started without --out and did not keep all spikes; those before {time:.1} ms are missing in the results"
-            );
+    let mut session = session?;
+    match resumed {
+        None => session
+            .replay(commands)
+            .map_err(|e| failed(e, session.loaded()))?,
+        Some(snapshot) => {
+            let outcome = session.resume(commands, &snapshot);
+            outcome.map_err(|e| failed(e, session.loaded()))?;
+            course.spikes_from = first_step_kept(&snapshot, session.simulation());
+            if course.out.is_some() && !course.quiet && course.spikes_from > 0 {
+                let time = course.spikes_from as f64 * dt;
+                eprintln!(
+                    "warning: the run was started without --out and did not keep all spikes; those before {time:.1} ms are missing in the results"
+                );
+            }
         }
     }
     let build_s = before.elapsed().as_secs_f64();
 
-    let dt = plan.loaded.scene.dt_ms;
-    let start = simulation.clock().steps_done();
-    let end = match plan.end {
+    let start = session.now();
+    course.end = match end {
         Finish::At(ms) => to_steps(ms, dt).max(start),
         Finish::After(ms) => start.saturating_add(to_steps(ms, dt)),
     };
     let (begun, cpu) = (Instant::now(), cpu_seconds());
-    let interrupted = step_to(&mut simulation, &plan, Course { end, spikes_from })?;
+    let interrupted = step_to(&mut session, &course)?;
     let run_s = begun.elapsed().as_secs_f64();
     let cpu_s = cpu.zip(cpu_seconds()).map(|(a, b)| b - a);
 
     if interrupted {
-        let path = checkpoint_path(&plan);
-        save(&mut simulation, &plan, Course { end, spikes_from }, &path)?;
-        if !plan.quiet {
+        let path = checkpoint_path(session.loaded(), &course);
+        save(&mut session, &course, &path)?;
+        if !course.quiet {
             eprintln!(
                 "interrupted at {:.1} ms; go on with: neuropil resume {}",
-                simulation.clock().time_ms(),
+                session.simulation().clock().time_ms(),
                 path.display()
             );
         }
     }
-    let steps = simulation.clock().steps_done() - start;
-    let timings = Timings::new(build_s, run_s, cpu_s, steps as f64 * dt);
-    let report = report(&mut simulation, &plan, timings, interrupted);
-    if let Some(out) = &plan.out {
-        write_results(&mut simulation, &plan, &report, out)?;
+    let late = session.log().0.len() - session.acted();
+    if late > 0 && !interrupted && !course.quiet {
+        eprintln!(
+            "warning: {late} command{} of the log did not act; the run ended before",
+            if late == 1 { "" } else { "s" }
+        );
     }
-    if !plan.quiet {
+    let steps = session.now() - start;
+    let timings = Timings::new(build_s, run_s, cpu_s, steps as f64 * dt);
+    let report = report(&mut session, &course, timings, interrupted);
+    if let Some(out) = &course.out {
+        write_results(&mut session, &report, out)?;
+    }
+    if !course.quiet {
         say(&report.summary());
-        if let Some(out) = &plan.out {
+        if let Some(out) = &course.out {
             say(&format!("results in {}", out.display()));
         }
     }
     Ok(())
+}
+
+/// What a session could not do, as an error of the run.
+fn failed(error: SessionError, loaded: &LoadedScene) -> RunError {
+    match error {
+        SessionError::Command(text) => RunError::Command(text),
+        SessionError::Build(error) => loaded.locate(&error).into(),
+        SessionError::Restore(error) => error.into(),
+    }
 }
 
 /// Prints a line. Whoever reads may have gone, as in `neuropil scenes | head -1`; that is no error.
@@ -182,29 +223,22 @@ pub fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// Results need spikes: adds a spike probe to every region that has none.
+/// Results need spikes: keeps those of every region, also of regions that commands add.
 fn keep_spikes(loaded: &mut LoadedScene) {
-    for region in regions_without_spikes(loaded) {
-        loaded.scene.probes.push(ProbeSpec {
-            region: Some(region),
-            kind: ProbeKind::Spikes,
-        });
-    }
+    let probes = &mut loaded.scene.probes;
+    probes.retain(|p| p.kind != ProbeKind::Spikes);
+    probes.push(ProbeSpec {
+        region: None,
+        kind: ProbeKind::Spikes,
+    });
 }
 
-/// The regions whose spikes no probe keeps.
-fn regions_without_spikes(loaded: &LoadedScene) -> Vec<String> {
-    let kept: Vec<_> = loaded
-        .scene
-        .probes
-        .iter()
-        .filter(|p| p.kind == ProbeKind::Spikes)
-        .map(|p| p.region.as_deref())
-        .collect();
-    let names = loaded.scene.regions.iter().map(|r| r.name.clone());
-    names
-        .filter(|name| !kept.contains(&None) && !kept.contains(&Some(name)))
-        .collect()
+/// Whether probes keep the spikes of every region.
+fn keeps_spikes(loaded: &LoadedScene) -> bool {
+    let scene = &loaded.scene;
+    let spikes = || scene.probes.iter().filter(|p| p.kind == ProbeKind::Spikes);
+    let kept = |name: &String| spikes().any(|p| p.region.as_ref().is_none_or(|r| r == name));
+    scene.regions.iter().all(|region| kept(&region.name))
 }
 
 /// The spectrum needs population rates in 1 ms bins.
@@ -217,19 +251,19 @@ fn keep_rates(loaded: &mut LoadedScene) {
     });
 }
 
-fn build(plan: &RunPlan, prepared: &Prepared) -> Result<Simulation, RunError> {
+fn build(plan: RunPlan) -> Result<Session, RunError> {
     let bar = progress_bar(
         plan.quiet,
         1000,
         "building {bar:40} {percent} %  {eta} left",
     );
     let started = Instant::now();
-    let simulation = Simulation::build(
-        &plan.loaded.scene,
-        prepared,
-        &plan.registry,
-        &plan.files,
-        &plan.options,
+    let session = Session::open(
+        plan.loaded,
+        plan.files,
+        plan.registry,
+        plan.options,
+        true,
         &|fraction| {
             if started.elapsed() > PATIENCE {
                 bar.set_position((fraction * 1000.0) as u64);
@@ -237,7 +271,7 @@ fn build(plan: &RunPlan, prepared: &Prepared) -> Result<Simulation, RunError> {
         },
     );
     bar.finish_and_clear();
-    simulation.map_err(|e: BuildError| plan.loaded.locate(&e).into())
+    Ok(session?)
 }
 
 fn progress_bar(quiet: bool, length: u64, template: &str) -> ProgressBar {
@@ -251,22 +285,31 @@ fn progress_bar(quiet: bool, length: u64, template: &str) -> ProgressBar {
     bar
 }
 
-/// What a checkpoint must know of a run apart from its plan and its state.
-#[derive(Clone, Copy)]
+/// What a run under way must know apart from its session.
 struct Course {
     /// The step after the last.
     end: u64,
     /// The first step whose spikes are kept, if they are.
     spikes_from: u64,
+    /// The folder for results.
+    out: Option<PathBuf>,
+    /// Print nothing.
+    quiet: bool,
+    /// Steps between checkpoints.
+    every: Option<u64>,
+    /// Where checkpoints go.
+    checkpoint: Option<PathBuf>,
+    /// The vector instructions.
+    simd: SimdLevel,
 }
 
 /// Steps to the end, with progress and checkpoints; true if interrupted before.
-fn step_to(simulation: &mut Simulation, plan: &RunPlan, course: Course) -> Result<bool, RunError> {
+fn step_to(session: &mut Session, course: &Course) -> Result<bool, RunError> {
     let end = course.end;
-    let dt = plan.loaded.scene.dt_ms;
-    let start = simulation.clock().steps_done();
-    let bar = progress_bar(plan.quiet, end - start, "{msg} {bar:40} {eta} left");
-    let every = plan.checkpoint_every_ms.map(|ms| to_steps(ms, dt).max(1));
+    let dt = session.scene().dt_ms;
+    let start = session.now();
+    let bar = progress_bar(course.quiet, end - start, "{msg} {bar:40} {eta} left");
+    let every = course.every;
     let begun = Instant::now();
     let mut drawn = begun;
     let mut batch = 1;
@@ -282,13 +325,16 @@ fn step_to(simulation: &mut Simulation, plan: &RunPlan, course: Course) -> Resul
                 bar.finish_and_clear();
                 return Ok(true);
             }
-            simulation.step();
+            session
+                .step(false)
+                .map_err(|e| failed(e, session.loaded()))?;
             now += 1;
         }
         if every.is_some_and(|every| now.is_multiple_of(every)) && now < end {
-            save(simulation, plan, course, &checkpoint_path(plan))?;
+            let path = checkpoint_path(session.loaded(), course);
+            save(session, course, &path)?;
         }
-        if simulation.problem().is_some() {
+        if session.simulation().problem().is_some() {
             break;
         }
         let elapsed = drawn.elapsed();
@@ -309,7 +355,7 @@ fn step_to(simulation: &mut Simulation, plan: &RunPlan, course: Course) -> Resul
         }
     }
     bar.finish_and_clear();
-    match simulation.problem() {
+    match session.simulation().problem() {
         Some(problem) => Err(RunError::NotFinite(problem.to_owned())),
         None => Ok(false),
     }

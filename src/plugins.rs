@@ -2,9 +2,10 @@
 
 use bevy::prelude::*;
 
-/// Registers everything that a scene can name: neuron models, their columns and kernels.
+/// Registers everything that scenes and logs of commands can name: neuron models, their columns and kernels, commands.
 pub fn plugin(app: &mut App) {
     app.init_resource::<crate::sim::columns::ColumnRegistry>();
     crate::neurons::plugin(app);
     crate::scene::plugin(app);
+    crate::session::plugin(app);
 }

@@ -434,6 +434,7 @@ fn resume(path: &Path, out: Option<&Path>) -> Result<(), String> {
         checkpoint_every_ms: None,
         // Written only if a signal stops these tests.
         checkpoint: Some(path.with_extension("again")),
+        commands: saved.commands,
         resume: Some(saved.snapshot),
     };
     headless::run(plan).map_err(|e| e.to_string())

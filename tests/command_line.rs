@@ -958,6 +958,173 @@ fn progress_is_shown_at_a_terminal() {
 }
 
 /// Without a display the app says so in one line and runs its scene headless.
+/// A log as the app saves it, with what is undone, and a region that was not there at first.
+const COMMANDS: &str = r#"[
+    (step: 200, command: Lesion(region: "excitatory", neurons: Fraction(0.2))),
+    (step: 300, command: Set(of: Region("inhibitory"), field: "neurons", value: "80")),
+    (step: 300, command: AddRegion((name: "more", neurons: 30, model: LifDelta(i_e: 500.0)))),
+    (step: 350, command: Set(of: Region("more"), field: "model.i_e", value: "600")),
+    (step: 360, command: Set(of: Region("more"), field: "model.i_e", value: "700"), continues: true),
+    (step: 400, command: Undo),
+]"#;
+
+#[test]
+fn commands_of_a_log_act_in_a_run_as_they_did_in_the_app() {
+    use neuropil::scene::load::{SceneFiles, SceneSource, load};
+    use neuropil::session::{Session, log::read_log};
+    let folder = folder("commands");
+    fs::write(folder.join("log.ron"), COMMANDS).expect("a log");
+    let run = ["run", "small_world", "--quiet", "--commands", "log.ron"];
+    let with = |more: &[&str]| {
+        let args: Vec<&str> = run.iter().chain(more).copied().collect();
+        succeed(&folder, &args);
+    };
+    with(&["--for", "600ms", "--out", "whole"]);
+    let whole = report(&folder.join("whole"));
+    // The same in a session, as the app has it.
+    let registry = Registry::new();
+    let source = SceneSource::find("small_world").expect("a scene");
+    let loaded = load(source, &[], &registry).expect("a scene");
+    let log = read_log(COMMANDS, "log.ron", &registry).expect("a log");
+    let files = SceneFiles::default();
+    let options = BuildOptions::default();
+    let mut session =
+        Session::open(loaded, files, registry, options, false, &|_| {}).expect("a network");
+    session.replay(log).expect("commands");
+    session.seek(600).expect("steps");
+    let count = session.simulation().spike_count();
+    assert_eq!(whole["spike_hash"], format!("{:016x}", count.hash));
+    assert_eq!(
+        (&whole["commands"], &whole["spikes"]),
+        (&6.into(), &count.spikes.into())
+    );
+    // Its results know of the network as edited.
+    let neurons: Vec<u64> = (whole["network"]["regions"]
+        .as_array()
+        .expect("regions")
+        .iter())
+    .map(|r| r["neurons"].as_u64().expect("a number"))
+    .collect();
+    assert_eq!(neurons, [400, 80, 30]);
+    let rows = rows(&folder.join("whole"));
+    assert_eq!(rows.len() as u64, count.spikes);
+    // A checkpoint between the commands goes on with those that are left.
+    with(&[
+        "--for",
+        "340ms",
+        "--checkpoint-every",
+        "330ms",
+        "--checkpoint",
+        "c.neuropil",
+    ]);
+    succeed(
+        &folder,
+        &[
+            "resume",
+            "c.neuropil",
+            "--for",
+            "270ms",
+            "--quiet",
+            "--out",
+            "resumed",
+        ],
+    );
+    assert_eq!(
+        report(&folder.join("resumed"))["spike_hash"],
+        whole["spike_hash"]
+    );
+    // Without the log, the run is another one.
+    succeed(
+        &folder,
+        &[
+            "run",
+            "small_world",
+            "--for",
+            "600ms",
+            "--quiet",
+            "--out",
+            "plain",
+        ],
+    );
+    assert_ne!(
+        report(&folder.join("plain"))["spike_hash"],
+        whole["spike_hash"]
+    );
+    // Commands after the end of the run are told.
+    let early = succeed(
+        &folder,
+        &[
+            "run",
+            "small_world",
+            "--for",
+            "310ms",
+            "--commands",
+            "log.ron",
+        ],
+    );
+    assert!(
+        early.err.contains("3 commands of the log did not act"),
+        "{}",
+        early.err
+    );
+    fs::remove_dir_all(folder).expect("a folder");
+}
+
+#[test]
+fn wrong_logs_are_refused_with_their_place() {
+    let folder = folder("wrong-logs");
+    let wrong = [
+        (
+            "[(step: 10, command: Lesion(region: \"excitatori\", neurons: All))]",
+            &["command 1 of the log, due after step 10", "excitatory"][..],
+        ),
+        (
+            "[(step: 10, command: Undo)]",
+            &["command 1", "nothing to undo"],
+        ),
+        (
+            "[(step: 1, command: Set(of: Region(\"excitatory\"), field: \"model.tau\", value: \"1\"))]",
+            &["command 1", "model.tau"],
+        ),
+        ("[\n(step: -1, command: Undo)]", &["log.ron:2:8"]),
+        (
+            "[(step: 1, command: Leson(region: \"a\", neurons: All))]",
+            &["log.ron:1:", "Lesion"],
+        ),
+        ("[(step: 1)]", &["log.ron:1:", "command"]),
+        ("", &["log.ron"]),
+    ];
+    for (text, parts) in wrong {
+        fs::write(folder.join("log.ron"), text).expect("a log");
+        let args = [
+            "run",
+            "small_world",
+            "--for",
+            "50ms",
+            "--commands",
+            "log.ron",
+        ];
+        let said = say(&folder, &args);
+        assert_eq!(said.code, Some(2), "{text}: {said:#?}");
+        for part in parts {
+            assert!(
+                said.err.contains(part),
+                "{text}: {part:?} is not in {}",
+                said.err
+            );
+        }
+    }
+    let said = say(
+        &folder,
+        &["run", "small_world", "--commands", "nowhere.ron"],
+    );
+    assert!(
+        said.code == Some(2) && said.err.contains("nowhere.ron"),
+        "{said:#?}"
+    );
+    fs::remove_dir_all(folder).expect("a folder");
+}
+
 #[test]
 fn without_a_display_the_app_runs_headless() {
     let folder = folder("no display");

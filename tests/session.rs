@@ -187,6 +187,41 @@ fn a_command_that_is_undone_at_once_changes_nothing() {
     }
 }
 
+/// A number that is dragged is sent many times and undone once.
+#[test]
+fn an_edit_that_goes_on_is_undone_as_one() {
+    let mut session = open_text(NETWORK, false);
+    session.seek(100).expect("steps");
+    let tau = |value: &str| set(region("E"), "model.tau_m", value);
+    session.apply(tau("11")).expect("an edit");
+    let before = text_of(&session);
+    session.apply(tau("12")).expect("an edit");
+    for value in ["13", "14", "15"] {
+        session.seek(session.now() + 10).expect("steps");
+        session.go_on(tau(value)).expect("an edit");
+    }
+    let after = text_of(&session);
+    let words = tau("15").words();
+    assert_eq!(session.undo_and_redo().0.as_ref(), Some(&words));
+    session.apply(SimCommand::Undo).expect("an edit to undo");
+    assert_eq!(text_of(&session), before);
+    session.apply(SimCommand::Redo).expect("an edit to redo");
+    assert_eq!(text_of(&session), after);
+    session.apply(SimCommand::Undo).expect("an edit to undo");
+    // After an undo there is nothing to go on with: it is an edit of its own.
+    session.go_on(tau("20")).expect("an edit");
+    session.apply(SimCommand::Undo).expect("an edit to undo");
+    assert_eq!(text_of(&session), before);
+    // The log tells it all to a replay.
+    session.seek(200).expect("steps");
+    let text = write_log(&session.log().0, &Registry::new()).expect("text");
+    let log = read_log(&text, "log", &Registry::new()).expect("a log");
+    let mut again = open_text(NETWORK, false);
+    again.replay(log).expect("commands");
+    again.seek(200).expect("steps");
+    assert_eq!((hash(&again), text_of(&again)), (hash(&session), before));
+}
+
 /// Gives a session a random series of commands; returns the spike hash of every hundredth step.
 fn play(session: &mut Session) -> Vec<u64> {
     let mut hashes = vec![0];

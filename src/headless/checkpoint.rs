@@ -1,8 +1,11 @@
 //! Checkpoints of a run: the state, the scene with what was set, and the files that the scene names.
 
-use super::{Course, RunError, RunPlan, keep_spikes, regions_without_spikes};
+use super::{Course, RunError, keep_spikes, keeps_spikes};
 use crate::scene::error::SceneError;
 use crate::scene::load::{LoadedScene, SceneFiles, SceneSource, load};
+use crate::session::Session;
+use crate::session::command::LoggedCommand;
+use crate::session::log::{read_log, write_log};
 use crate::simulation::{Registry, Simulation};
 use crate::snapshot::file::{Snapshot, SnapshotError};
 use std::collections::BTreeMap;
@@ -14,6 +17,8 @@ pub struct Saved {
     pub loaded: LoadedScene,
     /// The files that the scene names, as they were.
     pub files: SceneFiles,
+    /// What is done to the network while it runs.
+    pub commands: Vec<LoggedCommand>,
     /// Where the run was to end, in ms.
     pub end_ms: f64,
     /// The state.
@@ -34,14 +39,14 @@ pub enum CheckpointError {
     Foreign(String),
 }
 
-pub(super) fn checkpoint_path(plan: &RunPlan) -> PathBuf {
-    if let Some(path) = &plan.checkpoint {
+pub(super) fn checkpoint_path(loaded: &LoadedScene, course: &Course) -> PathBuf {
+    if let Some(path) = &course.checkpoint {
         return path.clone();
     }
-    match &plan.out {
+    match &course.out {
         Some(out) => out.join("checkpoint.neuropil"),
         None => {
-            let name = Path::new(&plan.loaded.source.name);
+            let name = Path::new(&loaded.source.name);
             let stem = name
                 .file_stem()
                 .map_or_else(|| "scene".into(), |s| s.to_string_lossy());
@@ -50,14 +55,9 @@ pub(super) fn checkpoint_path(plan: &RunPlan) -> PathBuf {
     }
 }
 
-pub(super) fn save(
-    simulation: &mut Simulation,
-    plan: &RunPlan,
-    course: Course,
-    path: &Path,
-) -> Result<(), RunError> {
-    let mut snapshot = simulation.snapshot()?;
-    let loaded = &plan.loaded;
+pub(super) fn save(session: &mut Session, course: &Course, path: &Path) -> Result<(), RunError> {
+    let mut snapshot = session.simulation_mut().snapshot()?;
+    let loaded = session.loaded();
     snapshot.put("scene.name", loaded.source.name.as_str())?;
     snapshot.put("scene.text", loaded.source.text.as_str())?;
     let settings: Vec<_> = loaded
@@ -67,13 +67,15 @@ pub(super) fn save(
         .collect();
     snapshot.put("scene.settings", settings.join("\n"))?;
     snapshot.put("scene.seed", loaded.scene.seed)?;
-    snapshot.put(
-        "scene.keeps_spikes",
-        u8::from(regions_without_spikes(loaded).is_empty()),
-    )?;
+    snapshot.put("scene.keeps_spikes", u8::from(keeps_spikes(loaded)))?;
+    let (commands, _) = session.log();
+    if !commands.is_empty() {
+        let text = write_log(&commands, session.registry()).map_err(RunError::Command)?;
+        snapshot.put("run.commands", text)?;
+    }
     snapshot.put("run.spikes_from_step", course.spikes_from)?;
     snapshot.put("run.end_step", course.end)?;
-    let contents = plan.files.contents();
+    let contents = session.files().contents();
     let names: Vec<_> = contents.keys().cloned().collect();
     for (i, bytes) in contents.into_values().enumerate() {
         snapshot.put(format!("file.{i}"), bytes)?;
@@ -109,6 +111,10 @@ pub fn read_checkpoint(path: &Path, registry: &Registry) -> Result<Saved, Checkp
     if snapshot.u8("scene.keeps_spikes")? != 0 {
         keep_spikes(&mut loaded);
     }
+    let commands = match snapshot.text("run.commands") {
+        Ok(text) => read_log(text, "the commands of the checkpoint", registry)?,
+        Err(_) => Vec::new(),
+    };
     let names: Vec<String> = snapshot.text("files")?.lines().map(str::to_owned).collect();
     let mut contents = BTreeMap::new();
     for (i, name) in names.into_iter().enumerate() {
@@ -118,6 +124,7 @@ pub fn read_checkpoint(path: &Path, registry: &Registry) -> Result<Saved, Checkp
     Ok(Saved {
         files: SceneFiles::from_contents(contents),
         loaded,
+        commands,
         end_ms,
         snapshot,
     })

@@ -1,6 +1,6 @@
 //! What a run leaves: its report, and the files of `--out`.
 
-use super::{RunError, RunPlan};
+use super::{Course, RunError};
 use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
 use crate::network::projection::{Connect, ProjectsFrom, ProjectsTo, Synapses};
 use crate::network::region::Region;
@@ -12,7 +12,8 @@ use crate::results::report::{
 use crate::results::spectrum::spectrum;
 use crate::results::statistics::RunStatistics;
 use crate::results::{RateTrace, Recording, SpikeTrain, Trace, csv, npy};
-use crate::scene::schema::ProbeKind;
+use crate::scene::schema::{ProbeKind, Scene};
+use crate::session::Session;
 use crate::sim::workers::Workers;
 use crate::simulation::Simulation;
 use bevy::prelude::*;
@@ -20,37 +21,41 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(super) fn report(
-    simulation: &mut Simulation,
-    plan: &RunPlan,
+    session: &mut Session,
+    course: &Course,
     timings: Timings,
     interrupted: bool,
 ) -> RunReport {
-    let scene = &plan.loaded.scene;
-    let clock = simulation.clock();
-    let count = simulation.spike_count();
+    let scene = session.scene().clone();
+    let source = session.loaded().source.name.clone();
+    let commands = session.acted();
     let mut parameters = BTreeMap::new();
-    for (name, value) in &plan.loaded.parameters {
+    for (name, value) in &session.loaded().parameters {
         parameters.insert(name.clone(), serde_json::json!(value));
     }
+    let simulation = session.simulation_mut();
+    let clock = simulation.clock();
+    let count = simulation.spike_count();
     let threads = simulation.world().resource::<Workers>().lanes();
     RunReport {
         title: scene.title.clone(),
-        scene: plan.loaded.source.name.clone(),
+        scene: source,
         version: env!("CARGO_PKG_VERSION").into(),
         parameters,
+        commands,
         seed: scene.seed,
         dt_ms: scene.dt_ms,
         duration_ms: clock.time_ms(),
         interrupted,
         spikes: count.spikes,
         spike_hash: format!("{:016x}", count.hash),
-        statistics: statistics(simulation, plan),
-        spectrum_peaks: spectrum_peaks(simulation, plan),
-        network: network_report(simulation, plan),
+        statistics: statistics(simulation, &scene),
+        spectrum_peaks: spectrum_peaks(simulation, &scene),
+        network: network_report(simulation, &scene),
         timings,
         threads,
         machine: Machine {
-            simd: plan.options.simd.name().into(),
+            simd: course.simd.name().into(),
             ..Machine::detect()
         },
         peak_memory_bytes: peak_memory(),
@@ -58,7 +63,7 @@ pub(super) fn report(
 }
 
 /// The statistics of the run so far, from the window that the scene names.
-fn statistics(simulation: &mut Simulation, plan: &RunPlan) -> RunStatistics {
+fn statistics(simulation: &mut Simulation, scene: &Scene) -> RunStatistics {
     let steps = simulation.clock().steps_done();
     let world = simulation.world_mut();
     let mut probes = world.query::<&mut StatisticsProbe>();
@@ -67,18 +72,16 @@ fn statistics(simulation: &mut Simulation, plan: &RunPlan) -> RunStatistics {
     };
     let statistics = &mut probe.statistics;
     statistics.advance(steps);
-    let regions = plan
-        .loaded
-        .scene
+    let regions = scene
         .regions
         .iter()
         .enumerate()
         .map(|(i, region)| statistics.region(i, &region.name))
         .collect();
-    let dt = plan.loaded.scene.dt_ms;
+    let dt = scene.dt_ms;
     RunStatistics {
         window_ms: [
-            plan.loaded.scene.statistics_from_ms.min(steps as f64 * dt),
+            scene.statistics_from_ms.min(steps as f64 * dt),
             steps as f64 * dt,
         ],
         regions,
@@ -87,8 +90,8 @@ fn statistics(simulation: &mut Simulation, plan: &RunPlan) -> RunStatistics {
 }
 
 /// The strongest frequency of each region's population rate, from 1 to 200 Hz.
-fn spectrum_peaks(simulation: &mut Simulation, plan: &RunPlan) -> Vec<SpectrumPeak> {
-    let from = plan.loaded.scene.statistics_from_ms;
+fn spectrum_peaks(simulation: &mut Simulation, scene: &Scene) -> Vec<SpectrumPeak> {
+    let from = scene.statistics_from_ms;
     rate_traces(simulation)
         .into_iter()
         .filter_map(|trace| {
@@ -143,8 +146,7 @@ fn rate_traces(simulation: &mut Simulation) -> Vec<RateTrace> {
     traces.into_iter().map(|t| t.2).collect()
 }
 
-fn network_report(simulation: &mut Simulation, plan: &RunPlan) -> NetworkReport {
-    let scene = &plan.loaded.scene;
+fn network_report(simulation: &mut Simulation, scene: &Scene) -> NetworkReport {
     let regions = scene
         .regions
         .iter()
@@ -216,13 +218,14 @@ impl FileNames {
 }
 
 pub(super) fn write_results(
-    simulation: &mut Simulation,
-    plan: &RunPlan,
+    session: &mut Session,
     report: &RunReport,
     out: &Path,
 ) -> Result<(), RunError> {
+    let scene = session.scene().clone();
+    let simulation = session.simulation_mut();
     let clock = simulation.clock();
-    write_weights(simulation, plan, out)?;
+    write_weights(simulation, &scene, out)?;
     let rates = rate_traces(simulation);
     if !rates.is_empty() {
         csv::write_rates(out.join("rates.csv"), &rates)?;
@@ -297,9 +300,9 @@ pub(super) fn write_results(
     Ok(())
 }
 
-fn write_weights(simulation: &mut Simulation, plan: &RunPlan, out: &Path) -> Result<(), RunError> {
+fn write_weights(simulation: &mut Simulation, scene: &Scene, out: &Path) -> Result<(), RunError> {
     let mut names = FileNames::default();
-    for probe in &plan.loaded.scene.probes {
+    for probe in &scene.probes {
         if let ProbeKind::Weights { from, to } = &probe.kind {
             let synapses = simulation.synapses(from, to);
             let name = names.take(&format!("weights_{}_{}", file_name(from), file_name(to)));

@@ -135,7 +135,7 @@ fn push_number(to: &mut Vec<u8>, mut number: u64) {
 }
 
 /// A name as a cell: in quotes where it needs them.
-fn cell(name: &str) -> String {
+pub fn cell(name: &str) -> String {
     match name.contains([',', '"', '\n', '\r', '#']) || name.trim() != name {
         true => format!("\"{}\"", name.replace('"', "\"\"")),
         false => name.to_owned(),

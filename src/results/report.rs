@@ -22,6 +22,8 @@ pub struct RunReport {
     pub version: String,
     /// Parameters that were set for this run, by name.
     pub parameters: BTreeMap<String, serde_json::Value>,
+    /// How many commands acted on the network while it ran.
+    pub commands: usize,
     /// Seed of all random numbers.
     pub seed: u64,
     /// Length of a step in ms.
@@ -377,6 +379,7 @@ mod tests {
             ..Default::default()
         };
         RunReport {
+            commands: 0,
             title: "Balanced network".into(),
             scene: "scenes/coba.ron".into(),
             version: "0.1.0".into(),

@@ -57,18 +57,9 @@ impl SceneSource {
         };
         let path = Path::new(name);
         if path.is_file() {
-            let mut bytes = Vec::new();
-            // A text that is too long is read just far enough to be refused.
-            std::fs::File::open(path)
-                .and_then(|file| file.take(LONGEST_TEXT as u64 + 1).read_to_end(&mut bytes))
-                .map_err(|e| failed(format!("cannot be read: {e}")))?;
-            let text = match String::from_utf8(bytes) {
-                Ok(text) => text,
-                Err(error) => return Err(not_utf8(error.as_bytes(), name)),
-            };
             return Ok(Self {
                 name: name.into(),
-                text,
+                text: read_text(path)?,
                 folder: path.parent().map(Path::to_path_buf).unwrap_or_default(),
             });
         }
@@ -126,6 +117,27 @@ fn not_utf8(bytes: &[u8], name: &str) -> SceneError {
             help: None,
         },
     }
+}
+
+/// The text of a file in the notation of scenes.
+///
+/// # Errors
+/// Says why it cannot be read, or where it is not text.
+pub fn read_text(path: &Path) -> Result<String, SceneError> {
+    let name = path.display().to_string();
+    let mut bytes = Vec::new();
+    // A text that is too long is read just far enough to be refused.
+    std::fs::File::open(path)
+        .and_then(|file| file.take(LONGEST_TEXT as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|e| SceneError {
+            file: name.clone(),
+            line: 0,
+            column: 0,
+            path: String::new(),
+            message: format!("cannot be read: {e}"),
+            help: None,
+        })?;
+    String::from_utf8(bytes).map_err(|error| not_utf8(error.as_bytes(), &name))
 }
 
 /// A scene that was read.

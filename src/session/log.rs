@@ -5,8 +5,10 @@ use crate::scene::context::Context;
 use crate::scene::decode::Decoder;
 use crate::scene::encode::encode_with;
 use crate::scene::error::SceneError;
+use crate::scene::load::read_text;
 use crate::scene::parse::parse;
 use crate::simulation::Registry;
+use std::path::Path;
 
 /// The log as text.
 ///
@@ -16,6 +18,14 @@ pub fn write_log(log: &[LoggedCommand], registry: &Registry) -> Result<String, S
     encode_with(&log.to_vec(), &registry.types.read())
         .map(|text| text + "\n")
         .map_err(|e| e.to_string())
+}
+
+/// Reads a log from a file.
+///
+/// # Errors
+/// Why the file cannot be read, or what is wrong in it, with line and column.
+pub fn read_log_file(path: &Path, registry: &Registry) -> Result<Vec<LoggedCommand>, SceneError> {
+    read_log(&read_text(path)?, &path.display().to_string(), registry)
 }
 
 /// Reads a log. `file` is its name in messages.

@@ -26,10 +26,17 @@ use crate::scene::prepare::{BuildError, Prepared, prepare};
 use crate::scene::schema::Scene;
 use crate::simulation::{Registry, Simulation};
 use crate::snapshot::RestoreError;
+use crate::snapshot::file::Snapshot;
+use bevy::prelude::*;
 use command::{LoggedCommand, SimCommand, stacks};
 use history::History;
 use std::ops::Range;
 use std::sync::Arc;
+
+/// Registers the types that logs of commands are made of.
+pub fn plugin(app: &mut App) {
+    app.register_type::<LoggedCommand>();
+}
 
 /// Why a command cannot be applied or a state not be reached.
 #[derive(Debug, thiserror::Error)]
@@ -218,7 +225,7 @@ impl Session {
         {
             let after = match &entry.scenes {
                 Some((_, after)) => after.clone(),
-                None => self.after(&entry.logged.command.clone())?,
+                None => self.next_scene(self.now())?,
             };
             self.change(&after)?;
             self.log[self.acted]
@@ -251,7 +258,7 @@ impl Session {
         command: SimCommand,
         continues: bool,
     ) -> Result<usize, SessionError> {
-        let after = self.after(&command)?;
+        let after = self.after(&command, &self.scene, self.now())?;
         self.change(&after)?;
         let dropped = self.log.len() - self.acted;
         self.log.truncate(self.acted);
@@ -276,6 +283,11 @@ impl Session {
     /// # Errors
     /// The first commands, due at once, are wrong, or time has passed.
     pub fn replay(&mut self, log: Vec<LoggedCommand>) -> Result<(), SessionError> {
+        self.take_log(log)?;
+        self.act_due()
+    }
+
+    fn take_log(&mut self, log: Vec<LoggedCommand>) -> Result<(), SessionError> {
         if self.now() > 0 || self.acted > 0 {
             return Err(SessionError::Command(
                 "a log is replayed from the start".into(),
@@ -289,11 +301,68 @@ impl Session {
             })
             .collect();
         self.log.sort_by_key(|e| e.logged.step);
-        self.act_due()
+        Ok(())
     }
 
-    /// The scene that a command makes of the one now.
-    fn after(&self, command: &SimCommand) -> Result<Arc<Scene>, SessionError> {
+    /// Makes this the log, and this the state: that of a session that has replayed the log so far. The session must be at its start.
+    ///
+    /// # Errors
+    /// A command is wrong, or the state does not fit the network.
+    pub fn resume(
+        &mut self,
+        log: Vec<LoggedCommand>,
+        snapshot: &Snapshot,
+    ) -> Result<(), SessionError> {
+        let now = snapshot.u64("clock.steps").map_err(RestoreError::from)?;
+        self.take_log(log)?;
+        let mut scene = self.scene.clone();
+        while let Some(entry) = self.log.get(self.acted)
+            && entry.logged.step <= now
+        {
+            let after = self.after(&entry.logged.command, &scene, entry.logged.step);
+            let after = after.map_err(|e| self.in_log(e))?;
+            self.log[self.acted].scenes = Some((scene, after.clone()));
+            self.acted += 1;
+            scene = after;
+        }
+        if !Arc::ptr_eq(&scene, &self.scene) {
+            self.rebuild(&scene)?;
+            self.scene = scene;
+        }
+        self.simulation.restore(snapshot)?;
+        self.reached = now;
+        Ok(())
+    }
+
+    /// The scene that the next command of the log makes.
+    fn next_scene(&self, now: u64) -> Result<Arc<Scene>, SessionError> {
+        let command = &self.log[self.acted].logged.command;
+        let after = self.after(command, &self.scene, now);
+        after.map_err(|e| self.in_log(e))
+    }
+
+    /// What is wrong with the next command of the log, with its place there.
+    fn in_log(&self, error: SessionError) -> SessionError {
+        match error {
+            SessionError::Command(problem) => {
+                let logged = &self.log[self.acted].logged;
+                SessionError::Command(format!(
+                    "command {} of the log, due after step {}: {problem}",
+                    self.acted + 1,
+                    logged.step
+                ))
+            }
+            other => other,
+        }
+    }
+
+    /// The scene that a command makes of another one, after `now` steps.
+    fn after(
+        &self,
+        command: &SimCommand,
+        scene: &Arc<Scene>,
+        now: u64,
+    ) -> Result<Arc<Scene>, SessionError> {
         let (undo, redo) = self.stacks();
         let scenes = |index: Option<usize>, what: &str| {
             index
@@ -304,8 +373,8 @@ impl Session {
             SimCommand::Undo => Ok(scenes(undo.last().map(|e| e.start), "undo")?.0.clone()),
             SimCommand::Redo => Ok(scenes(redo.last().map(|e| e.end - 1), "redo")?.1.clone()),
             edit => {
-                let mut scene = (*self.scene).clone();
-                let now_ms = self.simulation.clock().time_ms();
+                let mut scene = (**scene).clone();
+                let now_ms = now as f64 * scene.dt_ms;
                 edit::apply(edit, &mut scene, now_ms, &self.registry.types.read())
                     .map_err(SessionError::Command)?;
                 Ok(Arc::new(scene))

@@ -33,10 +33,10 @@ pub enum Action {
     SaveScene,
     /// Saves the log of commands.
     SaveLog,
-    /// Saves what the visible panels show.
-    SaveData,
     /// Saves a picture of the window.
     SavePicture,
+    /// Saves a picture of the whole window.
+    SaveWindow,
     /// Copies a command line that gives the same spikes.
     CopyCommandLine,
     /// Shows the selection in the 3D view.
@@ -80,8 +80,8 @@ pub const MENUS: &[(&str, &[&[Action]])] = &[
             &[
                 Action::SaveScene,
                 Action::SaveLog,
-                Action::SaveData,
                 Action::SavePicture,
+                Action::SaveWindow,
             ],
             &[Action::CopyCommandLine],
             &[Action::Quit],
@@ -145,10 +145,10 @@ impl Action {
             Self::Redo => "Redo",
             Self::Open => "Open…",
             Self::Reload => "Reload the scene",
-            Self::SaveScene => "Save the scene",
-            Self::SaveLog => "Save the commands",
-            Self::SaveData => "Save the data of visible panels",
-            Self::SavePicture => "Save a picture",
+            Self::SaveScene => "Save the scene…",
+            Self::SaveLog => "Save the commands…",
+            Self::SavePicture => "Save a picture of the 3D view…",
+            Self::SaveWindow => "Save a picture of the window…",
             Self::CopyCommandLine => "Copy as a command line",
             Self::FocusSelection => "Focus on the selection",
             Self::FocusAll => "Focus on the whole network",
@@ -183,14 +183,12 @@ impl Action {
             Self::Redo => "Makes the edit again that was taken back last",
             Self::Open => "Shows the library, where a scene is chosen or its path is typed",
             Self::Reload => "Reads the scene's file again and starts it anew",
-            Self::SaveScene => "Writes the scene as edited to a file in the current folder",
+            Self::SaveScene => "Writes the scene as edited to a file",
             Self::SaveLog => {
                 "Writes the commands so far to a file that `neuropil run --commands` replays"
             }
-            Self::SaveData => {
-                "Lets every visible panel that has data write it to the current folder"
-            }
-            Self::SavePicture => "Writes a PNG of the window to the current folder",
+            Self::SavePicture => "Writes a PNG of the 3D view as it is now",
+            Self::SaveWindow => "Writes a PNG of the window with its panels",
             Self::CopyCommandLine => {
                 "Copies a `neuropil run` command that gives the same spikes without a window"
             }
@@ -243,7 +241,7 @@ impl Action {
             Self::Preferences => command(Key::Comma),
             Self::Shortcuts => plain(Key::F1),
             Self::Quit => command(Key::Q),
-            Self::SaveLog | Self::SaveData | Self::ResetLayout | Self::Tour | Self::About => None,
+            Self::SaveLog | Self::SaveWindow | Self::ResetLayout | Self::Tour | Self::About => None,
         }
     }
 
@@ -278,7 +276,8 @@ impl Action {
             | Self::Reload
             | Self::SaveScene
             | Self::SaveLog
-            | Self::SaveData
+            | Self::SavePicture
+            | Self::SaveWindow
             | Self::CopyCommandLine
             | Self::SelectAll
             | Self::FocusAll => live.structure.is_some(),

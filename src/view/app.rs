@@ -1,17 +1,19 @@
 //! The app: a window onto a running network, or a picture of it.
 
-use super::action::{Action, file_name};
+use super::action::Action;
+use super::background::Background;
 use super::live::{Live, Selected, receive_frames};
+use super::offscreen::Picture;
 use super::panels::{self, PanelContext, Scene3dArea};
 use super::preferences::{ColourBy, Keeper, Preferences};
-use super::scene3d::camera::CameraRequest;
-use super::scene3d::{self, overlay::overlay, spawn_cameras};
-use super::shell::Shell;
+use super::scene3d::camera::{CameraRequest, Orbit};
+use super::scene3d::{self, HiddenRegions, overlay::overlay, spawn_cameras};
+use super::shell::{PictureOf, Shell};
 use super::theme::Theme;
-use crate::session::frame::Subscription;
+use crate::session::frame::{Notice, Subscription};
 use crate::simulation::Registry;
 use bevy::prelude::*;
-use bevy::render::view::window::screenshot::{Screenshot, save_to_disk};
+use bevy::render::view::window::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::{PresentMode, WindowResolution};
 use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, egui};
 
@@ -34,13 +36,17 @@ pub enum Panels {
 
 /// What the app is made of, apart from a window or a picture to draw into. [`insert`] puts in what it needs.
 pub fn plugin(app: &mut App) {
-    app.add_plugins((EguiPlugin::default(), scene3d::plugin))
-        .init_resource::<Selected>()
-        .init_resource::<Scene3dArea>()
-        .add_message::<Asked>()
-        .add_systems(PreUpdate, receive_frames)
-        .add_systems(EguiPrimaryContextPass, (draw, overlay).chain())
-        .add_systems(Update, do_asked);
+    app.add_plugins((
+        EguiPlugin::default(),
+        super::quick_keys::plugin,
+        scene3d::plugin,
+    ))
+    .init_resource::<Selected>()
+    .init_resource::<Scene3dArea>()
+    .add_message::<Asked>()
+    .add_systems(PreUpdate, receive_frames)
+    .add_systems(EguiPrimaryContextPass, (draw, overlay).chain())
+    .add_systems(Update, do_asked);
 }
 
 /// Puts in what the app shows and how.
@@ -73,6 +79,11 @@ fn draw(
     panels: Res<Panels>,
     mut area: ResMut<Scene3dArea>,
     mut asked: MessageWriter<Asked>,
+    (mut hidden, orbit, mut camera): (
+        ResMut<HiddenRegions>,
+        Res<Orbit>,
+        MessageWriter<CameraRequest>,
+    ),
     mut applied: Local<Option<(Theme, f32)>>,
 ) -> Result {
     let ctx = contexts.ctx_mut()?.clone();
@@ -99,17 +110,24 @@ fn draw(
             let mut root = egui::Ui::new(ctx, "root".into(), builder);
             // Preferences and the selection are marked as changed only if they are.
             let (mut liked, mut chosen) = (preferences.clone(), selected.clone());
+            let (mut left_out, mut sent) = (hidden.clone(), None);
             let mut context = PanelContext {
                 live: &mut live,
                 selected: &mut chosen,
                 preferences: &mut liked,
                 theme: &theme,
                 registry: &types.0,
+                hidden: &mut left_out,
+                pose: orbit.target,
+                camera: &mut sent,
+                asks: &mut Vec::new(),
                 wants: &mut wants,
             };
             let actions = shell.show(&mut root, &mut context, &mut area);
             preferences.set_if_neq(liked);
             selected.set_if_neq(chosen);
+            hidden.set_if_neq(left_out);
+            camera.write_batch(sent);
             asked.write_batch(actions.into_iter().map(Asked));
         }
     }
@@ -143,12 +161,10 @@ fn want_for_scene3d(
     }
 }
 
-/// Moves the camera, takes pictures, and ends the app.
+/// Moves the camera, and ends the app.
 fn do_asked(
     mut asked: MessageReader<Asked>,
-    mut live: ResMut<Live>,
     mut camera: MessageWriter<CameraRequest>,
-    mut commands: Commands,
     mut exit: MessageWriter<AppExit>,
 ) {
     for Asked(action) in asked.read() {
@@ -159,22 +175,55 @@ fn do_asked(
             Action::FocusSelection => {
                 camera.write(CameraRequest::ShowSelection);
             }
-            Action::SavePicture => {
-                let time = format!("{:.1}ms.png", live.time_ms());
-                let name = match &live.structure {
-                    Some(structure) => file_name(structure, &time),
-                    None => "neuropil.png".into(),
-                };
-                live.tell(false, format!("Saving the picture {name}"));
-                commands
-                    .spawn(Screenshot::primary_window())
-                    .observe(save_to_disk(name));
-            }
             Action::Quit => {
                 exit.write(AppExit::Success);
             }
             _ => {}
         }
+    }
+}
+
+/// Pictures that are being written.
+#[derive(Resource, Default)]
+struct Written(Background<Notice>);
+
+/// Takes the pictures that were asked for, and tells what came of them.
+fn take_pictures(
+    mut shell: ResMut<Shell>,
+    area: Res<Scene3dArea>,
+    windows: Query<&Window>,
+    mut live: ResMut<Live>,
+    mut written: ResMut<Written>,
+    mut commands: Commands,
+) {
+    while let Some(notice) = written.0.take() {
+        live.notices.push(notice);
+    }
+    let scale = windows.iter().next().map_or(1.0, Window::scale_factor);
+    for PictureOf { window, path } in shell.take_pictures() {
+        let part = area.rect.filter(|_| !window);
+        let take = move |shot: On<ScreenshotCaptured>, mut written: ResMut<Written>| {
+            let image = shot.image.clone();
+            let path = path.clone();
+            written.0.start(move || {
+                let picture = Picture::of_image(&image).and_then(|picture| match part {
+                    Some(part) => Some(picture.cut(part * scale)),
+                    None => Some(picture),
+                });
+                let outcome = match picture {
+                    Some(picture) => picture.write_png(&path).map_err(|e| e.to_string()),
+                    None => Err("the graphics card gave no picture".into()),
+                };
+                Notice {
+                    error: outcome.is_err(),
+                    text: match outcome {
+                        Ok(()) => format!("saved {}", path.display()),
+                        Err(error) => error,
+                    },
+                }
+            });
+        };
+        commands.spawn(Screenshot::primary_window()).observe(take);
     }
 }
 
@@ -207,7 +256,9 @@ pub fn run_window(live: Live, preferences: Preferences) -> AppExit {
             spawn_cameras(&mut commands, &mut settings, None);
         },
     );
-    app.add_systems(Last, keep_preferences);
+    app.init_resource::<Written>()
+        .add_systems(Update, take_pictures)
+        .add_systems(Last, keep_preferences);
     app.run()
 }
 

@@ -118,18 +118,6 @@ impl Dock {
         Some(self.kept.clone())
     }
 
-    /// Lets every visible panel write its data to the current folder; what each of them says.
-    pub fn save(&mut self, context: &mut PanelContext<'_>) -> Vec<Result<String, String>> {
-        let shown = &self.rects;
-        let visible = self
-            .panels
-            .iter_mut()
-            .filter(|(kind, _)| shown.contains_key(kind));
-        visible
-            .filter_map(|(_, panel)| panel.save(context, std::path::Path::new("")))
-            .collect()
-    }
-
     /// Draws it, and says where the 3D view is.
     pub fn show(
         &mut self,

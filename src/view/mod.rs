@@ -17,6 +17,7 @@ pub mod panels;
 pub mod picture;
 pub mod plot;
 pub mod preferences;
+mod quick_keys;
 pub mod recorded;
 pub mod save;
 pub mod scene3d;

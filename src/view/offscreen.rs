@@ -15,7 +15,7 @@ use bevy::render::render_resource::{TextureFormat, TextureUsages};
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
-use bevy_egui::EguiGlobalSettings;
+use bevy_egui::{EguiGlobalSettings, egui};
 use std::time::Duration;
 
 /// Frames that are drawn before a picture is taken: what is shown is asked of the network and arrives, panels find their sizes.
@@ -35,6 +35,35 @@ pub struct Picture {
 }
 
 impl Picture {
+    /// The pixels of an image that was taken of a window; none if they are not there.
+    pub fn of_image(image: &Image) -> Option<Self> {
+        let image = image.clone().try_into_dynamic().ok()?.into_rgba8();
+        Some(Self {
+            width: image.width(),
+            height: image.height(),
+            pixels: image.into_raw(),
+        })
+    }
+
+    /// The part of the picture within a rectangle in pixels.
+    pub fn cut(&self, part: egui::Rect) -> Self {
+        let whole = |x: f32, most: u32| (x.round().max(0.0) as u32).min(most);
+        let (left, right) = (whole(part.min.x, self.width), whole(part.max.x, self.width));
+        let (top, bottom) = (
+            whole(part.min.y, self.height),
+            whole(part.max.y, self.height),
+        );
+        let row = |y: u32| {
+            let at = |x: u32| (y * self.width + x) as usize * 4;
+            &self.pixels[at(left)..at(right.max(left))]
+        };
+        Self {
+            width: right.saturating_sub(left),
+            height: bottom.saturating_sub(top),
+            pixels: (top..bottom).flat_map(row).copied().collect(),
+        }
+    }
+
     /// Writes the picture as a PNG file.
     ///
     /// # Errors

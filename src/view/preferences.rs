@@ -3,6 +3,7 @@
 //! The file is `preferences.ron` in the user's folder for settings; `NEUROPIL_CONFIG` names another folder. What a file does not say is as
 //! at first, and what it says beyond is ignored, so that older and newer versions read each other's. A file that cannot be read is put aside.
 
+use super::scene3d::camera::SavedView;
 use super::theme::{ColourMap, Palette};
 use crate::files::whole::{create_folder, write_whole};
 use bevy::prelude::*;
@@ -16,6 +17,8 @@ const FILE: &str = "preferences.ron";
 const LONGEST: u64 = 1 << 20;
 /// How many files are remembered.
 const MOST_RECENT: usize = 12;
+/// How many saved views are kept.
+pub const MOST_VIEWS: usize = 200;
 /// The least time between two writes.
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -87,6 +90,8 @@ pub struct Preferences {
     pub rewind_mib: u32,
     /// Whether a scene whose file has changed is read again.
     pub auto_reload: bool,
+    /// Where cameras were put, for scenes.
+    pub views: Vec<SavedView>,
     /// Files opened lately, newest first.
     pub recent: Vec<String>,
     /// Whether the tour was seen or skipped.
@@ -107,6 +112,7 @@ impl Default for Preferences {
             unlimited: false,
             rewind_mib: 256,
             auto_reload: false,
+            views: Vec::new(),
             recent: Vec::new(),
             tour_seen: false,
             layout: String::new(),
@@ -169,6 +175,7 @@ impl Preferences {
         };
         self.rewind_mib = self.rewind_mib.clamp(16, 65_536);
         self.recent.truncate(MOST_RECENT);
+        self.views.truncate(MOST_VIEWS);
         self
     }
 

@@ -1,6 +1,6 @@
 //! Saving what a panel shows: a small menu that asks for a name, and a thread that writes.
 
-use crate::files::whole::FileError;
+use crate::files::whole::{FileError, write_whole};
 use crate::session::frame::Notice;
 use bevy_egui::egui::containers::menu::{MenuButton, MenuConfig};
 use bevy_egui::egui::{self, PopupCloseBehavior, Ui};
@@ -63,6 +63,20 @@ impl Save {
         button.on_hover_text(what);
     }
 
+    /// As [`show`](Self::show), for a table whose text `prepare` makes.
+    pub fn table(
+        &mut self,
+        ui: &mut Ui,
+        what: &str,
+        notices: &mut Vec<Notice>,
+        prepare: impl FnOnce() -> String,
+    ) {
+        self.show(ui, what, notices, || {
+            let text = prepare();
+            Box::new(move |path: &Path| write_whole(path, |out| out.write_all(text.as_bytes())))
+        });
+    }
+
     /// Writes on a thread of its own.
     fn start(&mut self, write: Write) {
         let path = PathBuf::from(self.name.trim());
@@ -108,7 +122,6 @@ impl Save {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::whole::write_whole;
     use std::time::{Duration, Instant};
 
     fn result_of(path: &str, write: Write) -> Notice {

@@ -5,6 +5,7 @@
 mod dialogs;
 mod menus;
 mod palette;
+mod saving;
 #[cfg(test)]
 mod tests;
 mod toasts;
@@ -23,10 +24,20 @@ use bevy::prelude::*;
 use bevy_egui::egui;
 use dialogs::Dialogs;
 use palette::Palette;
+use saving::Saving;
 use std::path::PathBuf;
 use toasts::Toasts;
 use tour::Tour;
 use watch::Watch;
+
+/// A picture that is to be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PictureOf {
+    /// Whether of the whole window, or of the 3D view.
+    pub window: bool,
+    /// Where it is saved.
+    pub path: PathBuf,
+}
 
 /// The app around the 3D view.
 #[derive(Resource)]
@@ -35,6 +46,9 @@ pub struct Shell {
     transport: Transport,
     palette: Palette,
     dialogs: Dialogs,
+    saving: Saving,
+    /// Pictures that the app is to take.
+    pictures: Vec<PictureOf>,
     tour: Tour,
     toasts: Toasts,
     watch: Watch,
@@ -50,6 +64,8 @@ impl Shell {
             transport: Transport::default(),
             palette: Palette::default(),
             dialogs: Dialogs::default(),
+            saving: Saving::default(),
+            pictures: Vec::new(),
             tour: Tour::new(!preferences.tour_seen),
             toasts: Toasts::default(),
             watch: Watch::default(),
@@ -73,6 +89,7 @@ impl Shell {
         let mut actions = Vec::new();
         // Whatever lies above the panels takes the keys first.
         let is_free = !self.palette.keys(&ctx, context, &self.dock, &mut actions)
+            && !self.saving.keys(&ctx)
             && !self.dialogs.keys(&ctx)
             && !self.tour.keys(&ctx);
         if is_free {
@@ -99,8 +116,12 @@ impl Shell {
         egui::CentralPanel::default()
             .frame(egui::Frame::NONE)
             .show(root, |ui| self.dock.show(ui, context, area));
+        actions.append(context.asks);
         self.palette.show(&ctx, context, &self.dock, &mut actions);
         self.dialogs.show(&ctx, context, &self.dock);
+        if let Some((action, path)) = self.saving.show(&ctx, context.theme) {
+            self.save(action, path, context);
+        }
         self.tour.show(
             &ctx,
             context,
@@ -116,6 +137,23 @@ impl Shell {
             context.preferences.layout = layout;
         }
         actions
+    }
+
+    /// Saves something under the name that the user gave.
+    fn save(&mut self, action: Action, path: PathBuf, context: &PanelContext<'_>) {
+        match action {
+            Action::SaveScene => context.live.send(Request::SaveScene(path)),
+            Action::SaveLog => context.live.send(Request::SaveLog(path)),
+            _ => self.pictures.push(PictureOf {
+                window: action == Action::SaveWindow,
+                path,
+            }),
+        }
+    }
+
+    /// The pictures that are to be taken; they are forgotten here.
+    pub fn take_pictures(&mut self) -> Vec<PictureOf> {
+        core::mem::take(&mut self.pictures)
     }
 
     fn tell_budget(&mut self, context: &mut PanelContext<'_>) {
@@ -141,19 +179,15 @@ impl Shell {
                 ctx.memory_mut(|memory| memory.request_focus(library::path_field()));
             }
             Action::Reload => context.live.send(Request::Reload),
-            Action::SaveScene | Action::SaveLog => {
+            Action::SaveScene | Action::SaveLog | Action::SavePicture | Action::SaveWindow => {
                 if let Some(structure) = &context.live.structure {
-                    let path = |ending: &str| PathBuf::from(file_name(structure, ending));
-                    context.live.send(match action {
-                        Action::SaveScene => Request::SaveScene(path("edited.ron")),
-                        _ => Request::SaveLog(path("commands.ron")),
-                    });
-                }
-            }
-            Action::SaveData => {
-                for said in self.dock.save(context) {
-                    let error = said.is_err();
-                    context.live.tell(error, said.unwrap_or_else(|text| text));
+                    let time = format!("{:.1}ms.png", context.live.time_ms());
+                    let ending = match action {
+                        Action::SaveScene => "edited.ron",
+                        Action::SaveLog => "commands.ron",
+                        _ => &time,
+                    };
+                    self.saving.ask(action, file_name(structure, ending));
                 }
             }
             Action::CopyCommandLine => copy_command_line(ctx, context),
@@ -182,9 +216,7 @@ impl Shell {
             Action::Shortcuts => self.dialogs.shortcuts = true,
             Action::About => self.dialogs.about = true,
             Action::Tour => self.tour = Tour::new(true),
-            Action::FocusSelection | Action::FocusAll | Action::SavePicture | Action::Quit => {
-                return false;
-            }
+            Action::FocusSelection | Action::FocusAll | Action::Quit => return false,
         }
         true
     }

@@ -1,8 +1,11 @@
 //! What tests of panels need: networks that were never simulated, and a window without a screen.
 
+use super::action::Action;
 use super::live::{Live, Selected};
 use super::panels::{Panel, PanelContext};
 use super::preferences::Preferences;
+use super::scene3d::HiddenRegions;
+use super::scene3d::camera::{CameraRequest, Pose};
 use super::theme::Theme;
 use crate::prelude::*;
 use crate::session::command::SimCommand;
@@ -177,7 +180,16 @@ pub struct Stage {
     pub wants: Subscription,
     /// The types.
     pub registry: Registry,
-    preferences: Preferences,
+    /// What the user likes.
+    pub preferences: Preferences,
+    /// The regions that are not shown.
+    pub hidden: HiddenRegions,
+    /// Where the camera is.
+    pub pose: Pose,
+    /// Where it was sent last.
+    pub camera: Option<CameraRequest>,
+    /// Commands that panels gave.
+    pub asks: Vec<Action>,
     theme: Theme,
     time: f64,
 }
@@ -191,6 +203,10 @@ impl Stage {
             wants: Subscription::default(),
             registry: Registry::new(),
             preferences: Preferences::default(),
+            hidden: HiddenRegions::default(),
+            pose: Pose::default(),
+            camera: None,
+            asks: Vec::new(),
             theme: Theme::default(),
             time: 0.0,
         }
@@ -224,6 +240,7 @@ impl Stage {
             events,
             ..Default::default()
         };
+        let mut camera = None;
         let mut output = self.egui.clone().run_ui(input, |ui| {
             let mut context = PanelContext {
                 live,
@@ -231,11 +248,16 @@ impl Stage {
                 preferences: &mut self.preferences,
                 theme: &self.theme,
                 registry: &self.registry,
+                hidden: &mut self.hidden,
+                pose: self.pose,
+                camera: &mut camera,
+                asks: &mut self.asks,
                 wants: &mut self.wants,
             };
             panel.keys(ui.ctx(), &mut context);
             panel.show(ui, &mut context);
         });
+        self.camera = camera.or(self.camera.take());
         // Nothing is rendered, so textures are not needed.
         output.textures_delta.clear();
         core::mem::take(&mut output.shapes)

@@ -273,6 +273,12 @@ impl Theme {
             true => (egui::Theme::Dark, egui::Visuals::dark()),
             false => (egui::Theme::Light, egui::Visuals::light()),
         };
+        // The proportional font has no arrows, which names of projections have.
+        let mut fonts = egui::FontDefinitions::default();
+        if let Some(names) = fonts.families.get_mut(&egui::FontFamily::Proportional) {
+            names.push("Hack".into());
+        }
+        ctx.set_fonts(fonts);
         ctx.set_theme(theme);
         ctx.set_style_of(theme, self.style(visuals, font_size));
     }

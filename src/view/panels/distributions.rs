@@ -3,11 +3,13 @@
 use super::matrix::{choose_projection, unit_of};
 use super::{Panel, PanelContext, row};
 use crate::results::Recording;
+use crate::results::csv::cell;
 use crate::results::quantities::{counted, figures, seconds};
 use crate::results::statistics::neuron_rates;
 use crate::session::frame::WeightMatrix;
 use crate::view::plot::{Axis, Chart, nothing, nothing_within, round_up};
 use crate::view::recorded::Recorded;
+use crate::view::save::Save;
 use bevy_egui::egui::{self, Color32, Rect, Sense, Ui, pos2, vec2};
 
 /// The most spikes that statistics are made of, so that no frame waits for them.
@@ -151,8 +153,24 @@ impl Histogram {
     }
 }
 
+/// What the button beside a histogram does.
+const SAVES: &str = "Save what is shown as a table: name, from, to, count";
+
+/// Histograms as a table.
+fn table(all: &[(&str, &Histogram)]) -> String {
+    let mut text = String::from("name,from,to,count\n");
+    for (name, histogram) in all {
+        let width = (histogram.to - histogram.from) / histogram.bins.len().max(1) as f64;
+        for (i, count) in histogram.bins.iter().enumerate() {
+            let from = histogram.from + i as f64 * width;
+            let name = cell(name);
+            text += &format!("{name},{from},{},{count}\n", from + width);
+        }
+    }
+    text
+}
+
 /// The distributions panel.
-#[derive(Default)]
 pub struct DistributionsPanel {
     quantity: Quantity,
     window: Option<f64>,
@@ -163,6 +181,21 @@ pub struct DistributionsPanel {
     span: (f64, f64),
     /// What the histograms were made of, and when.
     made: Option<(f64, Quantity, u64, u64)>,
+    csv: Save,
+}
+
+impl Default for DistributionsPanel {
+    fn default() -> Self {
+        Self {
+            quantity: Quantity::default(),
+            window: None,
+            projection: None,
+            found: Vec::new(),
+            span: (0.0, 0.0),
+            made: None,
+            csv: Save::new("CSV", "distribution.csv"),
+        }
+    }
 }
 
 impl Panel for DistributionsPanel {
@@ -213,6 +246,11 @@ impl Panel for DistributionsPanel {
                     ),
                     _ => (Histogram::of_weights(&weights), "weight", unit),
                 };
+                if let Some(histogram) = &histogram {
+                    self.csv.table(ui, SAVES, &mut context.live.notices, || {
+                        table(&[(&name, histogram)])
+                    });
+                }
                 let counted = match self.quantity {
                     Quantity::Weights => "synapse",
                     _ => "neuron",
@@ -257,6 +295,11 @@ impl DistributionsPanel {
             }
             let (from, to) = self.span;
             ui.weak(format!("{from:.0} to {to:.0} ms"));
+            let found = self.found.iter();
+            let all = found.filter_map(|(_, name, h)| Some((name.as_str(), h.as_ref()?)));
+            let all: Vec<_> = all.collect();
+            self.csv
+                .table(ui, SAVES, &mut context.live.notices, || table(&all));
         });
         self.count(ui.input(|i| i.time), context, window);
         let size = ui.available_size().max(vec2(1.0, 1.0));

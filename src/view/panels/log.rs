@@ -3,10 +3,9 @@
 use super::{Panel, PanelContext};
 use crate::session::command::{LoggedCommand, SimCommand, stacks};
 use crate::session::runner::Request;
-use crate::view::action::{Action, file_name};
+use crate::view::action::Action;
 use bevy_egui::egui::{self, RichText};
 use std::collections::BTreeSet;
-use std::path::Path;
 
 /// What became of a logged command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,22 +60,6 @@ impl Panel for Log {
             false => area.show(ui, |ui| commands(ui, context)),
         };
     }
-
-    fn save(
-        &mut self,
-        context: &mut PanelContext<'_>,
-        folder: &Path,
-    ) -> Option<Result<String, String>> {
-        let structure = context
-            .live
-            .structure
-            .as_ref()
-            .filter(|_| !context.live.log.is_empty())?;
-        // The network's thread says where it wrote it, or why it could not.
-        let path = folder.join(file_name(structure, "commands.ron"));
-        context.live.send(Request::SaveLog(path));
-        None
-    }
 }
 
 fn buttons(ui: &mut egui::Ui, context: &mut PanelContext<'_>) {
@@ -89,20 +72,17 @@ fn buttons(ui: &mut egui::Ui, context: &mut PanelContext<'_>) {
             .on_disabled_hover_text(action.tooltip())
             .clicked()
     };
-    if button(ui, Action::Undo, "Undo") {
-        context.live.edit(SimCommand::Undo);
-    }
-    if button(ui, Action::Redo, "Redo") {
-        context.live.edit(SimCommand::Redo);
+    let mut asks = Vec::new();
+    for (action, text) in [
+        (Action::Undo, "Undo"),
+        (Action::Redo, "Redo"),
+        (Action::SaveLog, "Save…"),
+    ] {
+        if button(ui, action, text) {
+            asks.push(action);
+        }
     }
     let any = !context.live.log.is_empty();
-    let save = ui.add_enabled(any, egui::Button::new("Save"));
-    if save.on_hover_text(Action::SaveLog.tooltip()).clicked()
-        && let Some(structure) = &context.live.structure
-    {
-        let path = file_name(structure, "commands.ron").into();
-        context.live.send(Request::SaveLog(path));
-    }
     let copy = ui.add_enabled(any, egui::Button::new("Copy"));
     if copy.on_hover_text("Copy the commands as text").clicked() {
         let dt = context.live.progress.dt_ms;
@@ -111,6 +91,7 @@ fn buttons(ui: &mut egui::Ui, context: &mut PanelContext<'_>) {
         let lines: Vec<String> = context.live.log.iter().map(line).collect();
         ui.copy_text(lines.join("\n"));
     }
+    context.asks.append(&mut asks);
 }
 
 fn commands(ui: &mut egui::Ui, context: &PanelContext<'_>) {

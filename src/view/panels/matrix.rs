@@ -5,6 +5,7 @@ use crate::results::quantities::{figures, grouped};
 use crate::session::frame::{Structure, WeightMatrix};
 use crate::view::picture::{Picture, Pixels, Scale};
 use crate::view::plot::{Axis, Chart, nothing, nothing_within};
+use crate::view::save::Save;
 use crate::view::theme::Theme;
 use bevy_egui::egui::{self, Rect, Sense, TextureOptions, Ui, pos2, vec2};
 use std::sync::Arc;
@@ -13,7 +14,6 @@ use std::sync::Arc;
 const SCALE_WIDTH: f32 = 86.0;
 
 /// The matrix panel.
-#[derive(Default)]
 pub struct MatrixPanel {
     /// The projection that the user chose.
     chosen: Option<String>,
@@ -21,6 +21,19 @@ pub struct MatrixPanel {
     scale: Option<Scale>,
     /// What the picture is of.
     drawn: Option<(Arc<WeightMatrix>, Theme)>,
+    csv: Save,
+}
+
+impl Default for MatrixPanel {
+    fn default() -> Self {
+        Self {
+            chosen: None,
+            picture: Picture::default(),
+            scale: None,
+            drawn: None,
+            csv: Save::new("CSV", "weights.csv"),
+        }
+    }
 }
 
 impl Panel for MatrixPanel {
@@ -42,6 +55,12 @@ impl Panel for MatrixPanel {
         };
         context.wants.weights_of = Some(name.clone());
         let weights = context.live.weights.clone().filter(|w| w.of == name);
+        if let Some(weights) = &weights {
+            let what =
+                "Save the cells as a table: first source neuron, first target neuron, mean weight";
+            self.csv
+                .table(ui, what, &mut context.live.notices, || table(weights));
+        }
         let size = ui.available_size().max(vec2(1.0, 1.0));
         let (outer, response) = ui.allocate_exact_size(size, Sense::hover());
         let Some(weights) = weights else {
@@ -111,6 +130,24 @@ impl MatrixPanel {
         self.picture
             .set(ui, pixels.image(), (0.0, 1.0), TextureOptions::NEAREST);
     }
+}
+
+/// The cells that have synapses, as a table.
+fn table(weights: &WeightMatrix) -> String {
+    let mut text = String::from("source,target,weight\n");
+    let columns = weights.columns.max(1);
+    let first = |place: usize, all: u32, cells: usize| place * all as usize / cells.max(1);
+    for (i, weight) in weights
+        .cells
+        .iter()
+        .enumerate()
+        .filter(|(_, w)| !w.is_nan())
+    {
+        let source = first(i / columns, weights.neurons.0, weights.rows);
+        let target = first(i % columns, weights.neurons.1, weights.columns);
+        text += &format!("{source},{target},{weight}\n");
+    }
+    text
 }
 
 /// A menu of the projections; the one that is shown: the user's choice, else the selected one, else the first.

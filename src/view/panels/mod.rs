@@ -13,16 +13,19 @@ pub mod spectrum;
 pub mod stimulate;
 pub mod traces;
 pub mod transport;
+pub mod view;
 
+use super::action::Action;
 use super::live::{Live, Selected};
 use super::preferences::Preferences;
+use super::scene3d::HiddenRegions;
+use super::scene3d::camera::{CameraRequest, Pose};
 use super::theme::Theme;
 use crate::session::frame::Subscription;
 use crate::simulation::Registry;
 use bevy::prelude::*;
 use bevy_egui::egui;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 /// What a panel may read and touch while it is drawn.
 pub struct PanelContext<'a> {
@@ -36,6 +39,14 @@ pub struct PanelContext<'a> {
     pub theme: &'a Theme,
     /// The types and columns that scenes can name.
     pub registry: &'a Registry,
+    /// The regions that the 3D view leaves out.
+    pub hidden: &'a mut HiddenRegions,
+    /// Where the camera of the 3D view is, or glides to.
+    pub pose: Pose,
+    /// Where to send the camera.
+    pub camera: &'a mut Option<CameraRequest>,
+    /// Commands that panels give, as menus and keys do.
+    pub asks: &'a mut Vec<Action>,
     /// What the visible panels want of the next frames: each panel adds what it needs, anew in every frame.
     pub wants: &'a mut Subscription,
 }
@@ -53,15 +64,6 @@ pub trait Panel: Send + Sync + 'static {
 
     /// Reads keys in every frame, whether the panel is shown or not.
     fn keys(&mut self, _ctx: &egui::Context, _context: &mut PanelContext<'_>) {}
-
-    /// Writes what it shows to files in a folder and says what it wrote; none if it has nothing to write.
-    fn save(
-        &mut self,
-        _context: &mut PanelContext<'_>,
-        _folder: &Path,
-    ) -> Option<Result<String, String>> {
-        None
-    }
 }
 
 /// Which panel, wherever it is docked.
@@ -71,6 +73,8 @@ pub enum PanelKind {
     Library,
     /// Regions and projections with their parameters.
     Network,
+    /// How the 3D view looks and where its camera is.
+    View,
     /// Spikes over time.
     Raster,
     /// State over time.
@@ -102,9 +106,10 @@ pub enum Side {
 
 impl PanelKind {
     /// Every kind, in the order of menus and tabs.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Library,
         Self::Network,
+        Self::View,
         Self::Raster,
         Self::Traces,
         Self::Distributions,
@@ -120,6 +125,7 @@ impl PanelKind {
         match self {
             Self::Library => "Library",
             Self::Network => "Network",
+            Self::View => "View",
             Self::Raster => "Raster",
             Self::Traces => "Traces",
             Self::Distributions => "Distributions",
@@ -134,16 +140,17 @@ impl PanelKind {
     /// Where it is at first.
     pub fn side(self) -> Side {
         match self {
-            Self::Library | Self::Network => Side::Left,
+            Self::Library | Self::Network | Self::View => Side::Left,
             Self::Stimulate | Self::Performance | Self::Log => Side::Right,
             _ => Side::Bottom,
         }
     }
 
-    /// The key that shows it, together with the command key.
+    /// The key that shows it, together with the command key; the first ten have one.
     pub fn key(self) -> Option<egui::Key> {
         let place = Self::ALL.iter().position(|kind| *kind == self)?;
-        egui::Key::from_name(&((place + 1) % 10).to_string())
+        let digit = (place < 10).then_some((place + 1) % 10)?;
+        egui::Key::from_name(&digit.to_string())
     }
 }
 
@@ -163,6 +170,7 @@ pub fn all() -> Vec<(PanelKind, Box<dyn Panel>)> {
             PanelKind::Network,
             Box::new(network::NetworkPanel::default()),
         ),
+        (PanelKind::View, Box::new(view::ViewPanel::default())),
         (PanelKind::Raster, Box::new(raster::RasterPanel::default())),
         (PanelKind::Traces, Box::new(traces::TracesPanel::default())),
         (

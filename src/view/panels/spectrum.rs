@@ -7,6 +7,7 @@ use crate::view::live::Live;
 use crate::view::picture::{Picture, Pixels, Scale};
 use crate::view::plot::{Axis, Chart, nothing, nothing_within};
 use crate::view::recorded::spikes_between;
+use crate::view::save::Save;
 use crate::view::theme::Theme;
 use bevy_egui::egui::{self, Rect, Sense, Stroke, TextureOptions, Ui, pos2, vec2};
 
@@ -40,6 +41,7 @@ pub struct SpectrumPanel {
     span: (f64, f64),
     /// When it was looked at, and what is shown of it.
     made: Option<(f64, u64, u64)>,
+    csv: Save,
 }
 
 impl Default for SpectrumPanel {
@@ -54,6 +56,7 @@ impl Default for SpectrumPanel {
             scale: None,
             span: (0.0, 0.0),
             made: None,
+            csv: Save::new("CSV", "spectrum.csv"),
         }
     }
 }
@@ -117,6 +120,16 @@ impl Panel for SpectrumPanel {
                 .on_hover_text("Resolution: the distance of two frequencies, 0.5 to 5 Hz. Finer is less steady");
             ui.toggle_value(&mut self.spectrogram, "Spectrogram")
                 .on_hover_text("The spectrum of each moment against time");
+            if let Some(found) = &self.found {
+                let what = "Save the spectrum as a table: frequency_hz, power (Hz²/Hz)";
+                self.csv.table(ui, what, &mut context.live.notices, || {
+                    let rows = found
+                        .points
+                        .iter()
+                        .map(|(hz, power)| format!("{hz},{power}\n"));
+                    rows.fold("frequency_hz,power\n".into(), |text, row| text + &row)
+                });
+            }
         });
         if before != (self.region.clone(), self.window_ms, self.resolution_hz) {
             self.made = None;

@@ -7,6 +7,7 @@ use crate::session::command::{Place, SimCommand};
 use crate::session::frame::Structure;
 use crate::view::plot::nothing;
 use action::{Action, Target, commands, current_unit, kind_words, weight_unit};
+use bevy_egui::egui::containers::menu::MenuButton;
 use bevy_egui::egui::{self, DragValue, Key, ScrollArea, Slider, Ui};
 
 /// The keys that stored stimuli are bound to.
@@ -25,7 +26,8 @@ const KEYS: [Key; 9] = [
 /// The stimulation panel.
 pub struct StimulatePanel {
     target: Target,
-    amplitude: f64,
+    /// The amplitude that the user gave; else one that suits the unit.
+    amplitude: Option<f64>,
     duration_ms: f64,
     rate_hz: f64,
     weight: f64,
@@ -37,7 +39,7 @@ impl Default for StimulatePanel {
     fn default() -> Self {
         Self {
             target: Target::Selected,
-            amplitude: 500.0,
+            amplitude: None,
             duration_ms: 20.0,
             rate_hz: 1000.0,
             weight: 20.0,
@@ -127,13 +129,17 @@ impl StimulatePanel {
             format!("The current in {unit}, from -1,000,000 to 1,000,000")
         };
         row(ui, |ui| {
-            let amplitude = number(&mut self.amplitude, -1e6..=1e6, unit);
-            ui.add(amplitude).on_hover_text(hint);
+            let usual = if unit == "pA" { 500.0 } else { 20.0 };
+            let mut amplitude = self.amplitude.unwrap_or(usual);
+            let edit = number(&mut amplitude, -1e6..=1e6, unit);
+            if ui.add(edit).on_hover_text(hint).changed() {
+                self.amplitude = Some(amplitude);
+            }
             ui.label("for");
             ui.add(number(&mut self.duration_ms, 0.1..=1e6, "ms"))
                 .on_hover_text("How long the current lasts, from 0.1 to 1,000,000 ms");
             let action = Action::Pulse {
-                amplitude: self.amplitude,
+                amplitude,
                 duration_ms: self.duration_ms,
             };
             self.button(ui, context, ready, "Inject current", action);
@@ -193,24 +199,22 @@ impl StimulatePanel {
         if ui.add_enabled(ready, egui::Button::new(text)).clicked() {
             act(context, &action, &self.target);
         }
-        ui.push_id(text, |ui| {
-            ui.menu_button("⌨", |ui| {
-                for i in 0..KEYS.len() {
-                    let taken = match &self.stored[i] {
-                        Some((action, target)) => {
-                            format!(" ({}, {})", action.words(), target.words())
-                        }
-                        None => String::new(),
-                    };
-                    if ui.button(format!("{}{taken}", i + 1)).clicked() {
-                        self.stored[i] = Some((action.clone(), self.target.clone()));
-                        ui.close();
+        let menu = MenuButton::new("Key");
+        let (button, _) = menu.ui(ui, |ui| {
+            for i in 0..KEYS.len() {
+                let taken = match &self.stored[i] {
+                    Some((action, target)) => {
+                        format!(" ({}, {})", action.words(), target.words())
                     }
+                    None => String::new(),
+                };
+                if ui.button(format!("{}{taken}", i + 1)).clicked() {
+                    self.stored[i] = Some((action.clone(), self.target.clone()));
+                    ui.close();
                 }
-            })
-            .response
-            .on_hover_text("Store this on a key; it acts when the key is pressed");
+            }
         });
+        button.on_hover_text("Store this on a key; it acts when the key is pressed");
     }
 
     /// What is stored on keys.

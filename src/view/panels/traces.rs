@@ -2,6 +2,7 @@
 
 use super::{Panel, PanelContext, row};
 use crate::files::whole::write_whole;
+use crate::results::csv::cell;
 use crate::session::frame::{Structure, TraceOf};
 use crate::view::decimate::extremes;
 use crate::view::figure::{Curve, Strip, draw_traces};
@@ -48,7 +49,7 @@ impl Shown {
 /// The traces panel.
 pub struct TracesPanel {
     timeline: Timeline,
-    /// Columns that the user chose; the first one if there is none.
+    /// Columns that the user chose; without any the membrane potential, or the first.
     chosen: BTreeSet<String>,
     spikes: bool,
     png: Save,
@@ -97,7 +98,8 @@ impl Panel for TracesPanel {
             .filter(|(name, _)| self.chosen.contains(*name))
             .collect();
         if columns.is_empty() {
-            columns.extend(known.first());
+            let usual = known.iter().find(|(name, _)| *name == "v");
+            columns.extend(usual.or(known.first()));
         }
         context.wants.spikes |= self.spikes;
         for neuron in &shown {
@@ -177,16 +179,11 @@ impl TracesPanel {
                     }) as Write
                 },
             );
-            self.csv.show(
+            self.csv.table(
                 ui,
                 "Save the time that is shown as a table: time_ms, region, neuron, column, value",
                 &mut notices,
-                || {
-                    let text = table(live, columns, shown, range);
-                    Box::new(move |path: &Path| {
-                        write_whole(path, |out| out.write_all(text.as_bytes()))
-                    }) as Write
-                },
+                || table(live, columns, shown, range),
             );
             context.live.notices.append(&mut notices);
         });
@@ -375,10 +372,7 @@ fn table(live: &Live, columns: &[(&str, &str)], shown: &[Shown], range: (f64, f6
     let mut text = String::from("time_ms,region,neuron,column,value\n");
     let dt = live.progress.dt_ms;
     for neuron in shown {
-        let region = match neuron.region.contains([',', '"', '\n', '#']) {
-            true => format!("\"{}\"", neuron.region.replace('"', "\"\"")),
-            false => neuron.region.clone(),
-        };
+        let region = cell(&neuron.region);
         for (column, _) in columns {
             let Some(trace) = live.traces.get(&neuron.trace(column)) else {
                 continue;

@@ -82,9 +82,11 @@ impl Pose {
     }
 }
 
-/// A pose with a name, kept between sessions.
+/// A pose with a name in front of a scene, kept between sessions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedView {
+    /// The scene.
+    pub scene: String,
     /// Its name.
     pub name: String,
     /// The point in the middle of the picture, in mm.
@@ -99,8 +101,9 @@ pub struct SavedView {
 
 impl SavedView {
     /// A pose under a name.
-    pub fn new(name: impl Into<String>, pose: Pose) -> Self {
+    pub fn new(scene: impl Into<String>, name: impl Into<String>, pose: Pose) -> Self {
         Self {
+            scene: scene.into(),
             name: name.into(),
             focus: pose.focus.to_array(),
             distance: pose.distance,
@@ -328,7 +331,7 @@ mod tests {
             yaw: 5.0,
             pitch: 0.6,
         };
-        let text = ron::to_string(&SavedView::new("side", pose)).expect("text");
+        let text = ron::to_string(&SavedView::new("cuba", "side", pose)).expect("text");
         let view: SavedView = ron::from_str(&text).expect("a view");
         assert_eq!((view.name.as_str(), view.pose()), ("side", pose));
         let broken = SavedView {

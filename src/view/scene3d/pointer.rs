@@ -12,7 +12,7 @@
 
 use super::camera::Orbit;
 use bevy::prelude::*;
-use bevy_egui::egui;
+use bevy_egui::egui::{self, PointerButton};
 
 /// The drag under way.
 #[derive(Resource, Clone, Copy, Debug, Default, PartialEq)]
@@ -74,14 +74,16 @@ impl Pointer {
             }
             if self.drag.is_none() && pointer.any_pressed() {
                 let at = pointer.press_origin().or(pointer.latest_pos());
+                // A quick click is pressed and released within one frame, and never down.
+                let pressed = |button| pointer.button_pressed(button);
+                let primary = pressed(PointerButton::Primary);
+                let other = pressed(PointerButton::Secondary) || pressed(PointerButton::Middle);
                 let boxes = modifiers.command || input.key_down(egui::Key::B);
                 self.drag = match at {
-                    Some(_) if pointer.secondary_down() || pointer.middle_down() => {
-                        Some(Drag::Shift)
-                    }
-                    Some(at) if pointer.primary_down() && boxes => Some(Drag::Box(at)),
-                    Some(_) if pointer.primary_down() && modifiers.shift => Some(Drag::Shift),
-                    Some(_) if pointer.primary_down() => Some(Drag::Turn),
+                    Some(_) if other => Some(Drag::Shift),
+                    Some(at) if primary && boxes => Some(Drag::Box(at)),
+                    Some(_) if primary && modifiers.shift => Some(Drag::Shift),
+                    Some(_) if primary => Some(Drag::Turn),
                     _ => None,
                 };
             }
@@ -125,7 +127,7 @@ impl Pointer {
 mod tests {
     use super::super::camera::Pose;
     use super::*;
-    use egui::{Event, Modifiers, PointerButton, pos2};
+    use egui::{Event, Modifiers, pos2};
 
     /// Feeds one frame's events; returns what was asked for.
     fn frame(
@@ -236,5 +238,13 @@ mod tests {
         );
         assert_eq!(pointed, Pointed::Click { at, adds: false });
         assert_eq!(state.1.target, Pose::default());
+        // Where frames take long, all of it may happen in one.
+        let both = [
+            button(at, primary, true, none),
+            button(at, primary, false, none),
+        ];
+        let pointed = frame(&ctx, &mut state, true, none, both.concat());
+        assert_eq!(pointed, Pointed::Click { at, adds: false });
+        assert!(!state.0.drags());
     }
 }

@@ -3,7 +3,7 @@
 use crate::view::action::Action;
 use crate::view::dock::Dock;
 use crate::view::panels::PanelContext;
-use crate::view::preferences::{ColourBy, Preferences};
+use crate::view::preferences::Preferences;
 use crate::view::theme::{ColourMap, Palette};
 use bevy_egui::egui::{self, Key, Modifiers, RichText};
 
@@ -102,7 +102,6 @@ fn shortcuts(ui: &mut egui::Ui, context: &PanelContext<'_>, dock: &Dock) {
 }
 
 fn preferences(ui: &mut egui::Ui, context: &mut PanelContext<'_>) {
-    let columns = columns(context);
     let preferences = &mut *context.preferences;
     let grid = |name: &'static str| {
         egui::Grid::new(name)
@@ -145,8 +144,6 @@ fn preferences(ui: &mut egui::Ui, context: &mut PanelContext<'_>) {
         );
         ui.end_row();
     });
-    section(ui, "3D view");
-    grid("3d").show(ui, |ui| scene3d(ui, preferences, &columns));
     section(ui, "Network");
     grid("network").show(ui, |ui| {
         ui.label("Memory to go back");
@@ -172,66 +169,6 @@ fn preferences(ui: &mut egui::Ui, context: &mut PanelContext<'_>) {
             ..Preferences::default()
         };
     }
-}
-
-fn scene3d(ui: &mut egui::Ui, preferences: &mut Preferences, columns: &[&str]) {
-    let scene = &mut preferences.scene3d;
-    ui.label("Colour by");
-    let shown = match &scene.colour_by {
-        ColourBy::Region => "Region".to_owned(),
-        ColourBy::Model => "Model".to_owned(),
-        ColourBy::Column(name) => name.clone(),
-    };
-    egui::ComboBox::from_id_salt("colour")
-        .selected_text(shown)
-        .show_ui(ui, |ui| {
-            ui.selectable_value(&mut scene.colour_by, ColourBy::Region, "Region");
-            ui.selectable_value(&mut scene.colour_by, ColourBy::Model, "Model");
-            for name in columns {
-                ui.selectable_value(
-                    &mut scene.colour_by,
-                    ColourBy::Column((*name).into()),
-                    *name,
-                );
-            }
-        });
-    ui.end_row();
-    ui.label("Flash");
-    let flash = egui::Slider::new(&mut scene.flash_ms, 0.5..=200.0).logarithmic(true);
-    ui.add(flash.suffix(" ms")).on_hover_text(
-        "Simulated time in which the flash of a spike falls to 1/e, from 0.5 to 200 ms",
-    );
-    ui.end_row();
-    ui.label("Neuron size");
-    ui.add(
-        egui::Slider::new(&mut scene.neuron_size, 0.2..=4.0)
-            .logarithmic(true)
-            .suffix(" ×"),
-    );
-    ui.end_row();
-    ui.label("Show");
-    ui.vertical(|ui| {
-        ui.checkbox(&mut scene.bundles, "Projections");
-        ui.checkbox(&mut scene.synapses, "Synapses of the selected neuron");
-        ui.checkbox(&mut scene.labels, "Names of regions");
-        ui.checkbox(&mut scene.hide_idle, "Only neurons that spiked lately");
-    });
-    ui.end_row();
-}
-
-/// The columns that regions of the open scene have.
-fn columns(context: &PanelContext<'_>) -> Vec<&'static str> {
-    let Some(structure) = &context.live.structure else {
-        return Vec::new();
-    };
-    let all = structure
-        .regions
-        .iter()
-        .flat_map(|r| r.columns.iter().map(|c| c.0));
-    let mut all: Vec<&str> = all.collect();
-    all.sort_unstable();
-    all.dedup();
-    all
 }
 
 fn section(ui: &mut egui::Ui, title: &str) {

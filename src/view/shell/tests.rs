@@ -9,6 +9,8 @@ use crate::session::runner::Runner;
 use crate::simulation::Registry;
 use crate::view::live::{Live, Selected};
 use crate::view::panels;
+use crate::view::scene3d::HiddenRegions;
+use crate::view::scene3d::camera::Pose;
 use crate::view::theme::Theme;
 use egui::{Event, Key, Modifiers, PointerButton, Pos2, RawInput, Rect, Vec2};
 use std::sync::Arc;
@@ -25,6 +27,7 @@ struct Kit {
     preferences: Preferences,
     theme: Theme,
     registry: Registry,
+    hidden: HiddenRegions,
     area: Scene3dArea,
     time: f64,
     /// What the last frame drew, as text and where.
@@ -61,6 +64,7 @@ impl Kit {
             preferences,
             theme,
             registry: Registry::new(),
+            hidden: HiddenRegions::default(),
             area: Scene3dArea::default(),
             time: 0.0,
             texts: Vec::new(),
@@ -94,6 +98,10 @@ impl Kit {
                 preferences: &mut self.preferences,
                 theme: &self.theme,
                 registry: &self.registry,
+                hidden: &mut self.hidden,
+                pose: Pose::default(),
+                camera: &mut None,
+                asks: &mut Vec::new(),
                 wants: &mut wants,
             };
             left.extend(self.shell.show(ui, &mut context, &mut self.area));
@@ -355,18 +363,18 @@ fn a_scene_of_the_library_is_opened_by_a_click() {
 #[test]
 fn a_panel_is_closed_and_opened_again_and_the_layout_is_kept() {
     let mut kit = Kit::new();
-    assert!(kit.shell.dock.is_open(PanelKind::Log));
-    kit.shell.dock.close(PanelKind::Log);
+    assert!(kit.shell.dock.is_open(PanelKind::Performance));
+    kit.shell.dock.close(PanelKind::Performance);
     kit.frame(Vec::new());
     assert!(!kit.preferences.layout.is_empty());
     let mut again = Kit::with(kit.preferences.clone());
-    assert!(!again.shell.dock.is_open(PanelKind::Log));
+    assert!(!again.shell.dock.is_open(PanelKind::Performance));
     again.press(Key::Num0, Modifiers::COMMAND);
-    assert!(again.shell.dock.is_open(PanelKind::Log));
-    again.shell.dock.close(PanelKind::Log);
+    assert!(again.shell.dock.is_open(PanelKind::Performance));
+    again.shell.dock.close(PanelKind::Performance);
     again.shell.dock.reset();
     again.frame(Vec::new());
-    assert!(again.shell.dock.is_open(PanelKind::Log));
+    assert!(again.shell.dock.is_open(PanelKind::Performance));
 }
 
 #[test]

@@ -1,16 +1,12 @@
 //! The 3D view, drawn without a window: what a picture must show of a network that really runs.
-//!
-//! Without a graphics adapter these tests are left out, with a line that says so; with `NEUROPIL_REQUIRE_ADAPTER=1` they fail.
-#![cfg(feature = "view")]
 
+use super::{App, differing, open, seek};
 use neuropil::network::stimulus::Selection;
 use neuropil::scene::load::SceneSource;
 use neuropil::session::command::SimCommand;
-use neuropil::session::runner::{Request, Runner};
-use neuropil::view::adapter;
 use neuropil::view::app::Panels;
 use neuropil::view::live::{Live, Selected};
-use neuropil::view::offscreen::{Offscreen, Picture};
+use neuropil::view::offscreen::Picture;
 use neuropil::view::preferences::{ColourBy, Preferences};
 use neuropil::view::scene3d::HiddenRegions;
 use neuropil::view::scene3d::camera::{FIELD_OF_VIEW, Orbit};
@@ -32,29 +28,12 @@ const TWO_BALLS: &str = r#"Scene(
 
 const SIZE: (u32, u32) = (640, 400);
 
-fn offscreen(text: &str, preferences: Preferences) -> Option<Offscreen> {
-    if let Err(reason) = adapter::adapter() {
-        let required = std::env::var("NEUROPIL_REQUIRE_ADAPTER").is_ok_and(|v| v == "1");
-        assert!(!required, "{reason}");
-        eprintln!("left out: {reason}");
-        return None;
-    }
-    let runner = Runner::start();
-    runner.send(Request::Open {
-        source: SceneSource::from_text("test", text),
-        settings: Vec::new(),
-        seed: None,
-        play: false,
-    });
-    runner.wait_idle();
-    let live = Live::new(runner);
-    let mut offscreen =
-        Offscreen::new(SIZE, live, preferences, Panels::Hidden).unwrap_or_else(|e| panic!("{e}"));
-    offscreen.update(3);
-    Some(offscreen)
+fn offscreen(text: &str, preferences: Preferences) -> Option<App> {
+    let source = SceneSource::from_text("test", text);
+    open(source, &[], SIZE, Panels::Hidden, preferences)
 }
 
-fn picture(offscreen: &mut Offscreen, name: &str) -> Picture {
+fn picture(offscreen: &mut App, name: &str) -> Picture {
     let picture = offscreen.picture().expect("a picture");
     assert_eq!((picture.width, picture.height), SIZE);
     let folder = std::env::temp_dir().join("scene3d");
@@ -64,18 +43,12 @@ fn picture(offscreen: &mut Offscreen, name: &str) -> Picture {
     picture
 }
 
-fn seek(offscreen: &mut Offscreen, step: u64) {
-    let live = offscreen.world_mut().resource::<Live>();
-    live.send(Request::Seek(step));
-    live.runner().wait_idle();
-}
-
 fn light(pixel: &[u8]) -> u32 {
     pixel[..3].iter().map(|b| u32::from(*b)).sum()
 }
 
 /// The light of the brightest pixel within a few pixels of a neuron.
-fn light_at(offscreen: &mut Offscreen, picture: &Picture, neuron: u32) -> u32 {
+fn light_at(offscreen: &mut App, picture: &Picture, neuron: u32) -> u32 {
     let world = offscreen.world_mut();
     let place = {
         let structure = world
@@ -103,11 +76,6 @@ fn light_at(offscreen: &mut Offscreen, picture: &Picture, neuron: u32) -> u32 {
     })
     .max()
     .unwrap_or(0)
-}
-
-fn differing(one: &Picture, other: &Picture) -> usize {
-    let pixels = one.pixels.chunks(4).zip(other.pixels.chunks(4));
-    pixels.filter(|(a, b)| a != b).count()
 }
 
 fn plain() -> Preferences {
