@@ -122,9 +122,12 @@ pub struct BenchArgs {
     /// Scale the simulated time of every network, for example 0.1 for a quick look
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = parse_factor)]
     shorten: f64,
+    /// Measure the app instead: frames per second, what watching costs, how soon a window is there
+    #[arg(long, conflicts_with_all = ["only", "full", "threads", "repeat", "shorten", "csv"])]
+    pub view: bool,
     /// Print one JSON object per line instead of a table
     #[arg(long)]
-    json: bool,
+    pub json: bool,
     /// Also write the rows to this CSV file
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,

@@ -13,6 +13,7 @@ use crate::snapshot::file::SnapshotError;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 /// The scene that the app opens with.
 const FIRST_SCENE: &str = "izhikevich2003";
@@ -141,6 +142,9 @@ struct ViewArgs {
     /// Use this seed instead of the scene's
     #[arg(long, value_name = "N", value_parser = parse_seed)]
     seed: Option<u64>,
+    /// Say when the first picture was there, and close
+    #[arg(long, hide = true)]
+    until_drawn: bool,
 }
 
 #[derive(Args)]
@@ -266,6 +270,7 @@ fn parse_interval(text: &str) -> Result<f64, String> {
 
 /// Runs the program and returns its exit code: 0 done, 1 the run failed, 2 the input was wrong.
 pub fn main() -> ExitCode {
+    let started = Instant::now();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -279,9 +284,10 @@ pub fn main() -> ExitCode {
             scene: FIRST_SCENE.into(),
             set: Vec::new(),
             seed: None,
+            until_drawn: false,
         })
     });
-    match dispatch(command) {
+    match dispatch(command, started) {
         Ok(code) => code,
         Err((code, message)) => {
             eprintln!("error: {message}");
@@ -296,7 +302,7 @@ fn wrong(error: impl core::fmt::Display) -> Failure {
     (WRONG_INPUT, error.to_string())
 }
 
-fn dispatch(command: Command) -> Result<ExitCode, Failure> {
+fn dispatch(command: Command, started: Instant) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(args) => run(args),
         Command::Check(args) => check(&args.scene),
@@ -305,9 +311,10 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Schedule { scene } => schedule(&scene),
+        Command::Bench(args) if args.view => bench_view(args.json),
         Command::Bench(args) => bench::main(&args).map_err(wrong),
         Command::Resume(args) => resume(&args),
-        Command::View(args) => view(args),
+        Command::View(args) => view(args, started),
         Command::Render(args) => render(args),
     }
 }
@@ -343,7 +350,20 @@ fn view_headless(args: ViewArgs, reason: &str) -> Result<ExitCode, Failure> {
 }
 
 #[cfg(not(feature = "view"))]
-fn view(args: ViewArgs) -> Result<ExitCode, Failure> {
+fn bench_view(_: bool) -> Result<ExitCode, Failure> {
+    Err(wrong(
+        "this program was built without the feature `view` and cannot draw",
+    ))
+}
+
+#[cfg(feature = "view")]
+fn bench_view(json: bool) -> Result<ExitCode, Failure> {
+    crate::view::measure::measure(json).map_err(|e| (FAILED, e.to_string()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(not(feature = "view"))]
+fn view(args: ViewArgs, _: Instant) -> Result<ExitCode, Failure> {
     view_headless(args, "this program was built without the feature `view`")
 }
 
@@ -374,13 +394,15 @@ fn start(scene: &SceneArgs, play: bool) -> Result<crate::view::live::Live, Failu
 }
 
 #[cfg(feature = "view")]
-fn view(args: ViewArgs) -> Result<ExitCode, Failure> {
+fn view(args: ViewArgs, started: Instant) -> Result<ExitCode, Failure> {
     use crate::session::runner::Request;
     use crate::sim::clock::Pacing;
     use crate::view::{adapter, app, preferences::Preferences};
-    if let Err(reason) = adapter::display().and_then(|()| adapter::adapter().map(drop)) {
-        return view_headless(args, &reason.to_string());
-    }
+    let adapter = match adapter::display().and_then(|()| adapter::adapter()) {
+        Ok(adapter) => adapter,
+        Err(reason) => return view_headless(args, &reason.to_string()),
+    };
+    let measured = args.until_drawn.then_some(started);
     let scene = SceneArgs {
         scene: args.scene,
         set: args.set,
@@ -392,7 +414,7 @@ fn view(args: ViewArgs) -> Result<ExitCode, Failure> {
     if let Some(message) = message {
         live.tell(true, message);
     }
-    match app::run_window(live, preferences) {
+    match app::run_window(live, preferences, &adapter, measured) {
         bevy::app::AppExit::Success => Ok(ExitCode::SUCCESS),
         bevy::app::AppExit::Error(code) => {
             Err((FAILED, format!("the window was lost (code {code})")))

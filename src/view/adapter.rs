@@ -15,11 +15,20 @@ pub enum CannotDraw {
     NoDisplay(String),
 }
 
-/// The name of the graphics adapter that would be used.
+/// A graphics adapter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adapter {
+    /// Its name.
+    pub name: String,
+    /// Whether the processor does its work.
+    pub software: bool,
+}
+
+/// The graphics adapter that would be used.
 ///
 /// # Errors
 /// There is none.
-pub fn adapter() -> Result<String, CannotDraw> {
+pub fn adapter() -> Result<Adapter, CannotDraw> {
     let instance =
         wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
     let adapters = block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
@@ -31,7 +40,10 @@ pub fn adapter() -> Result<String, CannotDraw> {
             wgpu::DeviceType::VirtualGpu => 2,
             _ => 3,
         })
-        .map(|info| info.name)
+        .map(|info| Adapter {
+            name: info.name,
+            software: info.device_type == wgpu::DeviceType::Cpu,
+        })
         .ok_or(CannotDraw::NoAdapter)
 }
 

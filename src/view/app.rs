@@ -1,13 +1,14 @@
 //! The app: a window onto a running network, or a picture of it.
 
 use super::action::Action;
+use super::adapter::Adapter;
 use super::background::Background;
 use super::live::{Live, Selected, receive_frames};
 use super::offscreen::Picture;
 use super::panels::{self, PanelContext, Scene3dArea};
 use super::preferences::{ColourBy, Keeper, Preferences};
 use super::scene3d::camera::{CameraRequest, Orbit};
-use super::scene3d::{self, HiddenRegions, overlay::overlay, spawn_cameras};
+use super::scene3d::{self, Effort, HiddenRegions, overlay::overlay, spawn_cameras};
 use super::shell::{PictureOf, Shell};
 use super::theme::Theme;
 use crate::session::frame::{Notice, Subscription};
@@ -16,6 +17,7 @@ use bevy::prelude::*;
 use bevy::render::view::window::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::{PresentMode, WindowResolution};
 use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, egui};
+use std::time::Instant;
 
 /// The types and columns that scenes can name, for panels.
 #[derive(Resource)]
@@ -227,8 +229,18 @@ fn take_pictures(
     }
 }
 
-/// Opens the window and runs until it is closed.
-pub fn run_window(live: Live, preferences: Preferences) -> AppExit {
+/// Opens the window and runs until it is closed. With `measured`, the time when the program started, it says when the first picture was
+/// there and closes at once.
+pub fn run_window(
+    live: Live,
+    preferences: Preferences,
+    adapter: &Adapter,
+    measured: Option<Instant>,
+) -> AppExit {
+    let effort = match adapter.software {
+        true => Effort::Least,
+        false => Effort::Fine,
+    };
     let mut app = App::new();
     app.add_plugins(
         DefaultPlugins
@@ -252,13 +264,16 @@ pub fn run_window(live: Live, preferences: Preferences) -> AppExit {
     insert(&mut app, live, preferences, Panels::Shown);
     app.add_systems(
         Startup,
-        |mut commands: Commands, mut settings: ResMut<EguiGlobalSettings>| {
-            spawn_cameras(&mut commands, &mut settings, None);
+        move |mut commands: Commands, mut settings: ResMut<EguiGlobalSettings>| {
+            spawn_cameras(&mut commands, &mut settings, None, effort);
         },
     );
     app.init_resource::<Written>()
         .add_systems(Update, take_pictures)
         .add_systems(Last, keep_preferences);
+    if let Some(started) = measured {
+        super::measure::until_drawn(&mut app, started);
+    }
     app.run()
 }
 

@@ -4,7 +4,7 @@ use super::adapter::{CannotDraw, adapter};
 use super::app::{Panels, insert, plugin};
 use super::live::Live;
 use super::preferences::Preferences;
-use super::scene3d::{Motion, spawn_cameras};
+use super::scene3d::{Effort, Motion, spawn_cameras};
 use crate::files::whole::{FileError, write_whole};
 use bevy::app::ScheduleRunnerPlugin;
 use bevy::camera::RenderTarget;
@@ -101,6 +101,20 @@ impl Offscreen {
         preferences: Preferences,
         panels: Panels,
     ) -> Result<Self, CannotDraw> {
+        Self::with_effort(size, live, preferences, panels, Effort::Fine)
+    }
+
+    /// As [`new`](Self::new), with a choice of how much work a frame may be.
+    ///
+    /// # Errors
+    /// There is no graphics adapter.
+    pub fn with_effort(
+        size: (u32, u32),
+        live: Live,
+        preferences: Preferences,
+        panels: Panels,
+        effort: Effort,
+    ) -> Result<Self, CannotDraw> {
         adapter()?;
         let mut app = App::new();
         app.add_plugins(
@@ -131,7 +145,7 @@ impl Offscreen {
             Startup,
             move |mut commands: Commands, mut settings: ResMut<EguiGlobalSettings>| {
                 let target = RenderTarget::Image(target.clone().into());
-                spawn_cameras(&mut commands, &mut settings, Some(target));
+                spawn_cameras(&mut commands, &mut settings, Some(target), effort);
             },
         );
         app.finish();

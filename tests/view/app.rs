@@ -1,8 +1,7 @@
-//! The app as a whole: every shipped scene, edits that are seen, all panels at any size.
+//! The app as a whole: moments and edits that are seen, all panels at any size.
 
 use super::{differing, open, seek, shipped, usual};
 use neuropil::prelude::*;
-use neuropil::scene::shipped::SCENES;
 use neuropil::session::command::SimCommand;
 use neuropil::view::app::Panels;
 use neuropil::view::live::{Live, Selected};
@@ -15,38 +14,6 @@ fn drawn(picture: &Picture) -> usize {
         .chunks(4)
         .filter(|p| p[0].max(p[1]).max(p[2]) > 60)
         .count()
-}
-
-#[test]
-fn every_shipped_scene_can_be_drawn_and_drawing_changes_no_spike() {
-    for (name, _) in SCENES {
-        let settings: &[_] = match *name {
-            "microcircuit" => &[("scale", "0.02")],
-            _ => &[],
-        };
-        let opened = open(shipped(name), settings, (320, 240), Panels::Hidden, usual());
-        let Some(mut offscreen) = opened else {
-            return;
-        };
-        seek(&mut offscreen, 200);
-        let picture = offscreen.picture().expect("a picture");
-        assert_eq!((picture.width, picture.height), (320, 240));
-        let part = drawn(&picture) as f64 / (320.0 * 240.0);
-        assert!((0.005..0.9).contains(&part), "{name}: {part}");
-        let hash = offscreen.world_mut().resource::<Live>().progress.hash;
-
-        let registry = Registry::new();
-        let settings: Vec<_> = settings
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-            .collect();
-        let loaded =
-            neuropil::scene::load::load(shipped(name), &settings, &registry).expect("a scene");
-        let mut alone =
-            Simulation::new(&loaded.scene, &BuildOptions::default()).expect("a network");
-        alone.run_steps(200);
-        assert_eq!(hash, alone.spike_count().hash, "{name}");
-    }
 }
 
 #[test]

@@ -221,7 +221,10 @@ impl Panel for DistributionsPanel {
         match self.quantity {
             Quantity::Rates | Quantity::Irregularity => self.of_spikes(ui, context),
             _ => {
-                let name = choose_projection(ui, &mut self.projection, context, &structure);
+                let name = row(ui, |ui| {
+                    choose_projection(ui, &mut self.projection, context, &structure)
+                })
+                .inner;
                 let Some(name) = name else {
                     return nothing(ui, "The network has no projections");
                 };

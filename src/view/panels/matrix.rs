@@ -50,17 +50,20 @@ impl Panel for MatrixPanel {
         let Some(structure) = context.live.structure.clone() else {
             return nothing(ui, "No scene is open");
         };
-        let Some(name) = choose_projection(ui, &mut self.chosen, context, &structure) else {
+        let csv = &mut self.csv;
+        let chosen = row(ui, |ui| {
+            let name = choose_projection(ui, &mut self.chosen, context, &structure)?;
+            context.wants.weights_of = Some(name.clone());
+            let weights = context.live.weights.clone().filter(|w| w.of == name);
+            if let Some(weights) = &weights {
+                let what = "Save the cells as a table: first source neuron, first target neuron, mean weight";
+                csv.table(ui, what, &mut context.live.notices, || table(weights));
+            }
+            Some((name, weights))
+        });
+        let Some((name, weights)) = chosen.inner else {
             return nothing(ui, "The network has no projections");
         };
-        context.wants.weights_of = Some(name.clone());
-        let weights = context.live.weights.clone().filter(|w| w.of == name);
-        if let Some(weights) = &weights {
-            let what =
-                "Save the cells as a table: first source neuron, first target neuron, mean weight";
-            self.csv
-                .table(ui, what, &mut context.live.notices, || table(weights));
-        }
         let size = ui.available_size().max(vec2(1.0, 1.0));
         let (outer, response) = ui.allocate_exact_size(size, Sense::hover());
         let Some(weights) = weights else {
@@ -164,21 +167,19 @@ pub fn choose_projection(
         .cloned()
         .or_else(|| structure.projections.first().map(|p| p.name.clone()))?;
     let before = name.clone();
-    row(ui, |ui| {
-        egui::ComboBox::from_id_salt("projection")
-            .width((ui.available_width() * 0.6).clamp(60.0, 260.0))
-            .selected_text(&name)
-            .show_ui(ui, |ui| {
-                for projection in &structure.projections {
-                    ui.selectable_value(&mut name, projection.name.clone(), &projection.name);
-                }
-            })
-            .response
-            .on_hover_text("The projection whose weights are shown");
-        if let Some(p) = structure.projections.iter().find(|p| p.name == name) {
-            ui.weak(format!("{} synapses", grouped(p.synapses)));
-        }
-    });
+    egui::ComboBox::from_id_salt("projection")
+        .width((ui.available_width() * 0.6).clamp(60.0, 260.0))
+        .selected_text(&name)
+        .show_ui(ui, |ui| {
+            for projection in &structure.projections {
+                ui.selectable_value(&mut name, projection.name.clone(), &projection.name);
+            }
+        })
+        .response
+        .on_hover_text("The projection whose weights are shown");
+    if let Some(p) = structure.projections.iter().find(|p| p.name == name) {
+        ui.weak(format!("{} synapses", grouped(p.synapses)));
+    }
     if name != before {
         *chosen = Some(name.clone());
     }

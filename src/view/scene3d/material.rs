@@ -41,7 +41,7 @@ pub struct Look {
     pub selection: Vec4,
     /// Where fading begins and where it is full, in mm; how much it takes; and the brightness of neurons that are dimmed.
     pub fading: Vec4,
-    /// The exponent by which a flash decays in a step, and how much glow covers what is behind it.
+    /// The exponent by which a flash decays in a step; how much glow covers what is behind it; whether rims are hard.
     pub flash: Vec4,
     /// Steps done, modulo 2³².
     pub now: u32,

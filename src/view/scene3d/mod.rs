@@ -36,6 +36,7 @@ pub fn plugin(app: &mut App) {
         .add_message::<CameraRequest>()
         .init_resource::<Orbit>()
         .init_resource::<Motion>()
+        .init_resource::<Effort>()
         .init_resource::<HiddenRegions>()
         .init_resource::<neurons::Neurons>()
         .init_resource::<bundles::Bundles>()
@@ -87,15 +88,47 @@ pub enum Motion {
 #[derive(Component)]
 pub struct SceneCamera;
 
+/// How much work a frame may be.
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// Smooth edges.
+    #[default]
+    Fine,
+    /// As few passes over all pixels as can be, for renderers in software.
+    Least,
+}
+
 /// Makes the cameras: one for the network, one over it for the panels, both drawing to `target`, or to the window.
 pub fn spawn_cameras(
     commands: &mut Commands,
     settings: &mut EguiGlobalSettings,
     target: Option<RenderTarget>,
+    effort: Effort,
 ) {
     settings.auto_create_primary_context = false;
+    commands.insert_resource(effort);
     let target = target.unwrap_or_default();
+    // Cameras with the same samples draw into one texture, which then is copied once, not blended.
+    let (msaa, below, above) = match effort {
+        Effort::Fine => (
+            Msaa::Sample4,
+            CameraOutputMode::default(),
+            (
+                ClearColorConfig::Custom(Color::NONE),
+                Some(BlendState::ALPHA_BLENDING),
+            ),
+        ),
+        Effort::Least => (
+            Msaa::Off,
+            CameraOutputMode::Skip,
+            (ClearColorConfig::None, None),
+        ),
+    };
     commands.spawn((
+        Camera {
+            output_mode: below,
+            ..default()
+        },
         SceneCamera,
         Camera3d::default(),
         target.clone(),
@@ -105,7 +138,7 @@ pub fn spawn_cameras(
             ..default()
         }),
         Tonemapping::None,
-        Msaa::Sample4,
+        msaa,
     ));
     commands.spawn((
         PrimaryEguiContext,
@@ -117,10 +150,10 @@ pub fn spawn_cameras(
         Camera {
             order: 1,
             output_mode: CameraOutputMode::Write {
-                blend_state: Some(BlendState::ALPHA_BLENDING),
+                blend_state: above.1,
                 clear_color: ClearColorConfig::None,
             },
-            clear_color: ClearColorConfig::Custom(Color::NONE),
+            clear_color: above.0,
             ..default()
         },
     ));

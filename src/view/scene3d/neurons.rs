@@ -3,7 +3,7 @@
 use super::geometry::quad_mesh;
 use super::material::{Look, NeuronMaterial};
 use super::shape::Shapes;
-use super::{HiddenRegions, Motion, linear};
+use super::{Effort, HiddenRegions, Motion, linear};
 use crate::session::frame::Structure;
 use crate::view::live::{Live, Selected};
 use crate::view::preferences::{ColourBy, Preferences, Scene3dPreferences};
@@ -126,6 +126,7 @@ pub fn set_look(
     theme: Res<Theme>,
     preferences: Res<Preferences>,
     orbit: Res<super::camera::Orbit>,
+    effort: Res<Effort>,
     mut neurons: ResMut<Neurons>,
     mut buffers: ResMut<Assets<ShaderBuffer>>,
 ) {
@@ -146,7 +147,7 @@ pub fn set_look(
         flash: Vec4::new(
             (live.progress.dt_ms / flash_ms) as f32,
             if theme.dark { 0.0 } else { 1.0 },
-            0.0,
+            if *effort == Effort::Least { 1.0 } else { 0.0 },
             0.0,
         ),
         now: live.progress.step as u32,

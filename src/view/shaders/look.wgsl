@@ -11,7 +11,7 @@ struct Look {
     selection: vec4<f32>,
     // Where fading begins, where it is full, how much it takes; the brightness of neurons that are dimmed.
     fading: vec4<f32>,
-    // The part of a flash that is gone after a step, as an exponent; how much glow covers what is behind it.
+    // The part of a flash that is gone after a step, as an exponent; how much glow covers what is behind it; whether rims are hard.
     flash: vec4<f32>,
     // Steps done, modulo 2^32.
     now: u32,

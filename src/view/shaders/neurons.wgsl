@@ -83,7 +83,12 @@ fn vertex(in: Vertex) -> Ball {
 @fragment
 fn fragment(in: Ball) -> @location(0) vec4<f32> {
     let out_of_centre = length(in.offset);
-    var cover = clamp(in.radius + 0.5 - out_of_centre, 0.0, 1.0) * in.colour.w;
+    var cover = clamp(in.radius + 0.5 - out_of_centre, 0.0, 1.0);
+    // Without several samples per pixel, a soft rim would hide what is behind it.
+    if look.flash.z > 0.5 {
+        cover = step(0.5, cover);
+    }
+    cover = cover * in.colour.w;
     var colour = in.colour.xyz;
     if in.radius > SHADED {
         let at = in.offset / in.radius;
