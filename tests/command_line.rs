@@ -961,7 +961,7 @@ fn progress_is_shown_at_a_terminal() {
 /// A log as the app saves it, with what is undone, and a region that was not there at first.
 const COMMANDS: &str = r#"[
     (step: 200, command: Lesion(region: "excitatory", neurons: Fraction(0.2))),
-    (step: 300, command: Set(of: Region("inhibitory"), field: "neurons", value: "80")),
+    (step: 300, command: Set(of: Region("inhibitory"), field: "neurons", value: "120")),
     (step: 300, command: AddRegion((name: "more", neurons: 30, model: LifDelta(i_e: 500.0)))),
     (step: 350, command: Set(of: Region("more"), field: "model.i_e", value: "600")),
     (step: 360, command: Set(of: Region("more"), field: "model.i_e", value: "700"), continues: true),
@@ -1005,7 +1005,7 @@ fn commands_of_a_log_act_in_a_run_as_they_did_in_the_app() {
         .iter())
     .map(|r| r["neurons"].as_u64().expect("a number"))
     .collect();
-    assert_eq!(neurons, [400, 80, 30]);
+    assert_eq!(neurons, [400, 120, 30]);
     let rows = rows(&folder.join("whole"));
     assert_eq!(rows.len() as u64, count.spikes);
     // A checkpoint between the commands goes on with those that are left.
