@@ -208,9 +208,9 @@ fn take_pictures(
             let image = shot.image.clone();
             let path = path.clone();
             written.0.start(move || {
-                let picture = Picture::of_image(&image).and_then(|picture| match part {
-                    Some(part) => Some(picture.cut(part * scale)),
-                    None => Some(picture),
+                let picture = Picture::of_image(&image).map(|picture| match part {
+                    Some(part) => picture.cut(part * scale),
+                    None => picture,
                 });
                 let outcome = match picture {
                     Some(picture) => picture.write_png(&path).map_err(|e| e.to_string()),

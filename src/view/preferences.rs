@@ -3,6 +3,7 @@
 //! The file is `preferences.ron` in the user's folder for settings; `NEUROPIL_CONFIG` names another folder. What a file does not say is as
 //! at first, and what it says beyond is ignored, so that older and newer versions read each other's. A file that cannot be read is put aside.
 
+use super::panels::stimulate::action::Brush;
 use super::scene3d::camera::SavedView;
 use super::theme::{ColourMap, Palette};
 use crate::files::whole::{create_folder, write_whole};
@@ -90,6 +91,8 @@ pub struct Preferences {
     pub rewind_mib: u32,
     /// Whether a scene whose file has changed is read again.
     pub auto_reload: bool,
+    /// What number keys do.
+    pub brushes: Vec<Brush>,
     /// Where cameras were put, for scenes.
     pub views: Vec<SavedView>,
     /// Files opened lately, newest first.
@@ -112,6 +115,7 @@ impl Default for Preferences {
             unlimited: false,
             rewind_mib: 256,
             auto_reload: false,
+            brushes: Vec::new(),
             views: Vec::new(),
             recent: Vec::new(),
             tour_seen: false,
@@ -175,6 +179,7 @@ impl Preferences {
         };
         self.rewind_mib = self.rewind_mib.clamp(16, 65_536);
         self.recent.truncate(MOST_RECENT);
+        self.brushes.truncate(9);
         self.views.truncate(MOST_VIEWS);
         self
     }

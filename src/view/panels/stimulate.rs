@@ -1,12 +1,12 @@
 //! Acting on the network: pulses, spikes, noise and lesions.
 
-mod action;
+pub mod action;
 
 use super::{Panel, PanelContext, row};
 use crate::session::command::{Place, SimCommand};
 use crate::session::frame::Structure;
 use crate::view::plot::nothing;
-use action::{Action, Target, commands, current_unit, kind_words, weight_unit};
+use action::{Action, Brush, Target, commands, current_unit, kind_words, weight_unit};
 use bevy_egui::egui::containers::menu::MenuButton;
 use bevy_egui::egui::{self, DragValue, Key, ScrollArea, Slider, Ui};
 
@@ -32,7 +32,6 @@ pub struct StimulatePanel {
     rate_hz: f64,
     weight: f64,
     fraction: f64,
-    stored: [Option<(Action, Target)>; 9],
 }
 
 impl Default for StimulatePanel {
@@ -44,7 +43,6 @@ impl Default for StimulatePanel {
             rate_hz: 1000.0,
             weight: 20.0,
             fraction: 0.1,
-            stored: Default::default(),
         }
     }
 }
@@ -65,10 +63,13 @@ impl Panel for StimulatePanel {
         if ctx.text_edit_focused() {
             return;
         }
-        for (key, stored) in KEYS.into_iter().zip(&self.stored) {
-            let pressed = ctx.input(|i| i.key_pressed(key) && i.modifiers.is_none());
-            if let (true, Some((action, target))) = (pressed, stored) {
-                act(context, action, target);
+        for brush in &context.preferences.brushes {
+            let key = usize::from(brush.key).checked_sub(1);
+            let Some(key) = key.and_then(|i| KEYS.get(i)) else {
+                continue;
+            };
+            if ctx.input(|i| i.key_pressed(*key) && i.modifiers.is_none()) {
+                act(context, &brush.action, &brush.target);
             }
         }
     }
@@ -82,7 +83,7 @@ impl Panel for StimulatePanel {
             ui.separator();
             self.actions(ui, context, &structure);
             ui.separator();
-            self.keyboard(ui);
+            keyboard(ui, &mut context.preferences.brushes);
             ui.separator();
             list(ui, context, &structure);
         });
@@ -119,7 +120,7 @@ impl StimulatePanel {
         }
     }
 
-    fn actions(&mut self, ui: &mut Ui, context: &PanelContext<'_>, structure: &Structure) {
+    fn actions(&mut self, ui: &mut Ui, context: &mut PanelContext<'_>, structure: &Structure) {
         let ready = !self.target.parts(context.selected, structure).is_empty();
         let unit = current_unit(&self.target, context, structure);
         let weight_unit = weight_unit(&self.target, context, structure);
@@ -189,9 +190,9 @@ impl StimulatePanel {
 
     /// A button that acts, and the menu that stores the action on a key.
     fn button(
-        &mut self,
+        &self,
         ui: &mut Ui,
-        context: &PanelContext<'_>,
+        context: &mut PanelContext<'_>,
         ready: bool,
         text: &str,
         action: Action,
@@ -199,45 +200,53 @@ impl StimulatePanel {
         if ui.add_enabled(ready, egui::Button::new(text)).clicked() {
             act(context, &action, &self.target);
         }
-        let menu = MenuButton::new("Key");
-        let (button, _) = menu.ui(ui, |ui| {
-            for i in 0..KEYS.len() {
-                let taken = match &self.stored[i] {
-                    Some((action, target)) => {
-                        format!(" ({}, {})", action.words(), target.words())
-                    }
+        let brushes = &mut context.preferences.brushes;
+        let (button, _) = MenuButton::new("Key").ui(ui, |ui| {
+            for key in 1..=9 {
+                let taken = match brushes.iter().find(|b| b.key == key) {
+                    Some(brush) => format!(" ({})", words(brush)),
                     None => String::new(),
                 };
-                if ui.button(format!("{}{taken}", i + 1)).clicked() {
-                    self.stored[i] = Some((action.clone(), self.target.clone()));
+                if ui.button(format!("{key}{taken}")).clicked() {
+                    brushes.retain(|b| b.key != key);
+                    brushes.push(Brush {
+                        key,
+                        action: action.clone(),
+                        target: self.target.clone(),
+                    });
+                    brushes.sort_by_key(|b| b.key);
                     ui.close();
                 }
             }
         });
-        button.on_hover_text("Store this on a key; it acts when the key is pressed");
+        button.on_hover_text(
+            "Store this on a key; it acts when the key is pressed, now and in later sessions",
+        );
     }
+}
 
-    /// What is stored on keys.
-    fn keyboard(&mut self, ui: &mut Ui) {
-        ui.strong("Keys");
-        if self.stored.iter().all(Option::is_none) {
-            ui.weak("Nothing is stored on the keys 1 to 9");
-        }
-        for (i, place) in self.stored.iter_mut().enumerate() {
-            let Some((action, target)) = place else {
-                continue;
-            };
-            let text = format!("{}: {}, {}", i + 1, action.words(), target.words());
-            let mut cleared = false;
-            row(ui, |ui| {
-                ui.label(text);
-                ui.push_id(i, |ui| cleared = ui.small_button("Clear").clicked());
-            });
-            if cleared {
-                *place = None;
-            }
-        }
+fn words(brush: &Brush) -> String {
+    format!("{}, {}", brush.action.words(), brush.target.words())
+}
+
+/// What is stored on keys.
+fn keyboard(ui: &mut Ui, brushes: &mut Vec<Brush>) {
+    ui.strong("Keys");
+    if brushes.is_empty() {
+        ui.weak("Nothing is stored on the keys 1 to 9");
     }
+    brushes.retain(|brush| {
+        let mut kept = true;
+        ui.horizontal(|ui| {
+            ui.push_id(brush.key, |ui| {
+                let clear = ui.add(egui::Button::new("×").small());
+                kept = !clear.on_hover_text("Take it off the key").clicked();
+            });
+            let text = format!("{}: {}", brush.key, words(brush));
+            ui.add(egui::Label::new(text).wrap());
+        });
+        kept
+    });
 }
 
 /// A number that is dragged or written, with its unit.
@@ -359,10 +368,11 @@ mod tests {
     fn stored_stimuli_act_when_their_key_is_pressed() {
         let mut live = network(&[("a", 10), ("b", 5)]);
         let (mut stage, mut panel) = (Stage::new(), StimulatePanel::default());
-        panel.stored[2] = Some((
-            Action::Lesion { fraction: 0.25 },
-            Target::Region("b".into()),
-        ));
+        stage.preferences.brushes.push(Brush {
+            key: 3,
+            action: Action::Lesion { fraction: 0.25 },
+            target: Target::Region("b".into()),
+        });
         let size = vec2(600.0, 700.0);
         stage.draw(&mut panel, &mut live, size, vec![key(Key::Num2)]);
         assert!(edits(&mut live).is_empty());

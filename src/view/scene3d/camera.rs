@@ -293,8 +293,10 @@ mod tests {
             pitch: -0.5,
         };
         let glided = |frames: u32| {
-            let mut orbit = Orbit::default();
-            orbit.target = far;
+            let mut orbit = Orbit {
+                target: far,
+                ..Orbit::default()
+            };
             (0..frames).for_each(|_| orbit.glide(0.2 / frames as f32));
             orbit.now
         };

@@ -6,7 +6,7 @@
 //! | projections, synapses ([`bundles`]) | ribbons along curves | nothing |
 //! | glows, spikes under way ([`sparks`]) | one mesh of quads of light | a buffer of sparks |
 //!
-//! What is written over it is in [`overlay`], what the pointer does in [`pointer`], and where the camera is in [`camera`]. Time is simulated time
+//! What is written over it is in [`overlay`], what the pointer does in [`pointer`](mod@pointer), and where the camera is in [`camera`]. Time is simulated time
 //! throughout: a picture depends on the state of the network, never on when it is drawn.
 
 pub mod bundles;

@@ -1,5 +1,6 @@
 //! The menu bar, made of the commands.
 
+use crate::results::quantities::grouped;
 use crate::view::action::{Action, MENUS};
 use crate::view::dock::Dock;
 use crate::view::panels::{PanelContext, PanelKind};
@@ -89,30 +90,5 @@ fn open_panels(ui: &mut egui::Ui, dock: &mut Dock) {
                 });
             }
         });
-    }
-}
-
-/// A number with thin gaps between groups of three digits.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push('\u{2009}');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::grouped;
-
-    #[test]
-    fn digits_are_grouped_by_three() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(1_234_567), "1\u{2009}234\u{2009}567");
     }
 }

@@ -8,13 +8,14 @@ use crate::sim::clock::Pacing;
 use crate::view::fields::fields_of;
 use crate::view::live::Selected;
 use crate::view::panels::PanelContext;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Wall time until a stimulus starts while the network runs, in s: commands and frames take a while.
 const LEAD_S: f64 = 0.1;
 
 /// What is done.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Action {
     /// A rectangular current.
     Pulse {
@@ -39,6 +40,17 @@ pub enum Action {
     },
 }
 
+/// What a number key does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Brush {
+    /// The key, from 1 to 9.
+    pub key: u8,
+    /// What is done.
+    pub action: Action,
+    /// Whom it is done to.
+    pub target: Target,
+}
+
 impl Action {
     /// The action in a few words.
     pub fn words(&self) -> String {
@@ -57,7 +69,7 @@ impl Action {
 }
 
 /// Whom it is done to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Target {
     /// The neurons that are selected at that moment.
     Selected,
