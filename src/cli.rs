@@ -320,19 +320,15 @@ fn dispatch(command: Command, started: Instant) -> Result<ExitCode, Failure> {
 }
 
 /// Runs a scene headless where there is nothing to show it on.
-fn view_headless(args: ViewArgs, reason: &str) -> Result<ExitCode, Failure> {
+fn view_headless(scene: SceneArgs, reason: &str) -> Result<ExitCode, Failure> {
     let out = PathBuf::from("results");
     eprintln!(
         "{reason}; running {} without a window, results in {}",
-        args.scene,
+        scene.scene,
         out.display()
     );
     run(RunArgs {
-        scene: SceneArgs {
-            scene: args.scene,
-            set: args.set,
-            seed: args.seed,
-        },
+        scene,
         duration: None,
         commands: None,
         machine: MachineArgs {
@@ -364,7 +360,12 @@ fn bench_view(json: bool) -> Result<ExitCode, Failure> {
 
 #[cfg(not(feature = "view"))]
 fn view(args: ViewArgs, _: Instant) -> Result<ExitCode, Failure> {
-    view_headless(args, "this program was built without the feature `view`")
+    let scene = SceneArgs {
+        scene: args.scene,
+        set: args.set,
+        seed: args.seed,
+    };
+    view_headless(scene, "this program was built without the feature `view`")
 }
 
 #[cfg(not(feature = "view"))]
@@ -397,28 +398,32 @@ fn start(scene: &SceneArgs, play: bool) -> Result<crate::view::live::Live, Failu
 fn view(args: ViewArgs, started: Instant) -> Result<ExitCode, Failure> {
     use crate::session::runner::Request;
     use crate::sim::clock::Pacing;
-    use crate::view::{adapter, app, preferences::Preferences};
-    let adapter = match adapter::display().and_then(|()| adapter::adapter()) {
-        Ok(adapter) => adapter,
-        Err(reason) => return view_headless(args, &reason.to_string()),
-    };
+    use crate::view::{adapter, app, loss, preferences::Preferences};
     let measured = args.until_drawn.then_some(started);
     let scene = SceneArgs {
         scene: args.scene,
         set: args.set,
         seed: args.seed,
     };
+    let adapter = match adapter::display().and_then(|()| adapter::adapter()) {
+        Ok(adapter) => adapter,
+        Err(reason) => return view_headless(scene, &reason.to_string()),
+    };
     let mut live = start(&scene, true)?;
     let (preferences, message) = Preferences::load();
-    live.send(Request::Pace(Pacing::RealTime(preferences.speed)));
+    live.send(Request::Pace(match preferences.unlimited {
+        true => Pacing::Unlimited,
+        false => Pacing::RealTime(preferences.speed),
+    }));
     if let Some(message) = message {
         live.tell(true, message);
     }
-    match app::run_window(live, preferences, &adapter, measured) {
-        bevy::app::AppExit::Success => Ok(ExitCode::SUCCESS),
-        bevy::app::AppExit::Error(code) => {
-            Err((FAILED, format!("the window was lost (code {code})")))
-        }
+    let runner = live.shared_runner();
+    match loss::guarded(runner, || {
+        app::run_window(live, preferences, &adapter, measured)
+    }) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(reason) => view_headless(scene, &reason.to_string()),
     }
 }
 

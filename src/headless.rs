@@ -331,6 +331,10 @@ fn step_to(session: &mut Session, course: &Course) -> Result<bool, RunError> {
             now += 1;
         }
         if every.is_some_and(|every| now.is_multiple_of(every)) && now < end {
+            // A broken state must not take the place of a good one.
+            if session.simulation_mut().look_for_problem().is_some() {
+                break;
+            }
             let path = checkpoint_path(session.loaded(), course);
             save(session, course, &path)?;
         }

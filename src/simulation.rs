@@ -263,6 +263,21 @@ impl Simulation {
         self.world.resource::<probe::Health>().problem.as_deref()
     }
 
+    /// Looks now whether the state is still made of numbers, as happens by itself only now and then.
+    pub fn look_for_problem(&mut self) -> Option<&str> {
+        let mut regions = self.world.query_filtered::<EntityRef, With<Region>>();
+        let (clock, columns) = (
+            self.world.resource::<Clock>(),
+            self.world.resource::<ColumnRegistry>(),
+        );
+        let found = probe::not_finite(clock, columns, regions.iter(&self.world));
+        let mut health = self.world.resource_mut::<probe::Health>();
+        if health.problem.is_none() {
+            health.problem = found;
+        }
+        self.problem()
+    }
+
     /// The world, to be read.
     pub fn world(&self) -> &World {
         &self.world

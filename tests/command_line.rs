@@ -1148,6 +1148,38 @@ fn without_a_display_the_app_runs_headless() {
 const ONE_CELL: &str = r#"Scene(title: "a cell", dt_ms: 0.1, duration_ms: 50, regions: [(name: "cell", neurons: 1, model: LifExp(i_e: 500))])"#;
 
 /// What is wrong with a picture that is asked for is said before anything runs.
+/// A display that takes connections and then nothing, as one that is going down.
+#[cfg(all(target_os = "linux", feature = "view"))]
+#[test]
+fn a_window_that_cannot_be_opened_is_no_panic() {
+    let sockets = Path::new("/tmp/.X11-unix");
+    let path = sockets.join("X8731");
+    let _ = fs::create_dir_all(sockets);
+    let _ = fs::remove_file(&path);
+    let Ok(listener) = std::os::unix::net::UnixListener::bind(&path) else {
+        eprintln!("skipped: no socket can be made in {}", sockets.display());
+        return;
+    };
+    std::thread::spawn(move || {
+        // Who connects is sent away at once.
+        listener.incoming().for_each(drop);
+    });
+    let folder = folder("no window");
+    let output = neuropil(&folder)
+        .args(["view", "small_world"])
+        .env("DISPLAY", ":8731")
+        .env_remove("WAYLAND_DISPLAY")
+        .output()
+        .expect("the program starts");
+    let said = said(output);
+    assert_eq!(said.code, Some(0), "{said:#?}");
+    assert!(!said.err.contains("panicked"), "{}", said.err);
+    assert!(said.err.contains("running small_world without a window"));
+    assert!(folder.join("results/run.json").is_file());
+    let _ = fs::remove_file(path);
+    fs::remove_dir_all(folder).expect("a folder");
+}
+
 #[test]
 fn wrong_pictures_are_refused() {
     let folder = folder("wrong pictures");

@@ -443,6 +443,125 @@ fn a_wrong_command_changes_nothing_and_says_what_is_wrong() {
     }
 }
 
+/// Opens the network in a runner.
+fn running() -> Runner {
+    let runner = Runner::start();
+    runner.send(Request::Open {
+        source: SceneSource::from_text("test", NETWORK),
+        settings: Vec::new(),
+        seed: None,
+        play: false,
+    });
+    runner
+}
+
+fn seek(runner: &Runner, step: u64) {
+    runner.send(Request::Seek(step));
+    runner.wait_idle();
+}
+
+/// The step in which a logged command acts is seen as any other, and what is watched may be gone after it.
+#[test]
+fn commands_that_act_again_are_watched_as_they_were() {
+    let runner = running();
+    runner.send(Request::Subscribe(Subscription {
+        spikes: true,
+        traces: vec![TraceOf {
+            region: "E".into(),
+            neuron: 399,
+            column: "v".into(),
+        }],
+        ..Subscription::default()
+    }));
+    seek(&runner, 300);
+    let more = RegionSpec::new("more", 20, LifDelta::default());
+    runner.send(Request::Edit(SimCommand::AddRegion(more)));
+    seek(&runner, 500);
+    for step in [100, 900] {
+        seek(&runner, step);
+    }
+    let mut spikes: Vec<SpikeAt> = Vec::new();
+    let all = loop {
+        let Some(frame) = runner.take_frame() else {
+            std::thread::yield_now();
+            continue;
+        };
+        if let Some(from) = frame.void_from {
+            spikes.retain(|s| s.step < from);
+        }
+        spikes.extend(&frame.spikes);
+        if frame.progress.step == 900 {
+            break frame.progress.spikes;
+        }
+    };
+    assert_eq!(spikes.len() as u64, all);
+    // The neuron that is traced goes.
+    runner.send(Request::Edit(set(region("E"), "neurons", "30")));
+    for step in [1000, 850, 1200] {
+        seek(&runner, step);
+    }
+    assert!(!runner.has_ended());
+}
+
+/// What is done to the network while it is on its way acts where it was sent.
+#[test]
+fn edits_wait_until_a_seek_has_arrived() {
+    let runner = running();
+    runner.send(Request::Seek(3000));
+    runner.send(Request::Edit(set(region("E"), "model.tau_m", "12")));
+    runner.wait_idle();
+    let log = loop {
+        if let Some((log, _)) = runner.take_frame().and_then(|f| f.log) {
+            break log;
+        }
+        std::thread::yield_now();
+    };
+    let steps: Vec<u64> = log.iter().map(|logged| logged.step).collect();
+    assert_eq!(steps, [3000]);
+}
+
+/// A pulse that was given to a running network is never over before it begins.
+#[test]
+fn a_pulse_that_comes_late_acts_later() {
+    let mut session = open_text(NETWORK, false);
+    session.seek(1000).expect("steps");
+    let mut pulse = StimulusSpec::new(
+        "E",
+        StimulusKind::Step {
+            amplitude: 900.0.into(),
+        },
+    );
+    pulse.window = Window {
+        start_ms: 90.0,
+        stop_ms: Some(95.0),
+    };
+    session
+        .apply(SimCommand::Stimulate(pulse))
+        .expect("an edit");
+    let scene = session.scene();
+    let window = &scene.stimuli.last().expect("the pulse").window;
+    assert_eq!((window.start_ms, window.stop_ms), (100.0, Some(105.0)));
+}
+
+/// Two regions may have a stimulus of one name each.
+#[test]
+fn stimuli_of_one_name_are_told_apart_by_their_region() {
+    let text = NETWORK.replace(
+        "(name: \"wave\", to",
+        "(name: \"wave\", to: \"E\", kind: Step(amplitude: 1)), (name: \"wave\", to",
+    );
+    let mut session = open_text(&text, false);
+    let place = Place::Stimulus("wave on I".into());
+    session.apply(SimCommand::Remove(place)).expect("an edit");
+    let left: Vec<_> = session
+        .scene()
+        .stimuli
+        .iter()
+        .map(|s| s.to.clone())
+        .collect();
+    assert_eq!(left, ["E", "E"]);
+}
+
 /// Everything that an observer can ask for.
 fn everything(runner: &Runner) -> Subscription {
     runner.wait_idle();

@@ -144,14 +144,22 @@ pub fn check_finite(
     mut health: ResMut<Health>,
     regions: Query<EntityRef, (With<Region>, Without<IsResource>)>,
 ) {
-    if !clock.steps_done().is_multiple_of(CHECK_EVERY) || health.problem.is_some() {
-        return;
+    if clock.steps_done().is_multiple_of(CHECK_EVERY) && health.problem.is_none() {
+        health.problem = not_finite(&clock, &columns, regions.iter());
     }
-    for region in &regions {
+}
+
+/// The first column that is not finite, and when.
+pub fn not_finite<'w>(
+    clock: &Clock,
+    columns: &ColumnRegistry,
+    regions: impl Iterator<Item = EntityRef<'w>>,
+) -> Option<String> {
+    for region in regions {
         for column in columns.iter() {
             if !(column.finite)(region) {
                 let name = region.get::<Name>().map_or("?", |n| n.as_str());
-                health.problem = Some(format!(
+                return Some(format!(
                     "the column {} of region \"{name}\" is no longer finite at {:.1} ms: weights, currents or the step are too large",
                     column.name,
                     clock.time_ms()
@@ -159,4 +167,5 @@ pub fn check_finite(
             }
         }
     }
+    None
 }

@@ -22,6 +22,44 @@ pub fn name_parts(scene: &mut Scene, prepared: &Prepared) {
     }
 }
 
+/// Moves a pulse or spikes whose time is over to `now_ms`: they were given a moment ago, by somebody who saw an earlier state.
+pub fn bring_forward(command: &mut SimCommand, now_ms: f64) {
+    let SimCommand::Stimulate(stimulus) = command else {
+        return;
+    };
+    let late = |start: f64| (now_ms - start).max(0.0);
+    let window = &mut stimulus.window;
+    if let Some(stop) = &mut window.stop_ms {
+        let late = late(window.start_ms);
+        window.start_ms += late;
+        *stop += late;
+    }
+    if let StimulusKind::InputSpikes { times_ms, .. } | StimulusKind::Spike { times_ms } =
+        &mut stimulus.kind
+    {
+        let first = times_ms.iter().copied().fold(f64::INFINITY, f64::min);
+        if first.is_finite() {
+            let late = late(first);
+            times_ms.iter_mut().for_each(|time| *time += late);
+        }
+    }
+}
+
+/// What each stimulus is called: its name; where several regions have one of that name, with the region.
+pub fn stimulus_labels(scene: &Scene) -> Vec<String> {
+    let name = |s: &StimulusSpec| s.name.clone().unwrap_or_default();
+    let shared = |wanted: &str| {
+        let same = scene.stimuli.iter().filter(|s| name(s) == wanted);
+        same.count() > 1
+    };
+    (scene.stimuli.iter())
+        .map(|s| match name(s) {
+            own if shared(&own) => format!("{own} on {}", s.to),
+            own => own,
+        })
+        .collect()
+}
+
 /// Applies an edit to a scene whose parts are [named](name_parts). `now_ms` is the simulated time. Undo and redo are not edits.
 ///
 /// # Errors
@@ -125,12 +163,7 @@ fn region_index(scene: &Scene, name: &str) -> Result<usize, String> {
 }
 
 fn stimulus_index(scene: &Scene, name: &str) -> Result<usize, String> {
-    let known: Vec<_> = scene
-        .stimuli
-        .iter()
-        .map(|s| s.name.clone().unwrap_or_default())
-        .collect();
-    index_of("stimulus", name, &known)
+    index_of("stimulus", name, &stimulus_labels(scene))
 }
 
 /// A name for a stimulus that none has yet.

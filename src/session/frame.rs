@@ -128,6 +128,23 @@ pub struct Structure {
 }
 
 impl Structure {
+    /// Whether neurons have the same numbers in another structure.
+    pub fn numbers_as(&self, other: &Self) -> bool {
+        let numbers = |s: &Self| -> Vec<(String, u32, u32)> {
+            let each = s.regions.iter();
+            each.map(|r| (r.name.clone(), r.first, r.neurons)).collect()
+        };
+        numbers(self) == numbers(other)
+    }
+
+    /// The number in another structure of a neuron of this one: the same neuron of the region of that name, if it is there.
+    pub fn renumbered(&self, other: &Self, number: u32) -> Option<u32> {
+        let id = self.neuron(number)?;
+        let region = other.region(&self.regions[id.region].name)?;
+        let region = &other.regions[region];
+        (id.neuron < region.neurons).then_some(region.first + id.neuron)
+    }
+
     /// The region that a neuron of the whole network is in, and its index there.
     pub fn neuron(&self, number: u32) -> Option<NeuronId> {
         let region = self

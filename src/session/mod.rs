@@ -18,6 +18,7 @@ pub mod observe;
 pub mod runner;
 pub mod structure;
 
+use crate::headless::free_memory;
 use crate::scene::build::BuildOptions;
 use crate::scene::encode::encode_with;
 use crate::scene::error::SceneError;
@@ -207,6 +208,13 @@ impl Session {
     /// # Errors
     /// A command of a log that was read is wrong.
     pub fn step(&mut self, timed: bool) -> Result<Option<[f64; 12]>, SessionError> {
+        let times = self.step_alone(timed);
+        self.act_due()?;
+        Ok(times)
+    }
+
+    /// Takes one step and leaves the network as it is, to be looked at; [`act_due`](Self::act_due) is to follow before the next.
+    pub fn step_alone(&mut self, timed: bool) -> Option<[f64; 12]> {
         let times = if timed {
             Some(self.simulation.timed_step())
         } else {
@@ -214,12 +222,14 @@ impl Session {
             None
         };
         self.reached = self.reached.max(self.now());
-        self.act_due()?;
-        Ok(times)
+        times
     }
 
     /// Lets the commands act whose time has come.
-    fn act_due(&mut self) -> Result<(), SessionError> {
+    ///
+    /// # Errors
+    /// A command of a log that was read is wrong.
+    pub fn act_due(&mut self) -> Result<(), SessionError> {
         while let Some(entry) = self.log.get(self.acted)
             && entry.logged.step <= self.now()
         {
@@ -255,9 +265,10 @@ impl Session {
 
     fn log_and_apply(
         &mut self,
-        command: SimCommand,
+        mut command: SimCommand,
         continues: bool,
     ) -> Result<usize, SessionError> {
+        edit::bring_forward(&mut command, self.simulation.clock().time_ms());
         let after = self.after(&command, &self.scene, self.now())?;
         self.change(&after)?;
         let dropped = self.log.len() - self.acted;
@@ -425,6 +436,11 @@ impl Session {
         let prepared = prepare(&scene, &self.registry.types.read(), &self.files)?;
         let before = self.to_build(&self.scene);
         let carried = self.simulation.carry()?;
+        // Synapses that stay are handed over, so that what they take counts as free.
+        if self.options.memory_limit.is_some() {
+            let own = self.simulation.synapse_bytes();
+            self.options.memory_limit = free_memory().map(|free| free + own);
+        }
         let reuse = self.simulation.take_synapses(&before, &self.prepared);
         let build = |scene: &Scene, prepared: &Prepared, reuse| {
             Simulation::build_reusing(

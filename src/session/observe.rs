@@ -47,6 +47,7 @@ impl Observer {
             .zip(&structure.regions)
             .map(|((_, e), r)| (*e, r.first))
             .collect();
+        // Compared with nothing, everything is to be read again.
         let subscription = core::mem::take(&mut self.subscription);
         self.subscribe(session, structure, subscription);
     }
@@ -77,8 +78,10 @@ impl Observer {
             .column
             .as_ref()
             .and_then(|name| columns.get(name).map(|column| (name.clone(), *column)));
-        self.synapses_due = subscription.synapses_of.is_some();
-        self.weights_due = subscription.weights_of.is_some();
+        self.synapses_due |= subscription.synapses_of != self.subscription.synapses_of;
+        self.weights_due |= subscription.weights_of != self.subscription.weights_of;
+        self.synapses_due &= subscription.synapses_of.is_some();
+        self.weights_due &= subscription.weights_of.is_some();
         self.subscription = subscription;
     }
 

@@ -75,6 +75,8 @@ pub enum Request {
     SaveScene(PathBuf),
     /// Saves the log of commands.
     SaveLog(PathBuf),
+    /// Writes the log to a file if there is any command in it.
+    Rescue(PathBuf),
     /// Makes this the log, from the start: its commands act when their time comes.
     Replay(Vec<LoggedCommand>),
 }
@@ -171,6 +173,16 @@ impl Runner {
         self.shared.ended.load(Ordering::Acquire)
     }
 
+    /// Waits until all requests sent so far have been handled, whatever is under way; not longer than `patience`.
+    pub fn wait_handled(&self, patience: Duration) {
+        let (sent, begun) = (self.sent.load(Ordering::Relaxed), Instant::now());
+        let mut handled = lock(&self.shared.handled);
+        while !self.has_ended() && *handled < sent && begun.elapsed() < patience {
+            let waited = self.shared.change.wait_timeout(handled, NAP);
+            handled = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
     /// Waits until all requests sent so far have been handled and no seek is under way. For tests and offscreen pictures.
     pub fn wait_idle(&self) {
         let sent = self.sent.load(Ordering::Relaxed);
@@ -209,7 +221,12 @@ enum Aim {
     /// Nothing.
     None,
     /// A step, reached from an earlier one as fast as possible.
-    Step(u64),
+    Step {
+        /// Where it set out.
+        from: u64,
+        /// Where it goes.
+        to: u64,
+    },
     /// A spike of one of these regions by their place, until a step.
     Spike(Vec<usize>, u64),
 }
@@ -269,10 +286,14 @@ struct Thread {
     shared: Arc<Shared>,
     inbox: Receiver<Request>,
     waiting: VecDeque<Request>,
+    /// Edits that came while the network was on its way to another time.
+    held: VecDeque<Request>,
     options: BuildOptions,
     registry: Registry,
     open: Option<Open>,
     pacing: Pacing,
+    /// The pace at which the network ran last.
+    running: Pacing,
     owed: f64,
     stepped: Instant,
     aim: Aim,
@@ -294,6 +315,8 @@ struct Open {
     structure: Arc<Structure>,
     observer: Observer,
     kept: Instant,
+    /// The seed that was given instead of the scene's.
+    seed: Option<u64>,
     /// The version of the session's network that `structure` is of.
     version: u64,
 }
@@ -304,6 +327,7 @@ impl Thread {
             shared,
             inbox,
             waiting: VecDeque::new(),
+            held: VecDeque::new(),
             options: BuildOptions {
                 statistics: false,
                 ..options
@@ -311,6 +335,7 @@ impl Thread {
             registry: Registry::new(),
             open: None,
             pacing: Pacing::Paused,
+            running: Pacing::RealTime(1.0),
             owed: 0.0,
             stepped: Instant::now(),
             aim: Aim::None,
@@ -328,6 +353,12 @@ impl Thread {
     fn run(mut self) {
         loop {
             match self.listen() {
+                // What is done to the network waits until it is where the user sent it.
+                Some(request @ (Request::Edit(_) | Request::GoOn(_)))
+                    if matches!(self.aim, Aim::Step { .. }) =>
+                {
+                    self.held.push_back(request);
+                }
                 Some(request) => {
                     self.handle(request);
                     *lock(&self.shared.handled) += 1;
@@ -403,7 +434,7 @@ impl Thread {
             Request::GoOn(command) => self.edit(|session| session.go_on(command)),
             Request::Pace(pacing) => {
                 self.set_pace(pacing);
-                if pacing == Pacing::Paused && !matches!(self.aim, Aim::Step(_)) {
+                if pacing == Pacing::Paused && !matches!(self.aim, Aim::Step { .. }) {
                     self.aim_at(Aim::None);
                 }
             }
@@ -437,6 +468,9 @@ impl Thread {
             Request::Budget(bytes) => self.budget = bytes,
             Request::SaveScene(path) => self.save_scene(&path),
             Request::SaveLog(path) => self.save_log(&path),
+            Request::Rescue(path) => {
+                self.rescue(&path);
+            }
             Request::Replay(log) => {
                 if let Some(open) = &mut self.open {
                     let outcome = open.session.replay(log);
@@ -450,6 +484,9 @@ impl Thread {
     }
 
     fn set_pace(&mut self, pacing: Pacing) {
+        if matches!(pacing, Pacing::RealTime(_) | Pacing::Unlimited) {
+            self.running = pacing;
+        }
         self.pacing = pacing;
         self.owed = 0.0;
         self.stepped = Instant::now();
@@ -458,6 +495,11 @@ impl Thread {
     fn aim_at(&mut self, aim: Aim) {
         self.aim = aim;
         let busy = !matches!(self.aim, Aim::None);
+        if !busy {
+            while let Some(request) = self.held.pop_back() {
+                self.waiting.push_front(request);
+            }
+        }
         self.shared.seeking.store(busy, Ordering::Release);
         self.progress.busy = None;
         self.shared.change.notify_all();
@@ -482,7 +524,10 @@ impl Thread {
             let progress = |done: f64| {
                 shared.built.store((done * 1e3) as u64, Ordering::Relaxed);
             };
-            let options = self.options.clone();
+            let options = BuildOptions {
+                memory_limit: self.options.memory_limit.and_then(|_| free_memory()),
+                ..self.options.clone()
+            };
             Session::open(
                 loaded,
                 files,
@@ -511,11 +556,14 @@ impl Thread {
                 let version = session.version();
                 self.open = Some(Open {
                     version,
+                    seed,
                     session,
                     structure,
                     observer,
                     kept: Instant::now(),
                 });
+                self.progress.problem = None;
+                self.drop_held();
                 self.frame.spikes.clear();
                 self.frame.traces.clear();
                 self.void(0);
@@ -523,7 +571,7 @@ impl Thread {
                 self.aim_at(Aim::None);
                 match play {
                     Some(true) if self.pacing == Pacing::Paused => {
-                        self.set_pace(Pacing::RealTime(1.0));
+                        self.set_pace(self.running);
                     }
                     Some(false) => self.set_pace(Pacing::Paused),
                     _ => self.set_pace(self.pacing),
@@ -534,12 +582,20 @@ impl Thread {
         }
     }
 
+    /// Edits that were meant for a network that is gone.
+    fn drop_held(&mut self) {
+        *lock(&self.shared.handled) += self.held.len() as u64;
+        self.held.clear();
+        self.shared.change.notify_all();
+    }
+
     fn reload(&mut self) {
         let Some(open) = &self.open else { return };
         let loaded = open.session.loaded();
         let (name, settings) = (loaded.source.name.clone(), loaded.overrides.clone());
+        let seed = open.seed;
         match SceneSource::find(&name) {
-            Ok(source) => self.open_scene(source, &settings, None, None),
+            Ok(source) => self.open_scene(source, &settings, seed, None),
             Err(error) => self.notice(true, error.to_string()),
         }
     }
@@ -575,10 +631,28 @@ impl Thread {
         if open.version != open.session.version() {
             open.version = open.session.version();
             self.opened += 1;
-            open.structure = Arc::new(Structure {
-                version: self.opened,
-                ..open.session.structure()
-            });
+            let before = core::mem::replace(
+                &mut open.structure,
+                Arc::new(Structure {
+                    version: self.opened,
+                    ..open.session.structure()
+                }),
+            );
+            if !before.numbers_as(&open.structure) {
+                // Spikes that nobody has seen yet have numbers of the network before.
+                let renumber = |frame: &mut Frame| {
+                    frame.spikes.retain_mut(|spike| {
+                        let number = before.renumbered(&open.structure, spike.neuron);
+                        spike.neuron = number.unwrap_or(0);
+                        number.is_some()
+                    });
+                };
+                renumber(&mut self.frame);
+                if let Some(waiting) = lock(&self.shared.ready).as_mut() {
+                    renumber(waiting);
+                    waiting.structure = Some(open.structure.clone());
+                }
+            }
             open.observer.look_at(&mut open.session, &open.structure);
         }
     }
@@ -607,7 +681,11 @@ impl Thread {
             self.after_change();
         }
         self.set_pace(self.pacing);
-        self.aim_at(Aim::Step(step));
+        let from = self.open.as_ref().map_or(0, |open| open.session.now());
+        self.aim_at(Aim::Step {
+            from: from.min(step),
+            to: step,
+        });
     }
 
     fn save_scene(&mut self, path: &Path) {
@@ -634,6 +712,34 @@ impl Thread {
         match outcome {
             Ok(()) => self.notice(false, format!("commands saved to {}", path.display())),
             Err(error) => self.notice(true, error),
+        }
+    }
+
+    /// Saves the log if there is anything in it, with the command that replays it at its head.
+    fn rescue(&mut self, path: &Path) {
+        let Some(open) = &self.open else { return };
+        let (log, _) = open.session.log();
+        if log.is_empty() {
+            return;
+        }
+        let loaded = open.session.loaded();
+        let settings = loaded.overrides.iter();
+        let settings: String = settings
+            .map(|(name, value)| format!(" --set '{name}={value}'"))
+            .collect();
+        let head = format!(
+            "// neuropil run '{}'{settings} --seed {} --commands '{}'\n",
+            loaded.source.name,
+            loaded.scene.seed,
+            path.display()
+        );
+        let outcome = write_log(&log, &self.registry).and_then(|text| {
+            let text = head + &text;
+            write_whole(path, |out| std::io::Write::write_all(out, text.as_bytes()))
+                .map_err(|e| e.to_string())
+        });
+        if let Err(error) = outcome {
+            self.notice(true, error);
         }
     }
 
@@ -664,30 +770,30 @@ impl Thread {
                 Pacing::Unlimited => u64::MAX,
                 Pacing::Paused => 0,
             },
-            Aim::Step(step) => step.saturating_sub(open.session.now()),
+            Aim::Step { to, .. } => to.saturating_sub(open.session.now()),
             Aim::Spike(_, until) => until.saturating_sub(open.session.now()),
         };
         let (mut taken, mut done, mut failed) = (0, false, None);
         let acted = open.session.acted();
         while taken < due {
             let timed = self.subscription.stages && open.session.now().is_multiple_of(TIMED_EVERY);
-            match open.session.step(timed) {
-                Ok(Some(stages)) => {
-                    for (sum, stage) in self.meter.stages.iter_mut().zip(stages) {
-                        *sum += stage;
-                    }
-                    self.meter.timed += 1;
+            if let Some(stages) = open.session.step_alone(timed) {
+                for (sum, stage) in self.meter.stages.iter_mut().zip(stages) {
+                    *sum += stage;
                 }
-                Ok(None) => {}
-                Err(error) => failed = Some(error.to_string()),
+                self.meter.timed += 1;
             }
             taken += 1;
+            // Commands that are due may make another network: what this step did is looked at before.
             open.observer.after_step(&open.session, &mut self.frame);
-            if open.session.acted() != acted {
-                break;
-            }
             if let Aim::Spike(regions, _) = &self.aim {
                 done = open.observer.has_spike(&open.session, regions);
+            }
+            if let Err(error) = open.session.act_due() {
+                failed = Some(error.to_string());
+            }
+            if open.session.acted() != acted {
+                break;
             }
             if done || failed.is_some() || (taken.is_multiple_of(4) && begin.elapsed() > SLICE) {
                 break;
@@ -716,12 +822,11 @@ impl Thread {
         }
         let arrived = match self.aim {
             Aim::None => false,
-            Aim::Step(step) => now >= step,
+            Aim::Step { to, .. } => now >= to,
             Aim::Spike(_, until) => done || now >= until,
         };
-        if let (Aim::Step(step), false) = (&self.aim, arrived) {
-            let from = self.progress.step.min(now);
-            let part = (now - from) as f32 / (step - from).max(1) as f32;
+        if let (Aim::Step { from, to }, false) = (&self.aim, arrived) {
+            let part = now.saturating_sub(*from) as f32 / (to - from).max(1) as f32;
             self.progress.busy = Some(("going there".into(), part));
         }
         if arrived {

@@ -122,11 +122,7 @@ impl Session {
                 })
             })
             .collect();
-        let stimuli = scene
-            .stimuli
-            .iter()
-            .map(|s| s.name.clone().unwrap_or_default())
-            .collect();
+        let stimuli = super::edit::stimulus_labels(&scene);
         let simulation = self.simulation_mut();
         Structure {
             version,

@@ -43,12 +43,14 @@ pub fn plugin(app: &mut App) {
         super::quick_keys::plugin,
         scene3d::plugin,
     ))
+    .insert_resource(super::loss::handler())
     .init_resource::<Selected>()
     .init_resource::<Scene3dArea>()
     .add_message::<Asked>()
     .add_systems(PreUpdate, receive_frames)
     .add_systems(EguiPrimaryContextPass, (draw, overlay).chain())
-    .add_systems(Update, do_asked);
+    .add_systems(Update, do_asked)
+    .add_systems(Last, super::loss::note_drawn);
 }
 
 /// Puts in what the app shows and how.

@@ -7,6 +7,7 @@ use crate::session::frame::{
     WeightMatrix,
 };
 use crate::session::runner::{Request, Runner};
+use crate::view::scene3d::HiddenRegions;
 use bevy::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -99,6 +100,11 @@ impl Live {
     /// The runner.
     pub fn runner(&self) -> &Runner {
         &self.runner
+    }
+
+    /// The runner, for somebody who outlives the view.
+    pub fn shared_runner(&self) -> Arc<Runner> {
+        self.runner.clone()
     }
 
     /// Sends a request; returns at once.
@@ -220,23 +226,34 @@ impl Live {
         self.notices.append(&mut frame.notices);
     }
 
-    /// Takes in a structure that is new. What is known of neurons that keep their numbers stays.
+    /// Takes in a structure that is new. What is known of neurons that are still there stays, under their new numbers.
     fn adopt(&mut self, structure: Arc<Structure>) {
-        let numbers = |s: &Structure| {
-            s.regions
-                .iter()
-                .map(|r| (r.name.clone(), r.first, r.neurons))
-                .collect::<Vec<_>>()
-        };
-        let same = self
-            .structure
-            .as_ref()
-            .is_some_and(|s| numbers(s) == numbers(&structure));
-        if !same {
-            self.spikes.clear();
-            self.spikes_from = self.progress.step;
-            self.last_spike = vec![0; structure.neurons as usize];
-            self.traces.clear();
+        match &self.structure {
+            Some(before) if before.numbers_as(&structure) => {}
+            Some(before) if before.source == structure.source => {
+                self.spikes.retain_mut(|spike| {
+                    let number = before.renumbered(&structure, spike.neuron);
+                    spike.neuron = number.unwrap_or(0);
+                    number.is_some()
+                });
+                self.last_spike = vec![0; structure.neurons as usize];
+                for spike in &self.spikes {
+                    if let Some(last) = self.last_spike.get_mut(spike.neuron as usize) {
+                        *last = spike.step + 1;
+                    }
+                }
+                let there = |of: &TraceOf| {
+                    let region = structure.region(&of.region);
+                    region.is_some_and(|r| of.neuron < structure.regions[r].neurons)
+                };
+                self.traces.retain(|of, _| there(of));
+            }
+            _ => {
+                self.spikes.clear();
+                self.spikes_from = self.progress.step;
+                self.last_spike = vec![0; structure.neurons as usize];
+                self.traces.clear();
+            }
         }
         self.column = None;
         self.state = None;
@@ -284,7 +301,87 @@ impl Selected {
     }
 }
 
-/// Takes in what the network's thread has published.
-pub fn receive_frames(mut live: ResMut<Live>) {
+impl Selected {
+    /// Goes on with the same neurons, regions and projections in a network that was edited, and with none in another one.
+    pub fn follow(&mut self, before: &Structure, now: &Structure) {
+        if before.source != now.source {
+            *self = Self::default();
+            return;
+        }
+        let number = |n: &u32| before.renumbered(now, *n);
+        self.neurons = self.neurons.iter().filter_map(number).collect();
+        self.hovered = self.hovered.as_ref().and_then(number);
+        self.region = (self.region.take()).filter(|name| now.region(name).is_some());
+        let there = |name: &String| now.projections.iter().any(|p| p.name == *name);
+        self.projection = self.projection.take().filter(there);
+    }
+}
+
+/// Takes in what the network's thread has published, and keeps what is chosen to what is there.
+pub fn receive_frames(
+    mut live: ResMut<Live>,
+    mut selected: ResMut<Selected>,
+    mut hidden: ResMut<HiddenRegions>,
+) {
+    let before = live.structure.clone();
     live.receive();
+    let (Some(before), Some(now)) = (before, &live.structure) else {
+        return;
+    };
+    if before.version != now.version {
+        let mut chosen = selected.clone();
+        chosen.follow(&before, now);
+        selected.set_if_neq(chosen);
+        let mut left_out = hidden.clone();
+        let same = before.source == now.source;
+        left_out.0.retain(|name| same && now.region(name).is_some());
+        hidden.set_if_neq(left_out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::testing::network;
+
+    #[test]
+    fn what_is_chosen_stays_the_same_neurons_when_regions_come_and_go() {
+        let structure = |regions: &[(&str, u32)]| network(regions).structure.expect("a network");
+        let before = structure(&[("a", 100), ("b", 50), ("c", 10)]);
+        let now = structure(&[("new", 7), ("b", 20), ("c", 10)]);
+        let mut selected = Selected {
+            neurons: [5, 110, 140, 155].into(),
+            region: Some("a".into()),
+            projection: None,
+            hovered: Some(159),
+        };
+        selected.follow(&before, &now);
+        // Of region a nothing is left, of b the first 20.
+        assert_eq!(selected.neurons, [17, 32].into());
+        assert_eq!(selected.region, None);
+        assert_eq!(selected.hovered, Some(36));
+        let other = Structure {
+            source: "another".into(),
+            ..(*now).clone()
+        };
+        selected.follow(&now, &other);
+        assert_eq!(selected, Selected::default());
+    }
+
+    #[test]
+    fn spikes_keep_their_neurons_when_regions_go() {
+        let mut live = network(&[("a", 100), ("b", 50)]);
+        crate::view::testing::spiking(&mut live, &[(3, 10), (5, 120)], 10);
+        let now = network(&[("b", 50)]).structure.expect("a network");
+        live.adopt(now);
+        let spikes: Vec<_> = live.spikes.iter().copied().collect();
+        assert_eq!(
+            spikes,
+            [SpikeAt {
+                step: 5,
+                neuron: 20
+            }]
+        );
+        assert_eq!((live.last_spike.len(), live.last_spike[20]), (50, 6));
+    }
 }

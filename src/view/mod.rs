@@ -12,6 +12,7 @@ pub mod dock;
 pub mod fields;
 pub mod figure;
 pub mod live;
+pub mod loss;
 pub mod measure;
 pub mod offscreen;
 pub mod panels;

@@ -3,6 +3,7 @@
 //! The file is `preferences.ron` in the user's folder for settings; `NEUROPIL_CONFIG` names another folder. What a file does not say is as
 //! at first, and what it says beyond is ignored, so that older and newer versions read each other's. A file that cannot be read is put aside.
 
+use super::background::Background;
 use super::panels::stimulate::action::Brush;
 use super::scene3d::camera::SavedView;
 use super::theme::{ColourMap, Palette};
@@ -241,6 +242,7 @@ pub struct Keeper {
     written: Preferences,
     at: Option<Instant>,
     folder: Option<PathBuf>,
+    background: Background<Result<(), String>>,
 }
 
 impl Keeper {
@@ -250,6 +252,7 @@ impl Keeper {
             written: preferences.clone(),
             at: None,
             folder: folder(),
+            background: Background::default(),
         }
     }
 
@@ -258,15 +261,25 @@ impl Keeper {
     /// # Errors
     /// Says why the file cannot be written; it is tried again only after the next change.
     pub fn keep(&mut self, preferences: &Preferences, now: bool) -> Result<(), String> {
+        if let Some(outcome) = self.background.take() {
+            outcome?;
+        }
         let early = self.at.is_some_and(|at| at.elapsed() < EVERY);
-        if *preferences == self.written || (early && !now) {
+        let writing = self.background.is_busy();
+        if *preferences == self.written || ((early || writing) && !now) {
             return Ok(());
         }
         self.at = Some(Instant::now());
         self.written = preferences.clone();
-        self.folder
-            .as_deref()
-            .map_or(Ok(()), |folder| preferences.save_to(folder))
+        let Some(folder) = self.folder.clone() else {
+            return Ok(());
+        };
+        if now {
+            return preferences.save_to(&folder);
+        }
+        let preferences = preferences.clone();
+        self.background.start(move || preferences.save_to(&folder));
+        Ok(())
     }
 }
 

@@ -11,10 +11,15 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 /// What writes a file; it runs on a thread of its own.
 pub type Write = Box<dyn FnOnce(&Path) -> Result<(), FileError> + Send>;
 
+/// What makes the text of a table; it runs on the thread that writes.
+pub type Table = Box<dyn FnOnce() -> String + Send>;
+
 /// A button that saves under a name that the user gives.
 pub struct Save {
     label: &'static str,
     name: String,
+    /// Whether there is a file of this name; none until it was looked for.
+    known: Option<bool>,
     writing: Option<Mutex<Receiver<Notice>>>,
 }
 
@@ -24,6 +29,7 @@ impl Save {
         Self {
             label,
             name: name.to_owned(),
+            known: None,
             writing: None,
         }
     }
@@ -53,27 +59,34 @@ impl Save {
                     .map_or_else(|_| "the current folder".into(), |f| f.display().to_string())
             ));
             let entered = edit.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
+            if edit.changed() || self.known.is_none() {
+                self.known = Some(Path::new(self.name.trim()).is_file());
+            }
+            if self.known == Some(true) {
+                ui.weak("There is such a file; it will be replaced");
+            }
             let ready = self.writing.is_none() && !self.name.trim().is_empty();
             let save = ui.add_enabled(ready, egui::Button::new("Save"));
             if ready && (entered || save.clicked()) {
                 self.start(prepare());
+                self.known = None;
                 ui.close();
             }
         });
         button.on_hover_text(what);
     }
 
-    /// As [`show`](Self::show), for a table whose text `prepare` makes.
+    /// As [`show`](Self::show), for a table: `prepare` copies what is in it, and what it returns makes the text.
     pub fn table(
         &mut self,
         ui: &mut Ui,
         what: &str,
         notices: &mut Vec<Notice>,
-        prepare: impl FnOnce() -> String,
+        prepare: impl FnOnce() -> Table,
     ) {
         self.show(ui, what, notices, || {
-            let text = prepare();
-            Box::new(move |path: &Path| write_whole(path, |out| out.write_all(text.as_bytes())))
+            let table = prepare();
+            Box::new(move |path: &Path| write_whole(path, |out| out.write_all(table().as_bytes())))
         });
     }
 

@@ -17,15 +17,18 @@ use super::dock::Dock;
 use super::panels::transport::{Transport, chosen, is_running};
 use super::panels::{Panel, PanelContext, PanelKind, Scene3dArea, library};
 use super::preferences::Preferences;
+use crate::files::whole::write_whole;
 use crate::session::command::SimCommand;
+use crate::session::log::write_log;
 use crate::session::runner::Request;
+use crate::session::scene_text;
 use crate::sim::clock::Pacing;
 use bevy::prelude::*;
 use bevy_egui::egui;
 use dialogs::Dialogs;
 use palette::Palette;
 use saving::Saving;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use toasts::Toasts;
 use tour::Tour;
 use watch::Watch;
@@ -140,9 +143,17 @@ impl Shell {
     }
 
     /// Saves something under the name that the user gave.
-    fn save(&mut self, action: Action, path: PathBuf, context: &PanelContext<'_>) {
+    fn save(&mut self, action: Action, path: PathBuf, context: &mut PanelContext<'_>) {
         match action {
-            Action::SaveScene => context.live.send(Request::SaveScene(path)),
+            Action::SaveScene | Action::SaveLog if context.live.runner().has_ended() => {
+                let said = save_without_network(action, &path, context);
+                let error = said.is_err();
+                context.live.tell(error, said.unwrap_or_else(|text| text));
+            }
+            Action::SaveScene => {
+                self.watch.expect(&path);
+                context.live.send(Request::SaveScene(path));
+            }
             Action::SaveLog => context.live.send(Request::SaveLog(path)),
             _ => self.pictures.push(PictureOf {
                 window: action == Action::SaveWindow,
@@ -254,11 +265,32 @@ fn transport(action: Action, context: &mut PanelContext<'_>) {
     context.live.send(request);
 }
 
+/// Writes the scene or the commands as the view knows them: their thread has ended.
+fn save_without_network(
+    action: Action,
+    path: &Path,
+    context: &PanelContext<'_>,
+) -> Result<String, String> {
+    let structure = context.live.structure.as_ref().ok_or("no scene is open")?;
+    let text = match action {
+        Action::SaveScene => scene_text(&structure.scene, context.registry)?,
+        _ => write_log(&context.live.log, context.registry)?,
+    };
+    write_whole(path, |out| out.write_all(text.as_bytes())).map_err(|e| e.to_string())?;
+    Ok(format!("saved {}", path.display()))
+}
+
 fn copy_command_line(ctx: &egui::Context, context: &mut PanelContext<'_>) {
     let Some(structure) = context.live.structure.clone() else {
         return;
     };
-    let log = file_name(&structure, "commands.ron");
+    // A log that was saved before stays.
+    let names = (1..).map(|i| match i {
+        1 => file_name(&structure, "commands.ron"),
+        i => file_name(&structure, &format!("commands-{i}.ron")),
+    });
+    let free = |name: &String| !Path::new(name).exists();
+    let log = names.take(10_000).find(free).unwrap_or_default();
     if !context.live.log.is_empty() {
         context.live.send(Request::SaveLog(PathBuf::from(&log)));
     }

@@ -28,7 +28,9 @@ impl Timeline {
 
     /// Start and end in ms, if it is `now_ms`.
     pub fn range(&self, now_ms: f64) -> (f64, f64) {
-        let end = self.held_ms.unwrap_or(now_ms.max(self.length_ms));
+        // A time that was held may lie in the future, when time was turned back.
+        let newest = now_ms.max(self.length_ms);
+        let end = self.held_ms.unwrap_or(newest).min(newest);
         (end - self.length_ms, end)
     }
 

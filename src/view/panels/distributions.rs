@@ -174,7 +174,6 @@ fn table(all: &[(&str, &Histogram)]) -> String {
 pub struct DistributionsPanel {
     quantity: Quantity,
     window: Option<f64>,
-    projection: Option<String>,
     /// Per region: its place, name, histogram.
     found: Vec<(usize, String, Option<Histogram>)>,
     /// The time that the histograms are of.
@@ -189,7 +188,6 @@ impl Default for DistributionsPanel {
         Self {
             quantity: Quantity::default(),
             window: None,
-            projection: None,
             found: Vec::new(),
             span: (0.0, 0.0),
             made: None,
@@ -221,10 +219,7 @@ impl Panel for DistributionsPanel {
         match self.quantity {
             Quantity::Rates | Quantity::Irregularity => self.of_spikes(ui, context),
             _ => {
-                let name = row(ui, |ui| {
-                    choose_projection(ui, &mut self.projection, context, &structure)
-                })
-                .inner;
+                let name = row(ui, |ui| choose_projection(ui, context, &structure)).inner;
                 let Some(name) = name else {
                     return nothing(ui, "The network has no projections");
                 };
@@ -251,7 +246,8 @@ impl Panel for DistributionsPanel {
                 };
                 if let Some(histogram) = &histogram {
                     self.csv.table(ui, SAVES, &mut context.live.notices, || {
-                        table(&[(&name, histogram)])
+                        let text = table(&[(&name, histogram)]);
+                        Box::new(move || text)
                     });
                 }
                 let counted = match self.quantity {
@@ -301,8 +297,10 @@ impl DistributionsPanel {
             let found = self.found.iter();
             let all = found.filter_map(|(_, name, h)| Some((name.as_str(), h.as_ref()?)));
             let all: Vec<_> = all.collect();
-            self.csv
-                .table(ui, SAVES, &mut context.live.notices, || table(&all));
+            self.csv.table(ui, SAVES, &mut context.live.notices, || {
+                let text = table(&all);
+                Box::new(move || text)
+            });
         });
         self.count(ui.input(|i| i.time), context, window);
         let size = ui.available_size().max(vec2(1.0, 1.0));

@@ -63,8 +63,12 @@ impl Panel for Library {
          .ron files are offered while you type. With reload on change, saving the file in an editor starts the scene anew."
     }
 
-    fn show(&mut self, ui: &mut egui::Ui, context: &mut PanelContext<'_>) {
+    fn keys(&mut self, _: &egui::Context, context: &mut PanelContext<'_>) {
+        // Files that were opened are taken in also while another panel is shown.
         self.take_answers(context);
+    }
+
+    fn show(&mut self, ui: &mut egui::Ui, context: &mut PanelContext<'_>) {
         if !self.asked {
             self.asked = true;
             let registry = context.registry.clone();

@@ -15,8 +15,6 @@ const SCALE_WIDTH: f32 = 86.0;
 
 /// The matrix panel.
 pub struct MatrixPanel {
-    /// The projection that the user chose.
-    chosen: Option<String>,
     picture: Picture,
     scale: Option<Scale>,
     /// What the picture is of.
@@ -27,7 +25,6 @@ pub struct MatrixPanel {
 impl Default for MatrixPanel {
     fn default() -> Self {
         Self {
-            chosen: None,
             picture: Picture::default(),
             scale: None,
             drawn: None,
@@ -52,12 +49,15 @@ impl Panel for MatrixPanel {
         };
         let csv = &mut self.csv;
         let chosen = row(ui, |ui| {
-            let name = choose_projection(ui, &mut self.chosen, context, &structure)?;
+            let name = choose_projection(ui, context, &structure)?;
             context.wants.weights_of = Some(name.clone());
             let weights = context.live.weights.clone().filter(|w| w.of == name);
             if let Some(weights) = &weights {
                 let what = "Save the cells as a table: first source neuron, first target neuron, mean weight";
-                csv.table(ui, what, &mut context.live.notices, || table(weights));
+                csv.table(ui, what, &mut context.live.notices, || {
+                    let weights = weights.clone();
+                    Box::new(move || table(&weights))
+                });
             }
             Some((name, weights))
         });
@@ -153,18 +153,15 @@ fn table(weights: &WeightMatrix) -> String {
     text
 }
 
-/// A menu of the projections; the one that is shown: the user's choice, else the selected one, else the first.
+/// A menu of the projections; the one that is shown: the selected one, else the first. All panels show the same.
 pub fn choose_projection(
     ui: &mut Ui,
-    chosen: &mut Option<String>,
-    context: &PanelContext<'_>,
+    context: &mut PanelContext<'_>,
     structure: &Structure,
 ) -> Option<String> {
     let known = |name: &&String| structure.projections.iter().any(|p| p.name == **name);
     let selected = context.selected.projection.as_ref();
-    let mut name = (chosen.as_ref().filter(known))
-        .or(selected.filter(known))
-        .cloned()
+    let mut name = (selected.filter(known).cloned())
         .or_else(|| structure.projections.first().map(|p| p.name.clone()))?;
     let before = name.clone();
     egui::ComboBox::from_id_salt("projection")
@@ -181,7 +178,7 @@ pub fn choose_projection(
         ui.weak(format!("{} synapses", grouped(p.synapses)));
     }
     if name != before {
-        *chosen = Some(name.clone());
+        context.selected.projection = Some(name.clone());
     }
     Some(name)
 }

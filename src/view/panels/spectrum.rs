@@ -123,11 +123,11 @@ impl Panel for SpectrumPanel {
             if let Some(found) = &self.found {
                 let what = "Save the spectrum as a table: frequency_hz, power (Hz²/Hz)";
                 self.csv.table(ui, what, &mut context.live.notices, || {
-                    let rows = found
-                        .points
-                        .iter()
-                        .map(|(hz, power)| format!("{hz},{power}\n"));
-                    rows.fold("frequency_hz,power\n".into(), |text, row| text + &row)
+                    let points = found.points.clone();
+                    Box::new(move || {
+                        let rows = points.iter().map(|(hz, power)| format!("{hz},{power}\n"));
+                        rows.fold("frequency_hz,power\n".to_owned(), |text, row| text + &row)
+                    })
                 });
             }
         });

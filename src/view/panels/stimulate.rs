@@ -68,7 +68,12 @@ impl Panel for StimulatePanel {
             let Some(key) = key.and_then(|i| KEYS.get(i)) else {
                 continue;
             };
-            if ctx.input(|i| i.key_pressed(*key) && i.modifiers.is_none()) {
+            // A key that is held acts once.
+            let pressed = |event: &egui::Event| {
+                matches!(event, egui::Event::Key { key: k, pressed: true, repeat: false, modifiers, .. }
+                    if k == key && modifiers.is_none())
+            };
+            if ctx.input(|i| i.events.iter().any(pressed)) {
                 act(context, &brush.action, &brush.target);
             }
         }

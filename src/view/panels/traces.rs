@@ -183,7 +183,10 @@ impl TracesPanel {
                 ui,
                 "Save the time that is shown as a table: time_ms, region, neuron, column, value",
                 &mut notices,
-                || table(live, columns, shown, range),
+                || {
+                    let copied = copied(live, columns, shown, range);
+                    Box::new(move || table(&copied))
+                },
             );
             context.live.notices.append(&mut notices);
         });
@@ -367,21 +370,45 @@ fn strips_of(
         .collect()
 }
 
-/// The shown time as a table.
-fn table(live: &Live, columns: &[(&str, &str)], shown: &[Shown], range: (f64, f64)) -> String {
-    let mut text = String::from("time_ms,region,neuron,column,value\n");
+/// A trace that is to be saved: its name, and times in ms with values.
+struct Copied {
+    of: TraceOf,
+    samples: Vec<(f64, f32)>,
+}
+
+/// The shown time of all curves.
+fn copied(
+    live: &Live,
+    columns: &[(&str, &str)],
+    shown: &[Shown],
+    range: (f64, f64),
+) -> Vec<Copied> {
     let dt = live.progress.dt_ms;
+    let mut all = Vec::new();
     for neuron in shown {
-        let region = cell(&neuron.region);
         for (column, _) in columns {
-            let Some(trace) = live.traces.get(&neuron.trace(column)) else {
+            let of = neuron.trace(column);
+            let Some(trace) = live.traces.get(&of) else {
                 continue;
             };
-            for i in samples(trace, dt, range) {
-                let ms = (((trace.first + i as u64 + 1) as f64 * dt) * 1e6).round() / 1e6;
-                let value = trace.values[i];
-                text += &format!("{ms},{region},{},{column},{value}\n", neuron.neuron);
-            }
+            let at = |i: usize| (((trace.first + i as u64 + 1) as f64 * dt) * 1e6).round() / 1e6;
+            let samples = samples(trace, dt, range).map(|i| (at(i), trace.values[i]));
+            all.push(Copied {
+                of,
+                samples: samples.collect(),
+            });
+        }
+    }
+    all
+}
+
+/// Traces as a table.
+fn table(all: &[Copied]) -> String {
+    let mut text = String::from("time_ms,region,neuron,column,value\n");
+    for Copied { of, samples } in all {
+        let (region, neuron, column) = (cell(&of.region), of.neuron, &of.column);
+        for (ms, value) in samples {
+            text += &format!("{ms},{region},{neuron},{column},{value}\n");
         }
     }
     text
@@ -453,7 +480,7 @@ mod tests {
             neuron: 3,
             number: 3,
         }];
-        let text = table(&live, &[("v", "mV")], &shown, (300.0, 310.0));
+        let text = table(&copied(&live, &[("v", "mV")], &shown, (300.0, 310.0)));
         assert_eq!(text.lines().count(), 1 + 101);
         assert!(
             text.lines()

@@ -262,6 +262,8 @@ fn state(ui: &mut egui::Ui, context: &PanelContext<'_>) {
     let time = egui::RichText::new(format!("{:.1} ms", context.live.time_ms())).monospace();
     fixed(ui, em * 8.0, time).on_hover_text("Simulated time");
     if let Some((what, part)) = &progress.busy {
+        // While a network is built, no frame tells how far that is.
+        let part = part.max(context.live.runner().built());
         let bar = egui::ProgressBar::new(part.clamp(0.0, 1.0)).desired_width(em * 9.0);
         ui.add(bar.text(what.as_str()));
     } else if let Some(problem) = &progress.problem {

@@ -3,10 +3,13 @@
 use crate::session::runner::Request;
 use crate::view::background::Background;
 use crate::view::panels::PanelContext;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 /// How often the file is looked at.
 const EVERY: Duration = Duration::from_secs(1);
+/// How long a change may be one that was made from here.
+const OWN: Duration = Duration::from_secs(10);
 
 /// Looks at the open scene's file once a second.
 #[derive(Default)]
@@ -15,9 +18,16 @@ pub struct Watch {
     /// The file and when it was changed last.
     known: Option<(String, SystemTime)>,
     background: Background<Option<(String, SystemTime)>>,
+    /// A file that this program is writing itself, and since when.
+    own: Option<(PathBuf, Instant)>,
 }
 
 impl Watch {
+    /// Takes the next change of a file as known: it is written from here.
+    pub fn expect(&mut self, path: &Path) {
+        self.own = Some((path.to_owned(), Instant::now()));
+    }
+
     /// Looks if it is time, and asks for the scene anew if its file has changed.
     pub fn look(&mut self, context: &mut PanelContext<'_>) {
         if !context.preferences.auto_reload {
@@ -31,7 +41,11 @@ impl Watch {
             let Some(found) = found else { continue };
             let changed =
                 matches!(&self.known, Some((name, at)) if *name == found.0 && *at != found.1);
-            if changed && found.0 == structure.source {
+            let own = (self.own.as_ref())
+                .is_some_and(|(path, since)| path == Path::new(&found.0) && since.elapsed() < OWN);
+            if changed && own {
+                self.own = None;
+            } else if changed && found.0 == structure.source {
                 context.live.send(Request::Reload);
             }
             self.known = Some(found);
