@@ -331,6 +331,21 @@ impl Frame {
         self.notices.clear();
     }
 
+    /// Adds samples that follow those that are there, or take their place if there is a gap.
+    pub fn add_trace(&mut self, part: TracePart) {
+        let known = self
+            .traces
+            .iter_mut()
+            .find(|p| p.of == part.of && p.first + p.values.len() as u64 == part.first);
+        match known {
+            Some(known) => known.values.extend(part.values),
+            None => {
+                self.traces.retain(|p| p.of != part.of);
+                self.traces.push(part);
+            }
+        }
+    }
+
     /// Adds a later frame to one that nobody has read.
     pub fn append(&mut self, mut later: Frame) {
         if let Some(from) = later.void_from {
@@ -345,17 +360,7 @@ impl Frame {
         self.spikes.append(&mut later.spikes);
         self.spikes_lost += later.spikes_lost;
         for part in later.traces {
-            let known = self
-                .traces
-                .iter_mut()
-                .find(|p| p.of == part.of && p.first + p.values.len() as u64 == part.first);
-            match known {
-                Some(known) => known.values.extend(part.values),
-                None => {
-                    self.traces.retain(|p| p.of != part.of);
-                    self.traces.push(part);
-                }
-            }
+            self.add_trace(part);
         }
         self.notices.append(&mut later.notices);
         self.structure = later.structure.or(self.structure.take());

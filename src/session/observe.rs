@@ -2,8 +2,7 @@
 
 use super::Session;
 use super::frame::{
-    Frame, NeuronSynapses, SpikeAt, Structure, Subscription, SynapseAt, TraceOf, TracePart,
-    WeightMatrix,
+    Frame, NeuronSynapses, SpikeAt, Structure, Subscription, SynapseAt, TracePart, WeightMatrix,
 };
 use crate::network::region::{Region, Spikes};
 use crate::neurons::{Receptor, ReflectNeuronModel, Sign};
@@ -23,12 +22,24 @@ const MOST_CELLS: usize = 256;
 /// Bins of a histogram of weights.
 const BINS: usize = 60;
 
+/// The traces of one column of one region, and their samples since the last frame.
+struct Traced {
+    entity: Entity,
+    column: ColumnDescriptor,
+    neurons: Vec<u32>,
+    parts: Vec<TracePart>,
+}
+
 /// What an observer of one network looks at, resolved to entities.
 #[derive(Default)]
 pub struct Observer {
     regions: Vec<(Entity, u32)>,
     subscription: Subscription,
-    traces: Vec<(TraceOf, Entity, ColumnDescriptor, u32)>,
+    traces: Vec<Traced>,
+    /// Samples of traces that are not subscribed any more.
+    left: Vec<TracePart>,
+    /// Values of one step.
+    values: Vec<f32>,
     column: Option<(String, ColumnDescriptor)>,
     /// Whether synapses and weights that were asked for are still to be read.
     synapses_due: bool,
@@ -60,19 +71,42 @@ impl Observer {
         subscription: Subscription,
     ) {
         let columns = session.simulation().world().resource::<ColumnRegistry>();
-        self.traces.clear();
+        let before = self.traces.drain(..).flat_map(|traced| traced.parts);
+        self.left
+            .extend(before.filter(|part| !part.values.is_empty()));
         for of in &subscription.traces {
             let Some(region) = structure.region(&of.region) else {
                 continue;
             };
             let info = &structure.regions[region];
             let known = info.columns.iter().any(|(name, _)| *name == of.column);
-            if let (Some(&column), true) =
-                (columns.get(&of.column), known && of.neuron < info.neurons)
-            {
-                self.traces
-                    .push((of.clone(), self.regions[region].0, column, of.neuron));
+            let Some(&column) = columns.get(&of.column).filter(|_| known) else {
+                continue;
+            };
+            if of.neuron >= info.neurons {
+                continue;
             }
+            let entity = self.regions[region].0;
+            let same = |t: &&mut Traced| t.entity == entity && t.column.name == column.name;
+            let traced = match self.traces.iter_mut().find(same) {
+                Some(traced) => traced,
+                None => {
+                    self.traces.push(Traced {
+                        entity,
+                        column,
+                        neurons: Vec::new(),
+                        parts: Vec::new(),
+                    });
+                    let last = self.traces.len() - 1;
+                    &mut self.traces[last]
+                }
+            };
+            traced.neurons.push(of.neuron);
+            traced.parts.push(TracePart {
+                of: of.clone(),
+                first: 0,
+                values: Vec::new(),
+            });
         }
         self.column = subscription
             .column
@@ -92,7 +126,7 @@ impl Observer {
 
     /// Takes from the step that was just done what is wanted of every step.
     #[inline]
-    pub fn after_step(&self, session: &Session, frame: &mut Frame) {
+    pub fn after_step(&mut self, session: &Session, frame: &mut Frame) {
         if !self.subscription.spikes && self.traces.is_empty() {
             return;
         }
@@ -112,29 +146,31 @@ impl Observer {
                 frame.spikes.clear();
             }
         }
-        for (of, entity, column, neuron) in &self.traces {
-            let index = match frame.traces.iter().position(|part| part.of == *of) {
-                Some(index) => index,
-                None => {
-                    frame.traces.push(TracePart {
-                        of: of.clone(),
-                        first: step,
-                        values: Vec::new(),
-                    });
-                    frame.traces.len() - 1
-                }
-            };
-            let part = &mut frame.traces[index];
-            if part.first + part.values.len() as u64 != step || part.values.len() > MOST_SAMPLES {
-                part.first = step;
-                part.values.clear();
-            }
-            let wanted = *neuron as usize;
-            (column.read)(
-                world.entity(*entity),
-                &mut |i| (i == 0).then_some(wanted),
-                &mut part.values,
+        for traced in &mut self.traces {
+            self.values.clear();
+            let neurons = &traced.neurons;
+            (traced.column.read)(
+                world.entity(traced.entity),
+                &mut |i| neurons.get(i).map(|n| *n as usize),
+                &mut self.values,
             );
+            for (part, value) in traced.parts.iter_mut().zip(&self.values) {
+                if part.first + part.values.len() as u64 != step || part.values.len() > MOST_SAMPLES
+                {
+                    part.first = step;
+                    part.values.clear();
+                }
+                part.values.push(*value);
+            }
+        }
+    }
+
+    /// Forgets what was taken of a step and of later ones.
+    pub fn forget(&mut self, from: u64) {
+        let parts = self.traces.iter_mut().flat_map(|traced| &mut traced.parts);
+        for part in parts.chain(&mut self.left) {
+            part.values
+                .truncate(from.saturating_sub(part.first) as usize);
         }
     }
 
@@ -153,6 +189,20 @@ impl Observer {
 
     /// Takes from the network as it is now what is wanted once per frame.
     pub fn fill(&mut self, session: &mut Session, structure: &Structure, frame: &mut Frame) {
+        for part in self.left.drain(..) {
+            frame.add_trace(part);
+        }
+        for part in self.traces.iter_mut().flat_map(|traced| &mut traced.parts) {
+            if !part.values.is_empty() {
+                let first = part.first + part.values.len() as u64;
+                let taken = TracePart {
+                    of: part.of.clone(),
+                    first: core::mem::replace(&mut part.first, first),
+                    values: core::mem::take(&mut part.values),
+                };
+                frame.add_trace(taken);
+            }
+        }
         let world = session.simulation().world();
         if let Some((name, column)) = &self.column {
             let (mut known, mut values) = frame.column.take().unwrap_or_default();
