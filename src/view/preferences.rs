@@ -112,7 +112,8 @@ impl Default for Preferences {
             palette: Palette::default(),
             colour_map: ColourMap::default(),
             scene3d: Scene3dPreferences::default(),
-            speed: 1.0,
+            // Slow enough to see single spikes flash.
+            speed: 0.2,
             unlimited: false,
             rewind_mib: 256,
             auto_reload: false,
@@ -339,7 +340,7 @@ mod tests {
         let (preferences, notice) = Preferences::load_from(&folder);
         assert_eq!(notice, None);
         assert!(!preferences.dark);
-        assert_eq!((preferences.font_size, preferences.speed), (24.0, 1.0));
+        assert_eq!((preferences.font_size, preferences.speed), (24.0, 0.2));
         let _ = std::fs::remove_dir_all(&folder);
     }
 

@@ -224,8 +224,8 @@ fn structure() -> Structure {
 fn space_plays_and_pauses() {
     let mut kit = Kit::new();
     kit.press(Key::Space, Modifiers::NONE);
-    assert_eq!(kit.take_sent(), ["Pace(RealTime(1.0))"]);
-    kit.live.progress.pacing = Pacing::RealTime(1.0);
+    assert_eq!(kit.take_sent(), ["Pace(RealTime(0.2))"]);
+    kit.live.progress.pacing = Pacing::RealTime(0.2);
     kit.press(Key::Space, Modifiers::NONE);
     assert_eq!(kit.take_sent(), ["Pace(Paused)"]);
 }
@@ -254,7 +254,7 @@ fn keys_of_the_transport_send_its_requests() {
         ["Steps(1)", "NextSpike([\"b\"])", "Seek(0)"]
     );
     kit.press(Key::CloseBracket, Modifiers::NONE);
-    assert_eq!(kit.preferences.speed, 2.0);
+    assert_eq!(kit.preferences.speed, 0.4);
     assert!(kit.take_sent().is_empty(), "a paused network stays paused");
 }
 
