@@ -11,7 +11,7 @@ use crate::scene::build::{self, BuildError, BuildOptions, Integrate, Needs, Reus
 use crate::scene::prepare::{Prepared, prepare};
 use crate::scene::schema::Scene;
 use crate::sim::clock::{Clock, Pacing, advance_clock, to_steps};
-use crate::sim::columns::{ColumnRegistry, LANES, padded};
+use crate::sim::columns::{ColumnRegistry, LANES, Which, padded};
 use crate::sim::{SimSystems, step_schedule};
 use bevy::ecs::reflect::AppTypeRegistry;
 use bevy::prelude::*;
@@ -310,7 +310,7 @@ impl Simulation {
         let entity = self.world.entity(entity);
         let neurons = entity.get::<Region>()?.neurons as usize;
         let mut values = Vec::with_capacity(neurons);
-        (descriptor.read)(entity, &mut |i| (i < neurons).then_some(i), &mut values);
+        (descriptor.read)(entity, Which::First(neurons), &mut values);
         (values.len() == neurons).then_some(values)
     }
 

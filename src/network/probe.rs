@@ -6,7 +6,7 @@
 use super::region::{Region, Spikes};
 use crate::results::online::OnlineStatistics;
 use crate::sim::clock::Clock;
-use crate::sim::columns::{ColumnDescriptor, ColumnRegistry};
+use crate::sim::columns::{ColumnDescriptor, ColumnRegistry, Which};
 use bevy::ecs::resource::IsResource;
 use bevy::prelude::*;
 
@@ -117,12 +117,7 @@ pub fn record_columns(
         }
         let probe = &mut *probe;
         if let Ok(region) = regions.get(probe.region) {
-            let neurons = &probe.neurons;
-            (probe.column.read)(
-                region,
-                &mut |i| neurons.get(i).map(|&n| n as usize),
-                &mut probe.values,
-            );
+            (probe.column.read)(region, Which::These(&probe.neurons), &mut probe.values);
         }
     }
 }

@@ -7,7 +7,7 @@ use super::frame::{
 use crate::network::region::{Region, Spikes};
 use crate::neurons::{Receptor, ReflectNeuronModel, Sign};
 use crate::scene::schema::RegionSpec;
-use crate::sim::columns::{ColumnDescriptor, ColumnRegistry};
+use crate::sim::columns::{ColumnDescriptor, ColumnRegistry, Which};
 use bevy::prelude::*;
 use std::sync::Arc;
 
@@ -148,10 +148,9 @@ impl Observer {
         }
         for traced in &mut self.traces {
             self.values.clear();
-            let neurons = &traced.neurons;
             (traced.column.read)(
                 world.entity(traced.entity),
-                &mut |i| neurons.get(i).map(|n| *n as usize),
+                Which::These(&traced.neurons),
                 &mut self.values,
             );
             for (part, value) in traced.parts.iter_mut().zip(&self.values) {
@@ -217,7 +216,7 @@ impl Observer {
                 let neurons = info.neurons as usize;
                 let entity = world.entity(*entity);
                 if (column.present)(entity) {
-                    (column.read)(entity, &mut |i| (i < neurons).then_some(i), values);
+                    (column.read)(entity, Which::First(neurons), values);
                 }
             }
             frame.column = Some((known, values));
@@ -234,8 +233,7 @@ impl Observer {
             let mut state = Vec::new();
             for column in columns.iter().filter(|c| (c.present)(entity)) {
                 let mut value = Vec::with_capacity(1);
-                let wanted = *neuron as usize;
-                (column.read)(entity, &mut |i| (i == 0).then_some(wanted), &mut value);
+                (column.read)(entity, Which::These(&[*neuron]), &mut value);
                 state.extend(value.first().map(|v| (column.name, *v)));
             }
             frame.state = Some((region.clone(), *neuron, state));

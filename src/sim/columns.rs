@@ -203,6 +203,15 @@ columns! {
     Drive: f32 = "drive", "pA";
 }
 
+/// Which neurons of a region are read.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'n> {
+    /// The first so many.
+    First(usize),
+    /// These.
+    These(&'n [u32]),
+}
+
 /// What the simulator knows of a registered column type.
 #[derive(Clone, Copy)]
 pub struct ColumnDescriptor {
@@ -212,8 +221,8 @@ pub struct ColumnDescriptor {
     pub unit: &'static str,
     /// Whether an entity has the column.
     pub present: fn(EntityRef<'_>) -> bool,
-    /// The values of an entity's column as numbers, padding included, appended.
-    pub read: fn(EntityRef<'_>, &mut dyn FnMut(usize) -> Option<usize>, &mut Vec<f32>),
+    /// The values of some neurons of an entity's column as numbers, appended; nothing if it has no such column.
+    pub read: fn(EntityRef<'_>, Which<'_>, &mut Vec<f32>),
     /// The bits of an entity's column, padding included.
     pub save: fn(EntityRef<'_>) -> Vec<u32>,
     /// Sets an entity's column from bits; false if the length is not the column's.
@@ -245,13 +254,14 @@ fn descriptor<C: ColumnComponent>() -> ColumnDescriptor {
         name: C::NAME,
         unit: C::UNIT,
         present: |entity| entity.contains::<C>(),
-        read: |entity, next, out| {
+        read: |entity, which, out| {
             if let Some(column) = entity.get::<C>() {
                 let values = column.column().as_slice();
-                let mut sample = 0;
-                while let Some(index) = next(sample) {
-                    out.push(values[index].to_f32());
-                    sample += 1;
+                match which {
+                    Which::First(n) => out.extend(values[..n].iter().map(|v| v.to_f32())),
+                    Which::These(neurons) => {
+                        out.extend(neurons.iter().map(|&n| values[n as usize].to_f32()));
+                    }
                 }
             }
         },
