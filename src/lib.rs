@@ -72,6 +72,7 @@ pub mod files;
 pub mod headless;
 pub mod network;
 pub mod neurons;
+pub mod plasticity;
 pub mod plugins;
 pub mod results;
 pub mod scene;
@@ -79,6 +80,7 @@ pub mod session;
 pub mod sim;
 pub mod simulation;
 pub mod snapshot;
+pub mod synapses;
 #[cfg(feature = "view")]
 pub mod view;
 
@@ -105,10 +107,15 @@ pub mod prelude {
     pub use crate::neurons::poisson_source::PoissonSource;
     pub use crate::neurons::relay::Relay;
     pub use crate::neurons::spike_source::SpikeSource;
+    pub use crate::plasticity::inhibitory::InhibitoryStdp;
+    pub use crate::plasticity::stdp::{Dependence, Pairing, Stdp};
+    pub use crate::plasticity::triplet::TripletStdp;
+    pub use crate::plasticity::{Coincidence, SendOrder};
     pub use crate::scene::build::{BuildError, BuildOptions};
     pub use crate::scene::schema::*;
     pub use crate::sim::clock::Pacing;
     pub use crate::sim::simd::SimdLevel;
     pub use crate::simulation::{Registry, Simulation};
+    pub use crate::synapses::short_term::TsodyksMarkram;
     pub use bevy::prelude::default;
 }

@@ -2,11 +2,14 @@
 
 use crate::files::{Files, NoFiles};
 use crate::network::deliver;
+use crate::network::plastic::PlasticSynapses;
 use crate::network::probe::{self, SpikeProbe};
+use crate::network::projection::{Connect, Synapses};
 use crate::network::propagate::{self, SpikeCount};
 use crate::network::region::{InputMap, Region};
 use crate::network::stimulus;
 use crate::network::synapses::SynapseStore;
+use crate::plasticity::RuleFunctions;
 use crate::scene::build::{self, BuildError, BuildOptions, Integrate, Needs, Reuse};
 use crate::scene::prepare::{Prepared, prepare};
 use crate::scene::schema::Scene;
@@ -21,6 +24,14 @@ use std::time::{Duration, Instant};
 /// The order of the systems that step different neuron models.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct ModelOrder(usize);
+
+/// The order of the systems in which spikes arrive at changing synapses.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct ArrivalOrder(usize);
+
+/// The order of the systems that send spikes on to changing synapses.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct TransmitOrder(usize);
 
 /// A network in a world of its own, with its [`SimStep`](crate::sim::SimStep) schedule and its own threads.
 ///
@@ -136,7 +147,7 @@ impl Simulation {
         world.insert_resource(probe::Health::default());
         let built = build::build(&mut world, scene, prepared, files, options, reuse, progress)?;
         let mut schedule = step_schedule();
-        add_systems(&mut schedule, &built.integrate, built.needs);
+        add_systems(&mut schedule, &built.integrate, &built.needs);
         schedule.initialize(&mut world).map_err(|e| BuildError {
             path: "schedule".into(),
             message: e.to_string(schedule.graph(), &world),
@@ -177,7 +188,7 @@ impl Simulation {
         }
         let schedule = self.timed.get_or_insert_with(|| {
             let mut schedule = step_schedule();
-            add_systems(&mut schedule, &self.integrate, self.needs);
+            add_systems(&mut schedule, &self.integrate, &self.needs);
             for (i, stage) in SimSystems::ALL.into_iter().enumerate() {
                 let note = move |mut ends: ResMut<StageEnds>| ends.0[i] = Instant::now();
                 match SimSystems::ALL.get(i + 1) {
@@ -289,6 +300,11 @@ impl Simulation {
         &mut self.world
     }
 
+    /// The world, for queries, which change nothing that a step sees.
+    pub(crate) fn world_unchanged(&mut self) -> &mut World {
+        &mut self.world
+    }
+
     /// The live schedule.
     pub fn schedule(&self) -> &Schedule {
         &self.schedule
@@ -317,13 +333,25 @@ impl Simulation {
     /// The number of synapses.
     pub fn synapse_count(&mut self) -> u64 {
         let mut stores = self.world.query::<&SynapseStore>();
-        stores.iter(&self.world).map(|s| s.len() as u64).sum()
+        let fixed: u64 = stores.iter(&self.world).map(|s| s.len() as u64).sum();
+        let mut changing = self.world.query::<&PlasticSynapses>();
+        fixed
+            + changing
+                .iter(&self.world)
+                .map(|s| s.len() as u64)
+                .sum::<u64>()
     }
 
     /// Bytes that the synapses take.
     pub fn synapse_bytes(&mut self) -> u64 {
         let mut stores = self.world.query::<&SynapseStore>();
-        stores.iter(&self.world).map(|s| s.bytes() as u64).sum()
+        let fixed: u64 = stores.iter(&self.world).map(|s| s.bytes() as u64).sum();
+        let mut changing = self.world.query::<&PlasticSynapses>();
+        fixed
+            + changing
+                .iter(&self.world)
+                .map(|s| s.bytes() as u64)
+                .sum::<u64>()
     }
 
     /// Bytes that synapses and state columns take.
@@ -424,6 +452,43 @@ impl Simulation {
                 });
             }
         }
+        self.visit_changing(visit, of);
+    }
+
+    /// As [`visit_synapses`](Self::visit_synapses), the synapses that change.
+    fn visit_changing(&mut self, visit: &mut dyn FnMut(Synapse), of: Option<(u32, u32)>) {
+        let steps = self.clock().steps_done();
+        let mut projections = self.world.query::<(
+            EntityRef,
+            &Connect,
+            &Synapses,
+            &PlasticSynapses,
+            &RuleFunctions,
+        )>();
+        let mut list: Vec<_> = projections.iter(&self.world).collect();
+        list.sort_unstable_by_key(|(_, connect, ..)| connect.index);
+        for (entity, _, projection, synapses, functions) in list {
+            let index = |region| self.world.get::<Region>(region).map_or(0, |r| r.index);
+            let (from, to) = (index(synapses.source()), index(synapses.target()));
+            if of.is_some_and(|(region, _)| region != from && region != to) {
+                continue;
+            }
+            let (weights, _) = (functions.now)(entity, steps);
+            for row in 0..synapses.rows() as u32 {
+                let all = of.is_none_or(|of| of == (from, row));
+                synapses.visit_row(row as usize, &mut |target, place, delay| {
+                    if all || of == Some((to, target)) {
+                        visit(Synapse {
+                            from: (from, row),
+                            to: (to, target),
+                            receptor: projection.receptor as u32,
+                            weight: weights[place],
+                            delay,
+                        });
+                    }
+                });
+            }
+        }
     }
 
     /// The stages of a step with the systems that are in them, as a table.
@@ -516,7 +581,7 @@ fn short_name(name: &str) -> String {
 }
 
 /// Adds the systems that a network needs, each to its set.
-fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: Needs) {
+fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: &Needs) {
     schedule.add_systems(advance_clock.in_set(SimSystems::First));
     if needs.currents {
         schedule.add_systems(stimulus::drive_currents.in_set(SimSystems::Encode));
@@ -548,6 +613,25 @@ fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: Needs) {
                 .in_set(SimSystems::Propagate)
                 .after(propagate::list_spikes),
         );
+    }
+    for (i, rule) in needs.rules.iter().enumerate() {
+        let arrive = (rule.arrive)().in_set(SimSystems::Deliver);
+        schedule.add_systems(arrive.in_set(ArrivalOrder(i)));
+        let transmit = (rule.transmit)().in_set(SimSystems::Propagate);
+        schedule.add_systems(transmit.in_set(TransmitOrder(i)));
+        if i > 0 {
+            schedule.configure_sets((
+                ArrivalOrder(i).after(ArrivalOrder(i - 1)),
+                TransmitOrder(i).after(TransmitOrder(i - 1)),
+            ));
+        } else {
+            schedule.configure_sets((
+                ArrivalOrder(0).after(deliver::deliver),
+                TransmitOrder(0)
+                    .after(propagate::list_spikes)
+                    .after(propagate::push_spikes),
+            ));
+        }
     }
     schedule.add_systems(probe::check_finite.in_set(SimSystems::Last));
     let [spikes, rates, columns, statistics] = needs.probes;

@@ -6,6 +6,7 @@ pub mod distribution;
 pub mod history;
 pub mod layout;
 pub mod pages;
+pub mod plastic;
 pub mod probe;
 pub mod projection;
 pub mod propagate;

@@ -3,11 +3,12 @@
 //! Connectivity is a function of the seed alone and is made on all cores. See [`prepare`](super::prepare) for what is checked before.
 
 use super::outside::{build_probes, build_stimuli};
-use super::prepare::{Prepared, build_region, groups, union_of_delays};
+use super::prepare::{Prepared, build_region, groups, parts_of, union_of_delays};
 use super::rows::projection_rows;
 use super::schema::Scene;
 use crate::files::Files;
 use crate::network::history::SpikeHistory;
+use crate::network::plastic::{PlasticPlan, PlasticSynapses};
 use crate::network::projection::{Connect, ProjectsFrom, ProjectsTo, Synapses};
 use crate::network::propagate::SpikeCount;
 use crate::network::region::{
@@ -15,11 +16,13 @@ use crate::network::region::{
 };
 use crate::network::slots::{InputSlots, Slots};
 use crate::network::synapses::{DenseLayout, StorePlan, SynapseStore, Transfer, WeightFormat};
+use crate::plasticity::{BoxedRule, RuleSystems, Unchanging};
 use crate::sim::clock::Clock;
 use crate::sim::columns::{LANES, padded};
 use crate::sim::rng::{Purpose, Random, Seed, entity_key};
 use crate::sim::simd::SimdLevel;
 use crate::sim::workers::Workers;
+use crate::synapses::short_term::ShortTerm;
 use bevy::prelude::*;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -82,7 +85,7 @@ pub struct Built {
 }
 
 /// Which optional systems a network needs.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Needs {
     /// A stimulus is a current.
     pub currents: bool,
@@ -96,6 +99,8 @@ pub struct Needs {
     pub pull: bool,
     /// A store pushes.
     pub push: bool,
+    /// The types of rules that there are.
+    pub rules: Vec<RuleSystems>,
     /// Which probes there are.
     pub probes: [bool; 4],
 }
@@ -265,6 +270,7 @@ pub fn build(
     let mut needs = Needs {
         pull: stores.pull,
         push: stores.push,
+        rules: stores.rules,
         ..default()
     };
     build_stimuli(world, scene, prepared, &entities, files, &mut needs)?;
@@ -407,6 +413,7 @@ struct Stores {
     ring: usize,
     pull: bool,
     push: bool,
+    rules: Vec<RuleSystems>,
 }
 
 fn build_stores(
@@ -424,6 +431,7 @@ fn build_stores(
         ring: 1,
         pull: false,
         push: false,
+        rules: Vec::new(),
     };
     let done = AtomicU64::new(0);
     let total = prepared.synapses.max(1.0);
@@ -477,28 +485,130 @@ fn build_stores(
             ))
             .id();
         for (&i, count) in group.iter().zip(counts) {
-            let p = &prepared.projections[i];
-            let spec = &scene.projections[i];
-            world.spawn((
-                Name::new(p.name.clone()),
-                ProjectsFrom(entities[p.from]),
-                ProjectsTo(entities[p.to]),
-                Connect {
-                    index: i as u32,
-                    key: entity_key(&p.name),
-                    rule: spec.rule.clone(),
-                    weight: spec.weight.clone(),
-                    delay_ms: spec.delay_ms.clone(),
-                },
-                Synapses {
-                    count,
-                    store,
-                    receptor: p.receptor,
-                },
-            ));
+            spawn_projection(world, scene, prepared, i, entities, count, Some(store));
+        }
+    }
+    for i in 0..prepared.projections.len() {
+        if prepared.projections[i].changing.is_none() {
+            continue;
+        }
+        let (id, rule) = build_changing(
+            world,
+            scene,
+            prepared,
+            i,
+            entities,
+            maps,
+            options,
+            &|more| {
+                let now = done.fetch_add(more, Ordering::Relaxed) + more;
+                progress(now as f64 / total);
+            },
+        )?;
+        if !result.rules.iter().any(|known| known.name == rule.name) {
+            result.rules.push(rule);
+        }
+        if let Some(synapses) = world.get::<PlasticSynapses>(id) {
+            let longest = synapses.groups().iter().map(|g| g.dendritic).max();
+            result.ring = result.ring.max(longest.unwrap_or(0) as usize + 1);
         }
     }
     Ok(result)
+}
+
+/// Makes the entity of a projection.
+fn spawn_projection(
+    world: &mut World,
+    scene: &Scene,
+    prepared: &Prepared,
+    index: usize,
+    entities: &[Entity],
+    count: u64,
+    store: Option<Entity>,
+) -> Entity {
+    let (p, spec) = (&prepared.projections[index], &scene.projections[index]);
+    let mut projection = world.spawn((
+        Name::new(p.name.clone()),
+        ProjectsFrom(entities[p.from]),
+        ProjectsTo(entities[p.to]),
+        Connect {
+            index: index as u32,
+            key: entity_key(&p.name),
+            rule: spec.rule.clone(),
+            weight: spec.weight.clone(),
+            delay_ms: spec.delay_ms.clone(),
+        },
+    ));
+    let id = projection.id();
+    projection.insert(Synapses {
+        count,
+        store: store.unwrap_or(id),
+        receptor: p.receptor,
+    });
+    id
+}
+
+/// Makes a projection whose synapses change.
+fn build_changing(
+    world: &mut World,
+    scene: &Scene,
+    prepared: &Prepared,
+    index: usize,
+    entities: &[Entity],
+    maps: &Maps,
+    options: &BuildOptions,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<(Entity, RuleSystems), BuildError> {
+    let (p, spec) = (&prepared.projections[index], &scene.projections[index]);
+    let delays = union_of_delays(&prepared.projections, &[index]);
+    let mut index_of = vec![0u16; delays.last().map_or(0, |d| *d as usize + 1)];
+    for (i, d) in delays.iter().enumerate() {
+        index_of[*d as usize] = i as u16;
+    }
+    let rows = projection_rows(
+        world, scene, prepared, index, entities, maps, &index_of, options,
+    )?;
+    let sources = scene.regions[p.from].neurons;
+    let row_len: Vec<u32> = (0..sources).map(|s| rows.row_len(s)).collect();
+    let synapses = PlasticSynapses::build(&PlasticPlan {
+        source: entities[p.from],
+        target: entities[p.to],
+        targets: scene.regions[p.to].neurons,
+        map: &maps.regions[p.to],
+        receptor: p.receptor,
+        blocks: maps.sizes.len(),
+        delays: delays
+            .iter()
+            .map(|&d| parts_of(d, spec.dendritic, spec.backpropagation_ms, scene.dt_ms))
+            .collect(),
+        tagged: p.changing.as_ref().is_some_and(|c| c.tagged),
+        row_len,
+        fill: &|source, out| rows.fill_changing(source, out),
+        threads: options.threads,
+        progress,
+    });
+    let count = synapses.len() as u64;
+    let id = spawn_projection(world, scene, prepared, index, entities, count, None);
+    let mut projection = world.entity_mut(id);
+    projection.insert(synapses);
+    if let Some(model) = &spec.short_term {
+        projection.insert((
+            model.clone(),
+            ShortTerm::new(model.clone(), sources as usize, scene.dt_ms),
+        ));
+    }
+    let rule = match p.changing.as_ref().and_then(|c| c.rule.as_ref()) {
+        None => BoxedRule::new(Unchanging),
+        Some(rule) => {
+            let value = spec.plasticity[0].0.as_ref();
+            (rule.keep)(&mut projection, value);
+            (rule.derive)(value, scene.dt_ms)
+                .map_err(|e| BuildError::new(format!("projections[{index}].plasticity[0]"), e))?
+        }
+    };
+    let systems = rule.systems;
+    rule.insert(&mut projection);
+    Ok((id, systems))
 }
 
 /// Projections that share a store.

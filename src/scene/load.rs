@@ -13,11 +13,12 @@ use super::error::{SceneError, unknown};
 use super::expression::Context;
 use super::parse::{LONGEST_TEXT, Node, Value, parse, parse_bytes};
 use super::prepare::{BuildError, Prepared, prepare};
-use super::schema::{ModelValue, Scene};
+use super::schema::{ModelValue, RuleValue, Scene};
 use super::shipped;
 use crate::files::Files;
 use crate::network::distribution::Distribution;
 use crate::neurons::ReflectNeuronModel;
+use crate::plasticity::ReflectPlasticity;
 use crate::results::table::parse_present_columns;
 use crate::simulation::Registry;
 use bevy::reflect::PartialReflect;
@@ -190,7 +191,8 @@ pub fn load(
         }
         e.message = e
             .message
-            .replace("expected a ModelValue", "expected a neuron model");
+            .replace("expected a ModelValue", "expected a neuron model")
+            .replace("expected a RuleValue", "expected a learning rule");
         e
     })?;
     Ok(LoadedScene {
@@ -232,6 +234,17 @@ impl Decode for ModelValue {
             .iter()
             .filter(|r| r.data::<ReflectNeuronModel>().is_some());
         let (_, value) = decoder.decode_named(node, models, "neuron model")?;
+        Ok(Self(value))
+    }
+}
+
+impl Decode for RuleValue {
+    fn decode(decoder: &Decoder<'_>, node: &Node) -> Result<Self, SceneError> {
+        let rules = decoder
+            .registry()
+            .iter()
+            .filter(|r| r.data::<ReflectPlasticity>().is_some());
+        let (_, value) = decoder.decode_named(node, rules, "learning rule")?;
         Ok(Self(value))
     }
 }
@@ -286,6 +299,12 @@ impl Decode for Distribution {
 }
 
 impl Encode for ModelValue {
+    fn written_as(&self) -> Option<&dyn PartialReflect> {
+        Some(self.0.as_ref())
+    }
+}
+
+impl Encode for RuleValue {
     fn written_as(&self) -> Option<&dyn PartialReflect> {
         Some(self.0.as_ref())
     }

@@ -51,6 +51,9 @@ pub fn plugin(app: &mut App) {
         .register_type::<schema::ModelValue>()
         .register_type_data::<schema::ModelValue, decode::ReflectDecode>()
         .register_type_data::<schema::ModelValue, encode::ReflectEncode>()
+        .register_type::<schema::RuleValue>()
+        .register_type_data::<schema::RuleValue, decode::ReflectDecode>()
+        .register_type_data::<schema::RuleValue, encode::ReflectEncode>()
         .register_type_data::<Distribution, decode::ReflectDecode>()
         .register_type_data::<Distribution, encode::ReflectEncode>();
 }

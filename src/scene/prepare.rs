@@ -5,6 +5,7 @@
 //! the numbers in them.
 
 mod memory;
+mod plasticity;
 mod projections;
 mod stimuli;
 mod values;
@@ -23,6 +24,7 @@ use bevy::reflect::TypeRegistry;
 use std::collections::{HashMap, HashSet};
 
 pub(super) use memory::{groups, union_of_delays};
+pub(super) use plasticity::{Changing, parts_of};
 pub(super) use projections::factor_of;
 
 /// What is wrong with a scene, and where in it.
@@ -70,6 +72,8 @@ pub struct PreparedProjection {
     pub(super) temporary_bytes: u64,
     /// The rule, with the files that it names read.
     pub(super) rule: Rule,
+    /// How its synapses change, if they do; they are not stored with others then.
+    pub(super) changing: Option<Changing>,
 }
 
 /// Delays in steps.
@@ -173,7 +177,7 @@ pub fn prepare(
             from,
             to,
         };
-        let (mut prepared, list) = at.prepare(&regions[to], files, &mut warnings)?;
+        let (mut prepared, list) = at.prepare(&regions[to], files, registry, &mut warnings)?;
         // A dense row has one place for each target, so a second projection of the kind is stored synapse by synapse.
         if matches!(prepared.format, WeightFormat::Dense { .. })
             && projections

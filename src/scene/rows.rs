@@ -7,6 +7,7 @@ use super::schema::Scene;
 use crate::network::connect::words::Words;
 use crate::network::connect::{self, Plan, Request};
 use crate::network::distribution::Sampler;
+use crate::network::plastic::PlasticSynapse;
 use crate::network::region::{InputMap, Positions};
 use crate::network::synapses::{BuildSynapse, WeightFormat};
 use crate::sim::columns::LANES;
@@ -103,8 +104,16 @@ pub(super) fn projection_rows<'a>(
         WeightFormat::Narrow { shift } | WeightFormat::Dense { shift, .. } => shift,
         _ => 0,
     };
-    let per_unit = p.factor / libm::exp2(f64::from(exponent + shift as i32));
+    let per_unit = match p.changing {
+        Some(_) => p.factor,
+        None => p.factor / libm::exp2(f64::from(exponent + shift as i32)),
+    };
     let weight = match (list.and_then(|l| l.weights.as_deref()), p.format) {
+        (None, _) if p.changing.is_some() => WeightMaker::Drawn {
+            sampler: Sampler::new(&spec.weight),
+            words: Words::new(&random(Purpose::Weight), 0),
+            per_unit,
+        },
         (Some(weights), _) => WeightMaker::Listed {
             weights,
             per_unit,
@@ -151,7 +160,8 @@ impl Rows<'_> {
         }
     }
 
-    pub(super) fn fill(&self, source: u32, out: &mut Vec<BuildSynapse>) {
+    /// Hands on the targets of a source, and which entries of a list they are.
+    fn with_targets(&self, source: u32, act: impl FnOnce(&[u32], &[u32])) {
         thread_local! {
             static TARGETS: core::cell::RefCell<Vec<u32>> = const { core::cell::RefCell::new(Vec::new()) };
         }
@@ -167,6 +177,59 @@ impl Rows<'_> {
                 }
                 RowSource::Muted => return,
             }
+            act(targets, entries);
+        });
+    }
+
+    /// Appends the synapses of a source for a store whose synapses change. Delays are indices as for [`fill`](Self::fill).
+    pub(super) fn fill_changing(&self, source: u32, out: &mut Vec<PlasticSynapse>) {
+        self.with_targets(source, |targets, entries| {
+            let mut drawn = vec![
+                BuildSynapse {
+                    block: 0,
+                    target: 0,
+                    delay_index: 0,
+                    weight: 0,
+                };
+                targets.len()
+            ];
+            self.delay(source, entries, &mut drawn);
+            let first = out.len();
+            out.extend(
+                targets
+                    .iter()
+                    .zip(&drawn)
+                    .map(|(&target, drawn)| PlasticSynapse {
+                        target,
+                        delay_index: drawn.delay_index,
+                        weight: 0.0,
+                    }),
+            );
+            let row = &mut out[first..];
+            match &self.weight {
+                WeightMaker::Shared => {}
+                WeightMaker::Drawn {
+                    sampler,
+                    words,
+                    per_unit,
+                } => with_words(words, source, row.len(), |words| {
+                    for (synapse, &word) in row.iter_mut().zip(words) {
+                        synapse.weight = (sampler.at(word, 1 << 31) * per_unit) as f32;
+                    }
+                }),
+                WeightMaker::Listed {
+                    weights, per_unit, ..
+                } => {
+                    for (synapse, &entry) in row.iter_mut().zip(entries) {
+                        synapse.weight = (weights[entry as usize] * per_unit) as f32;
+                    }
+                }
+            }
+        });
+    }
+
+    pub(super) fn fill(&self, source: u32, out: &mut Vec<BuildSynapse>) {
+        self.with_targets(source, |targets, entries| {
             let first = out.len();
             out.reserve(targets.len());
             for &target in targets.iter() {

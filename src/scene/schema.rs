@@ -8,6 +8,7 @@ use crate::network::distribution::Distribution;
 use crate::network::layout::Layout;
 use crate::network::stimulus::{Selection, StimulusKind, Window};
 use crate::sim::quantity::{Range, Unit};
+use crate::synapses::short_term::TsodyksMarkram;
 use bevy::prelude::*;
 use bevy::reflect::structs::DynamicStruct;
 
@@ -60,32 +61,61 @@ impl Default for Scene {
     }
 }
 
-/// A value of any registered neuron model.
-#[derive(Reflect, Debug)]
-#[reflect(opaque)]
-#[reflect(Clone)]
-pub struct ModelValue(pub Box<dyn PartialReflect>);
+/// Declares a value whose type a scene chooses by name among those that are registered for a purpose.
+macro_rules! chosen_by_name {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Reflect, Debug)]
+        #[reflect(opaque)]
+        #[reflect(Clone)]
+        pub struct $name(pub Box<dyn PartialReflect>);
 
-impl ModelValue {
-    /// Wraps a model.
-    pub fn new(model: impl Reflect) -> Self {
-        Self(Box::new(model))
-    }
+        impl $name {
+            /// Wraps a value.
+            pub fn new(value: impl Reflect) -> Self {
+                Self(Box::new(value))
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self(Box::new(DynamicStruct::default()))
+            }
+        }
+
+        impl Clone for $name {
+            fn clone(&self) -> Self {
+                Self(self.0.reflect_clone().map_or_else(
+                    |_| self.0.to_dynamic(),
+                    PartialReflect::into_partial_reflect,
+                ))
+            }
+        }
+    };
 }
 
-impl Default for ModelValue {
-    fn default() -> Self {
-        Self(Box::new(DynamicStruct::default()))
-    }
+chosen_by_name! {
+    /// A value of any registered neuron model.
+    ModelValue
 }
 
-impl Clone for ModelValue {
-    fn clone(&self) -> Self {
-        Self(self.0.reflect_clone().map_or_else(
-            |_| self.0.to_dynamic(),
-            PartialReflect::into_partial_reflect,
-        ))
+chosen_by_name! {
+    /// A value of any registered learning rule.
+    RuleValue
+}
+
+/// What is inside a value whose type was chosen by name.
+pub fn chosen(value: &dyn PartialReflect) -> Option<&dyn PartialReflect> {
+    let model = value.try_downcast_ref::<ModelValue>().map(|v| v.0.as_ref());
+    model.or_else(|| value.try_downcast_ref::<RuleValue>().map(|v| v.0.as_ref()))
+}
+
+/// As [`chosen`], to be changed.
+pub fn chosen_mut(value: &mut dyn PartialReflect) -> Option<&mut dyn PartialReflect> {
+    if value.try_downcast_ref::<ModelValue>().is_some() {
+        return value.try_downcast_mut::<ModelValue>().map(|v| v.0.as_mut());
     }
+    value.try_downcast_mut::<RuleValue>().map(|v| v.0.as_mut())
 }
 
 /// A population of neurons.
@@ -178,6 +208,19 @@ pub struct ProjectionSpec {
     /// Whether two neurons may be joined more than once.
     #[reflect(default = "allowed")]
     pub multapses: bool,
+    /// The part of the delay between synapse and target neuron; the rest is between source neuron and synapse. Plasticity sees spikes
+    /// as they reach the synapse.
+    #[reflect(default)]
+    pub dendritic: Dendritic,
+    /// How long the target's spikes take to the synapse; without it, as long as the dendritic part of the delay.
+    #[reflect(default, @Unit("ms"), @Range::non_negative())]
+    pub backpropagation_ms: Option<f64>,
+    /// Short-term depression and facilitation.
+    #[reflect(default)]
+    pub short_term: Option<TsodyksMarkram>,
+    /// The rules by which weights change. Without one they stay as they are.
+    #[reflect(default)]
+    pub plasticity: Vec<RuleValue>,
     /// Whether it is switched off: it keeps its place and its random numbers, but has no synapses.
     #[reflect(default)]
     pub muted: bool,
@@ -195,6 +238,10 @@ impl Default for ProjectionSpec {
             receptor: None,
             autapses: true,
             multapses: true,
+            dendritic: Dendritic::None,
+            backpropagation_ms: None,
+            short_term: None,
+            plasticity: Vec::new(),
             muted: false,
         }
     }
@@ -218,6 +265,25 @@ impl ProjectionSpec {
             ..Self::default()
         }
     }
+
+    /// Adds a learning rule.
+    pub fn learning(mut self, rule: impl Reflect) -> Self {
+        self.plasticity.push(RuleValue::new(rule));
+        self
+    }
+}
+
+/// The dendritic part of a delay.
+#[derive(Reflect, Clone, Copy, Debug, Default, PartialEq)]
+#[reflect(Default)]
+pub enum Dendritic {
+    /// None: the delay is that of the axon.
+    #[default]
+    None,
+    /// All of it, as in NEST.
+    All,
+    /// So many ms of every delay.
+    Ms(#[reflect(@Unit("ms"), @Range::non_negative())] f64),
 }
 
 /// What reaches a region from outside.

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::decode::{Decoder, assign};
 use super::error::{SceneError, unknown};
 use super::parse::parse;
-use super::schema::ModelValue;
+use super::schema::{chosen, chosen_mut};
 use bevy::reflect::attributes::CustomAttributes;
 use bevy::reflect::enums::{EnumInfo, VariantInfo};
 use bevy::reflect::{PartialReflect, ReflectMut, TypeInfo, TypeRegistry};
@@ -60,9 +60,8 @@ type Field<'v> = (
 );
 
 fn field_of<'v>(value: &'v mut dyn PartialReflect, name: &str) -> Option<Field<'v>> {
-    if value.try_downcast_ref::<ModelValue>().is_some() {
-        let model = value.try_downcast_mut::<ModelValue>()?;
-        return field_of(model.0.as_mut(), name);
+    if chosen(value).is_some() {
+        return field_of(chosen_mut(value)?, name);
     }
     let info = value.get_represented_type_info();
     match value.reflect_mut() {

@@ -2,7 +2,7 @@
 
 use crate::network::distribution::Distribution;
 use crate::scene::encode::encode_with;
-use crate::scene::schema::ModelValue;
+use crate::scene::schema::chosen;
 use crate::scene::set_field::set_field;
 use crate::sim::quantity::{Range, Unit};
 use bevy::reflect::attributes::CustomAttributes;
@@ -186,17 +186,14 @@ impl Walk<'_> {
             value: held,
         });
         if group {
-            match value.try_downcast_ref::<ModelValue>() {
-                Some(model) => self.inside(model.0.as_ref(), &path, depth + 1, &[]),
-                None => self.inside(value, &path, depth + 1, &[]),
-            }
+            self.inside(chosen(value).unwrap_or(value), &path, depth + 1, &[]);
         }
     }
 
     /// What an editor sees in a value.
     fn held(&self, value: &dyn PartialReflect) -> FieldValue {
-        if let Some(model) = value.try_downcast_ref::<ModelValue>() {
-            let info = model.0.get_represented_type_info();
+        if let Some(inner) = chosen(value) {
+            let info = inner.get_represented_type_info();
             let name = info.map_or("", |i| i.type_path_table().short_path());
             return FieldValue::Group(name.to_owned());
         }

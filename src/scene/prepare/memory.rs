@@ -20,6 +20,11 @@ const OWN_CONSTANTS: f64 = 80.0;
 /// Bytes per neuron of a table of Poisson counts.
 const POISSON_TABLE: f64 = 400.0;
 
+/// Bytes per neuron of what plasticity keeps of its last spikes.
+const HISTORY_OF_SOURCE: f64 = 60.0;
+/// Likewise for target neurons.
+const HISTORY_OF_TARGET: f64 = 160.0;
+
 /// Slots that the input of all regions may have: so many blocks have a 16-bit index.
 const MOST_SLOTS: f64 = 65_000.0 * BLOCK_SLOTS;
 
@@ -91,6 +96,19 @@ pub(super) fn predict_bytes(
         }
         temporary += 4.0 * rows as f64 * (group.len() + 1) as f64;
     }
+    for (i, p) in projections.iter().enumerate() {
+        let Some(changing) = &p.changing else {
+            continue;
+        };
+        let (sources, targets) = (scene.regions[p.from].neurons, scene.regions[p.to].neurons);
+        let delays = union_of_delays(projections, &[i]);
+        let rows = f64::from(sources);
+        let synapse = if changing.tagged { 12.0 } else { 8.0 };
+        bytes += p.synapses * synapse + rows * (8.0 + 4.0 * (blocks * delays.len() + 1) as f64);
+        bytes += rows * HISTORY_OF_SOURCE + f64::from(targets) * HISTORY_OF_TARGET;
+        ring = ring.max(f64::from(delays.last().copied().unwrap_or(1)) + 1.0);
+        temporary += 4.0 * rows;
+    }
     let wide = receptors.iter().flatten().any(|q| q.wide);
     bytes += slots * ring * if wide { 8.0 } else { 4.0 };
 
@@ -126,13 +144,15 @@ pub(super) fn predict_bytes(
     (bytes as u64, temporary as u64)
 }
 
-/// Projections that share a store: same source region, same weight format.
+/// Projections that share a store: same source region, same weight format. Those whose synapses change have their own.
 pub(in crate::scene) fn groups(
     projections: &[PreparedProjection],
 ) -> BTreeMap<(usize, WeightFormat), Vec<usize>> {
     let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (i, p) in projections.iter().enumerate() {
-        groups.entry((p.from, p.format)).or_default().push(i);
+        if p.changing.is_none() {
+            groups.entry((p.from, p.format)).or_default().push(i);
+        }
     }
     groups
 }

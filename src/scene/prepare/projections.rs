@@ -11,6 +11,7 @@ use crate::scene::error::{listed, quoted};
 use crate::scene::lists::{ListError, ListRows, list_rows, read_rule};
 use crate::scene::schema::{NeuronSign, ProjectionSpec, Scene};
 use crate::sim::rng::{Purpose, Random, entity_key};
+use bevy::reflect::TypeRegistry;
 
 /// The longest delay in steps: one less than a 16-bit index of delays can tell apart.
 const LONGEST_DELAY: f64 = 65_535.0;
@@ -90,7 +91,7 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn wrong(&self, field: &str, message: impl Into<String>) -> BuildError {
+    pub(super) fn wrong(&self, field: &str, message: impl Into<String>) -> BuildError {
         BuildError::new(format!("{}.{field}", self.path), message)
     }
 
@@ -103,6 +104,7 @@ impl Place<'_> {
         &self,
         target_model: &PreparedRegion,
         files: &dyn Files,
+        types: &TypeRegistry,
         warnings: &mut Vec<Warning>,
     ) -> Result<(PreparedProjection, Option<ListRows>), BuildError> {
         let (scene, spec) = (self.scene, self.spec);
@@ -191,7 +193,9 @@ impl Place<'_> {
         if synapses == 0.0 {
             warnings.push(self.warning("rule", "this projection joins no neurons"));
         }
+        let changing = self.changing(target_model, receptor, (low, high), &delays, types)?;
         let format = match (listed_weights, &spec.weight) {
+            _ if changing.is_some() => WeightFormat::Wide,
             (Some(weights), _) if weights.len() < MANY_WEIGHTS => WeightFormat::Wide,
             (Some(_), _) => WeightFormat::Narrow { shift: 0 },
             (None, w) if w.is_constant() => WeightFormat::Shared(0),
@@ -219,6 +223,7 @@ impl Place<'_> {
             delays,
             temporary_bytes: temporary_bytes as u64,
             rule,
+            changing,
         };
         Ok((prepared, list))
     }

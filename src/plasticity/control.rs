@@ -1,0 +1,136 @@
+//! Reading and steering the plasticity of a simulation between steps.
+
+use super::RuleFunctions;
+use crate::network::plastic::PlasticSynapses;
+use crate::network::projection::Connect;
+use crate::scene::error::unknown;
+use crate::simulation::Simulation;
+use bevy::prelude::*;
+
+/// What was asked of a projection that cannot do it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotPlastic(pub String);
+
+impl Simulation {
+    /// The entity of the projection called `name`.
+    pub fn projection(&mut self, name: &str) -> Option<Entity> {
+        let world = self.world_unchanged();
+        let mut query = world.query_filtered::<(Entity, &Name), With<Connect>>();
+        query
+            .iter(world)
+            .find(|(_, n)| n.as_str() == name)
+            .map(|(entity, _)| entity)
+    }
+
+    /// The projections whose synapses change, by their place in the scene.
+    pub fn changing_projections(&mut self) -> Vec<(String, Entity)> {
+        let world = self.world_unchanged();
+        let mut query = world.query_filtered::<(&Connect, &Name, Entity), With<PlasticSynapses>>();
+        let mut list: Vec<_> = query
+            .iter(world)
+            .map(|(connect, name, entity)| (connect.index, name.as_str().to_owned(), entity))
+            .collect();
+        list.sort_unstable();
+        list.into_iter()
+            .map(|(_, name, entity)| (name, entity))
+            .collect()
+    }
+
+    /// The weights of a projection whose synapses change, at this moment, in the order of storage: by source, then by delay, then by
+    /// target (with several blocks of targets, by block before delay). In the receptor's unit; magnitudes where the receptor takes those.
+    ///
+    /// # Errors
+    /// There is no such projection, or its synapses do not change.
+    pub fn weights(&mut self, projection: &str) -> Result<Vec<f32>, NotPlastic> {
+        let (entity, functions) = self.changing(projection)?;
+        let steps = self.clock().steps_done();
+        Ok((functions.now)(self.world().entity(entity), steps).0)
+    }
+
+    /// The tags of the synapses of a projection: their eligibility, in the order of [`weights`](Self::weights). Empty if its rule has none.
+    ///
+    /// # Errors
+    /// As [`weights`](Self::weights).
+    pub fn tags(&mut self, projection: &str) -> Result<Vec<f32>, NotPlastic> {
+        let (entity, functions) = self.changing(projection)?;
+        let steps = self.clock().steps_done();
+        Ok((functions.now)(self.world().entity(entity), steps).1)
+    }
+
+    /// Stops or resumes the learning of a projection. While it is frozen its weights stay; traces go on, so that nothing jumps when it is
+    /// resumed.
+    ///
+    /// # Errors
+    /// As [`weights`](Self::weights).
+    pub fn freeze(&mut self, projection: &str, frozen: bool) -> Result<(), NotPlastic> {
+        self.with_rule(projection, |functions, entity, steps| {
+            (functions.freeze)(entity, steps, frozen);
+        })
+    }
+
+    /// Sets the traces and tags of a projection to zero, as if no spike had been.
+    ///
+    /// # Errors
+    /// As [`weights`](Self::weights).
+    pub fn reset_traces(&mut self, projection: &str) -> Result<(), NotPlastic> {
+        self.with_rule(projection, |functions, entity, steps| {
+            (functions.reset)(entity, steps);
+        })
+    }
+
+    /// Restricts the learning of a projection: `gain` says how much of every change counts, per target neuron, from 0 to 1. An empty list
+    /// lifts the restriction.
+    ///
+    /// # Errors
+    /// As [`weights`](Self::weights); or the list has the wrong length or a number outside its range.
+    pub fn restrict_learning(
+        &mut self,
+        projection: &str,
+        gain: Vec<f32>,
+    ) -> Result<(), NotPlastic> {
+        let (entity, _) = self.changing(projection)?;
+        let synapses = self.world().get::<PlasticSynapses>(entity);
+        let neurons = synapses.map_or(0, PlasticSynapses::target_neurons);
+        if !gain.is_empty() && gain.len() != neurons {
+            return Err(NotPlastic(format!(
+                "there are {} gains for {neurons} target neurons; give one each",
+                gain.len()
+            )));
+        }
+        if let Some(bad) = gain.iter().find(|g| !(0.0..=1.0).contains(*g)) {
+            return Err(NotPlastic(format!("a gain is {bad}; allowed is 0 to 1")));
+        }
+        self.with_rule(projection, |functions, entity, steps| {
+            (functions.restrict)(entity, steps, gain);
+        })
+    }
+
+    fn with_rule(
+        &mut self,
+        projection: &str,
+        act: impl FnOnce(RuleFunctions, &mut bevy::ecs::world::EntityWorldMut<'_>, u64),
+    ) -> Result<(), NotPlastic> {
+        let (entity, functions) = self.changing(projection)?;
+        let steps = self.clock().steps_done();
+        act(functions, &mut self.world_mut().entity_mut(entity), steps);
+        Ok(())
+    }
+
+    fn changing(&mut self, projection: &str) -> Result<(Entity, RuleFunctions), NotPlastic> {
+        let known = self.changing_projections();
+        let Some((_, entity)) = known.iter().find(|(name, _)| name == projection) else {
+            if self.projection(projection).is_some() {
+                return Err(NotPlastic(format!(
+                    "the synapses of projection \"{projection}\" do not change"
+                )));
+            }
+            let names = known.iter().map(|(name, _)| name.as_str());
+            return Err(NotPlastic(unknown("projection", projection, names)));
+        };
+        self.world()
+            .get::<RuleFunctions>(*entity)
+            .map(|functions| (*entity, *functions))
+            .ok_or_else(|| NotPlastic(format!("projection \"{projection}\" has no rule")))
+    }
+}

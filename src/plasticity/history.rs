@@ -1,0 +1,375 @@
+//! The recent spikes of a projection's source and target neurons, with the traces that they left.
+//!
+//! Times are the stamps of spikes in steps, the low 32 bits; differences wrap. A neuron that has not spiked has its last spike
+//! [`LONG_AGO`] steps before the present, and traces of zero. [`refresh`](PreHistory::refresh) keeps old times from coming round again.
+
+use super::Traces;
+
+/// As many steps ago as anything ever is.
+pub const LONG_AGO: u32 = 1 << 30;
+
+/// A presynaptic spike on its way along the axon, with what came before it.
+#[derive(Clone, Copy, Debug)]
+pub struct PreSpike<P> {
+    /// The source neuron.
+    pub neuron: u32,
+    /// When its previous spike was.
+    pub last_time: u32,
+    /// Its traces just after the previous spike.
+    pub last: P,
+    /// Its traces just before the previous spike.
+    pub before_last: P,
+    /// Its traces just before this spike.
+    pub before: P,
+    /// Its traces just after this spike.
+    pub after: P,
+    /// The part of the weight that this spike transmits: see [`short_term`](crate::synapses::short_term).
+    pub efficacy: f32,
+}
+
+/// The newest spike of a neuron that has reached a place.
+#[derive(Clone, Copy, Debug)]
+pub struct LastSpike<P> {
+    /// When it was.
+    pub time: u32,
+    /// The traces just before it.
+    pub before: P,
+    /// The traces just after it.
+    pub after: P,
+}
+
+/// The spikes of the source neurons: the last one of each, and those that may still be under way along axons.
+#[derive(Clone, Debug)]
+pub struct PreHistory<P> {
+    /// Per neuron: its newest spike.
+    newest: Vec<LastSpike<P>>,
+    /// Per step, modulo its length: the spikes of that step.
+    steps: Vec<Vec<PreSpike<P>>>,
+}
+
+impl<P: Traces> PreHistory<P> {
+    /// No spikes of `neurons` neurons; those of the last `longest` steps can be asked for.
+    pub fn new(neurons: usize, longest: u32) -> Self {
+        let silent = LastSpike {
+            time: LONG_AGO.wrapping_neg(),
+            before: P::default(),
+            after: P::default(),
+        };
+        Self {
+            newest: vec![silent; neurons],
+            steps: (0..=longest)
+                .map(|_| Vec::with_capacity(neurons.min(64)))
+                .collect(),
+        }
+    }
+
+    /// Forgets the spikes of the oldest step in favour of those of the step with stamp `now`, which [`push`](Self::push) adds.
+    pub fn begin(&mut self, now: u64) {
+        let place = (now % self.steps.len() as u64) as usize;
+        self.steps[place].clear();
+    }
+
+    /// Adds a spike at `now`. `spiked` makes the traces just before and just after it from those after the previous one, so many steps
+    /// ago.
+    pub fn push(
+        &mut self,
+        now: u64,
+        neuron: u32,
+        efficacy: f32,
+        spiked: impl FnOnce(P, u32) -> (P, P),
+    ) {
+        let last = self.newest[neuron as usize];
+        let (before, after) = spiked(last.after, (now as u32).wrapping_sub(last.time));
+        let place = (now % self.steps.len() as u64) as usize;
+        self.steps[place].push(PreSpike {
+            neuron,
+            last_time: last.time,
+            last: last.after,
+            before_last: last.before,
+            before,
+            after,
+            efficacy,
+        });
+        self.newest[neuron as usize] = LastSpike {
+            time: now as u32,
+            before,
+            after,
+        };
+    }
+
+    /// The spikes with stamp `time`, at most the longest axonal delay ago.
+    #[inline]
+    pub fn at(&self, time: u64) -> &[PreSpike<P>] {
+        &self.steps[(time % self.steps.len() as u64) as usize]
+    }
+
+    /// The newest spike of every neuron that was at `limit` or before. `now` is the stamp of the newest step.
+    pub fn newest_until(&self, now: u64, limit: u64, out: &mut Vec<LastSpike<P>>) {
+        out.clear();
+        out.extend_from_slice(&self.newest);
+        let kept = (self.steps.len() as u64).min(now);
+        // Back in time over the spikes that have not arrived.
+        for time in (now + 1 - kept..=now).rev().take_while(|t| *t > limit) {
+            for spike in self.at(time) {
+                out[spike.neuron as usize] = LastSpike {
+                    time: spike.last_time,
+                    before: spike.before_last,
+                    after: spike.last,
+                };
+            }
+        }
+    }
+
+    /// Keeps times within [`LONG_AGO`] of `now`.
+    pub fn refresh(&mut self, now: u32) {
+        for last in &mut self.newest {
+            if now.wrapping_sub(last.time) > LONG_AGO {
+                last.time = now.wrapping_sub(LONG_AGO);
+            }
+        }
+    }
+
+    /// The traces of every neuron at `now`, decayed by `decay` from what they were so many steps ago.
+    pub fn traces(&self, now: u32, decay: impl Fn(P, u32) -> P) -> Vec<P> {
+        self.newest
+            .iter()
+            .map(|last| decay(last.after, now.wrapping_sub(last.time)))
+            .collect()
+    }
+
+    /// Sets every trace to zero.
+    pub fn reset(&mut self) {
+        for last in &mut self.newest {
+            (last.before, last.after) = (P::default(), P::default());
+        }
+        for spike in self.steps.iter_mut().flatten() {
+            (spike.before, spike.after) = (P::default(), P::default());
+            (spike.last, spike.before_last) = (P::default(), P::default());
+        }
+    }
+
+    /// The numbers of the history, for a snapshot: see [`load`](Self::load).
+    pub fn save(&self, out: &mut Vec<u32>) {
+        let put = |out: &mut Vec<u32>, p: &P| out.extend(p.values().iter().map(|v| v.to_bits()));
+        for last in &self.newest {
+            out.push(last.time);
+            put(out, &last.before);
+            put(out, &last.after);
+        }
+        for step in &self.steps {
+            out.push(step.len() as u32);
+            for spike in step {
+                out.extend([spike.neuron, spike.last_time, spike.efficacy.to_bits()]);
+                for p in [&spike.last, &spike.before_last, &spike.before, &spike.after] {
+                    put(out, p);
+                }
+            }
+        }
+    }
+
+    /// Takes the numbers that [`save`](Self::save) gave. `None` if they are not of a history of this shape.
+    pub fn load(&mut self, from: &mut &[u32]) -> Option<()> {
+        for last in &mut self.newest {
+            last.time = take(from)?;
+            last.before = take_traces(from)?;
+            last.after = take_traces(from)?;
+        }
+        let neurons = self.newest.len() as u32;
+        for step in &mut self.steps {
+            step.clear();
+            for _ in 0..take(from)? {
+                let neuron = take(from).filter(|n| *n < neurons)?;
+                let last_time = take(from)?;
+                let efficacy = f32::from_bits(take(from)?);
+                step.push(PreSpike {
+                    neuron,
+                    last_time,
+                    efficacy,
+                    last: take_traces(from)?,
+                    before_last: take_traces(from)?,
+                    before: take_traces(from)?,
+                    after: take_traces(from)?,
+                });
+            }
+        }
+        Some(())
+    }
+}
+
+pub(super) fn take(from: &mut &[u32]) -> Option<u32> {
+    let (&first, rest) = from.split_first()?;
+    *from = rest;
+    Some(first)
+}
+
+pub(super) fn take_traces<P: Traces>(from: &mut &[u32]) -> Option<P> {
+    let mut traces = P::default();
+    for value in traces.values_mut() {
+        *value = f32::from_bits(take(from)?);
+    }
+    Some(traces)
+}
+
+/// A postsynaptic spike and the traces just after it.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct PostSpike<P> {
+    /// When it was.
+    pub time: u32,
+    /// The traces just after it.
+    pub after: P,
+}
+
+/// The spikes of the target neurons that some synapse has not seen yet, and at least two more of each neuron.
+#[derive(Clone, Debug)]
+pub struct PostHistory<P> {
+    /// Per neuron a ring of `mask` + 1 spikes.
+    rings: Vec<PostSpike<P>>,
+    mask: u32,
+    /// Per neuron: how many spikes were pushed, wrapping.
+    count: Vec<u32>,
+    /// Per neuron: how many were pushed since all synapses were brought up to date.
+    pending: Vec<u32>,
+}
+
+/// Spikes of one neuron that are kept besides those that synapses may not have seen.
+const SEEN: u32 = 3;
+
+impl<P: Traces> PostHistory<P> {
+    /// No spikes of `neurons` neurons, whose spikes reach synapses after at most `longest_back` steps.
+    pub fn new(neurons: usize, longest_back: u32) -> Self {
+        let size = (longest_back + SEEN + 8).next_power_of_two().max(16);
+        let silent = PostSpike {
+            time: LONG_AGO.wrapping_neg(),
+            after: P::default(),
+        };
+        Self {
+            rings: vec![silent; neurons * size as usize],
+            mask: size - 1,
+            count: vec![0; neurons],
+            pending: vec![0; neurons],
+        }
+    }
+
+    /// Whether a neuron has room for one more spike that not all synapses have seen.
+    #[inline]
+    pub fn has_room(&self, neuron: u32) -> bool {
+        self.pending[neuron as usize] + SEEN <= self.mask
+    }
+
+    /// Adds a spike of `neuron` at `now`. `spiked` makes the traces just after it from those after the previous one, so many steps ago.
+    pub fn push(&mut self, now: u32, neuron: u32, spiked: impl FnOnce(P, u32) -> P) {
+        let n = neuron as usize;
+        let base = n * (self.mask as usize + 1);
+        let newest = self.rings[base + (self.count[n].wrapping_sub(1) & self.mask) as usize];
+        let after = spiked(newest.after, now.wrapping_sub(newest.time));
+        self.rings[base + (self.count[n] & self.mask) as usize] = PostSpike { time: now, after };
+        self.count[n] = self.count[n].wrapping_add(1);
+        self.pending[n] += 1;
+    }
+
+    /// The spikes of a neuron, the newest being number `count − 1`.
+    #[inline(always)]
+    pub fn of(&self, neuron: u32) -> PostSpikes<'_, P> {
+        let size = self.mask as usize + 1;
+        let base = neuron as usize * size;
+        PostSpikes {
+            ring: &self.rings[base..base + size],
+            count: self.count[neuron as usize],
+        }
+    }
+
+    /// Notes that all synapses have seen every spike that has reached them by `now`; those younger than `longest_back` may not have.
+    pub fn seen(&mut self, now: u32, longest_back: u32) {
+        for neuron in 0..self.count.len() {
+            if self.pending[neuron] == 0 {
+                continue;
+            }
+            let spikes = self.of(neuron as u32);
+            let mut young = 0;
+            while young < self.pending[neuron] {
+                let spike = spikes.get(spikes.count.wrapping_sub(1 + young));
+                if now.wrapping_sub(spike.time) >= longest_back {
+                    break;
+                }
+                young += 1;
+            }
+            self.pending[neuron] = young;
+        }
+    }
+
+    /// Keeps times within [`LONG_AGO`] of `now`.
+    pub fn refresh(&mut self, now: u32) {
+        for spike in &mut self.rings {
+            if now.wrapping_sub(spike.time) > LONG_AGO {
+                spike.time = now.wrapping_sub(LONG_AGO);
+            }
+        }
+    }
+
+    /// The traces of every neuron at `now`, decayed by `decay` from what they were so many steps ago.
+    pub fn traces(&self, now: u32, decay: impl Fn(P, u32) -> P) -> Vec<P> {
+        (0..self.count.len() as u32)
+            .map(|neuron| {
+                let spikes = self.of(neuron);
+                let newest = spikes.get(spikes.count.wrapping_sub(1));
+                decay(newest.after, now.wrapping_sub(newest.time))
+            })
+            .collect()
+    }
+
+    /// Sets every trace to zero.
+    pub fn reset(&mut self) {
+        for spike in &mut self.rings {
+            spike.after = P::default();
+        }
+    }
+
+    /// The numbers of the history, for a snapshot: see [`load`](Self::load).
+    pub fn save(&self, out: &mut Vec<u32>) {
+        for neuron in 0..self.count.len() as u32 {
+            let spikes = self.of(neuron);
+            let kept = self.pending[neuron as usize] + SEEN;
+            out.push(self.pending[neuron as usize]);
+            for i in 0..kept {
+                let spike = spikes.get(spikes.count.wrapping_sub(kept - i));
+                out.push(spike.time);
+                out.extend(spike.after.values().iter().map(|v| v.to_bits()));
+            }
+        }
+    }
+
+    /// Takes the numbers that [`save`](Self::save) gave. `None` if they are not of a history of this shape.
+    pub fn load(&mut self, from: &mut &[u32]) -> Option<()> {
+        for neuron in 0..self.count.len() {
+            let pending = take(from).filter(|p| p + SEEN <= self.mask + 1)?;
+            let base = neuron * (self.mask as usize + 1);
+            for i in 0..pending + SEEN {
+                self.rings[base + i as usize] = PostSpike {
+                    time: take(from)?,
+                    after: take_traces(from)?,
+                };
+            }
+            self.pending[neuron] = pending;
+            self.count[neuron] = pending + SEEN;
+        }
+        Some(())
+    }
+}
+
+/// The kept spikes of one target neuron.
+#[derive(Clone, Copy)]
+pub struct PostSpikes<'a, P> {
+    ring: &'a [PostSpike<P>],
+    /// How many there were, wrapping.
+    pub count: u32,
+}
+
+impl<P: Copy> PostSpikes<'_, P> {
+    /// Spike number `index`.
+    #[inline(always)]
+    pub fn get(&self, index: u32) -> PostSpike<P> {
+        // The length is a power of two.
+        self.ring[index as usize & (self.ring.len() - 1)]
+    }
+}

@@ -1,0 +1,281 @@
+//! Learning rules, one file each.
+//!
+//! # The contract of a rule
+//!
+//! A rule is a reflected component; each field carries its unit and range as attributes. Putting it on a projection makes the projection
+//! plastic. [`Plasticity::derive`] turns it into a [`LearningRule`]: what a spike does to the traces of its neuron, and what a pre- or
+//! postsynaptic spike that reaches a synapse does to its weight. Rules register in the list below; scene loading, checks, delivery,
+//! snapshots, live edits and probes follow from that.
+//!
+//! Events act where and when spikes reach the synapse; see [`replay`] for their order and [`DelayParts`](crate::network::plastic::DelayParts) for the
+//! times. Synapses are visited only when a presynaptic spike arrives, so that the cost of a step follows spikes, not synapses; what a
+//! synapse missed in between is replayed in order then.
+
+pub mod control;
+pub mod decay;
+mod executor;
+pub mod history;
+pub mod inhibitory;
+mod replay;
+pub mod stdp;
+pub mod triplet;
+
+pub use executor::{Learning, RuleFunctions, Unchanging, arrive, transmit};
+
+use crate::sim::quantity::Range;
+use bevy::ecs::schedule::ScheduleConfigs;
+use bevy::ecs::system::ScheduleSystem;
+use bevy::ecs::world::EntityWorldMut;
+use bevy::prelude::*;
+use bevy::reflect::{GetTypeRegistration, TypePath};
+
+/// Registers every rule of this folder.
+pub fn plugin(app: &mut App) {
+    app.register_type::<Coincidence>();
+    inhibitory::plugin(app);
+    stdp::plugin(app);
+    triplet::plugin(app);
+}
+
+/// The traces of a neuron: a few numbers that spikes raise and time lets decay.
+pub trait Traces: Copy + Default + Send + Sync + 'static {
+    /// The numbers.
+    fn values(&self) -> &[f32];
+    /// The numbers, to be written.
+    fn values_mut(&mut self) -> &mut [f32];
+}
+
+impl<const N: usize> Traces for [f32; N]
+where
+    [f32; N]: Default,
+{
+    fn values(&self) -> &[f32] {
+        self
+    }
+    fn values_mut(&mut self) -> &mut [f32] {
+        self
+    }
+}
+
+/// What changes in a synapse.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SynapseState {
+    /// The weight, in the receptor's unit; the magnitude where the receptor takes that.
+    pub weight: f32,
+    /// What modulated rules mark synapses with: the eligibility. Always 0 for rules whose synapses carry no tag.
+    pub tag: f32,
+}
+
+/// The last event on the other side of a synapse, or the previous one on the same side.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<T> {
+    /// The traces just after it.
+    pub traces: T,
+    /// How many steps ago it was.
+    pub ago: u32,
+}
+
+/// What spikes do to the synapses of a projection. See the [module](self).
+pub trait LearningRule: Send + Sync + 'static {
+    /// The traces of source neurons.
+    type Pre: Traces;
+    /// The traces of target neurons.
+    type Post: Traces;
+    /// Whether synapses carry a tag.
+    const TAGGED: bool = false;
+    /// Whether anything changes at all.
+    const LEARNS: bool = true;
+
+    /// The traces of a source neuron just before and just after a spike, from those after the previous one `ago` steps earlier.
+    fn pre_spiked(&self, last: Self::Pre, ago: u32) -> (Self::Pre, Self::Pre);
+
+    /// The traces of a target neuron just after a spike, from those after the previous one `ago` steps earlier.
+    fn post_spiked(&self, last: Self::Post, ago: u32) -> Self::Post;
+
+    /// A presynaptic spike reaches the synapse. `pre` is the previous presynaptic spike, `post` the last postsynaptic one.
+    fn at_pre(
+        &self,
+        state: SynapseState,
+        pre: Seen<Self::Pre>,
+        post: Seen<Self::Post>,
+    ) -> SynapseState;
+
+    /// A postsynaptic spike reaches the synapse. `pre` is the last presynaptic spike, `post` the previous postsynaptic one.
+    fn at_post(
+        &self,
+        state: SynapseState,
+        pre: Seen<Self::Pre>,
+        post: Seen<Self::Post>,
+    ) -> SynapseState;
+
+    /// Time passes without spikes, for `steps` steps up to the stamp `now` (low 32 bits).
+    #[inline(always)]
+    fn pass(&self, state: SynapseState, now: u32, steps: u32) -> SynapseState {
+        let _ = (now, steps);
+        state
+    }
+
+    /// Which of a weight change and the transmission of a presynaptic spike comes first.
+    fn order(&self) -> SendOrder {
+        SendOrder::ChangeThenSend
+    }
+
+    /// What spikes of one step mean to each other.
+    fn coincidence(&self) -> Coincidence {
+        Coincidence::Ignored
+    }
+}
+
+/// Which comes first when a presynaptic spike arrives.
+#[derive(Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[reflect(Default)]
+pub enum SendOrder {
+    /// The weight changes, then the spike is sent with the new weight, as in NEST.
+    #[default]
+    ChangeThenSend,
+    /// The spike is sent with the old weight, then the weight changes, as is usual in Brian2.
+    SendThenChange,
+}
+
+/// What a pre- and a postsynaptic spike that reach a synapse in the same step mean to each other.
+#[derive(Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[reflect(Default)]
+pub enum Coincidence {
+    /// Nothing, as in NEST.
+    #[default]
+    Ignored,
+    /// The presynaptic spike came first, as in Brian2.
+    PreFirst,
+    /// Each sees the other, as in Florian (2007). Needs a delay with a dendritic part.
+    Both,
+}
+
+/// A rule as scenes and code give it: a component of a projection.
+pub trait Plasticity:
+    Component + Reflect + FromReflect + TypePath + GetTypeRegistration + Clone
+{
+    /// The rule for steps of `dt` ms.
+    fn derive(&self, dt: f64) -> BoxedRule;
+
+    /// The least and the largest weight, in the receptor's unit; magnitudes where the receptor takes those.
+    fn bounds(&self) -> (f64, f64);
+
+    /// What parameters forbid together; each alone is checked against its range.
+    ///
+    /// # Errors
+    /// The message names the fields, their values and what is allowed.
+    fn check(&self, dt: f64) -> Result<(), String> {
+        let _ = dt;
+        Ok(())
+    }
+}
+
+/// A rule of any type, not yet at work.
+pub struct BoxedRule {
+    /// Whether synapses carry a tag.
+    pub tagged: bool,
+    /// What spikes of one step mean to each other.
+    pub coincidence: Coincidence,
+    /// The systems that run it; equal types have equal names.
+    pub systems: RuleSystems,
+    insert: Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send>,
+}
+
+impl BoxedRule {
+    /// Wraps a rule.
+    pub fn new<R: LearningRule>(rule: R) -> Self {
+        Self {
+            tagged: R::TAGGED,
+            coincidence: rule.coincidence(),
+            systems: RuleSystems::of::<R>(),
+            insert: Box::new(move |projection| executor::insert(projection, rule)),
+        }
+    }
+
+    /// Puts the rule to work on a projection that has its synapses.
+    pub fn insert(self, projection: &mut EntityWorldMut<'_>) {
+        (self.insert)(projection);
+    }
+}
+
+/// The systems that transmit and learn with the rules of one type.
+#[derive(Clone, Copy)]
+pub struct RuleSystems {
+    /// The type of the rule.
+    pub name: &'static str,
+    /// In `Deliver`: synapses whose delay is all axonal.
+    pub arrive: fn() -> ScheduleConfigs<ScheduleSystem>,
+    /// In `Propagate`: histories, and synapses whose delay has a dendritic part.
+    pub transmit: fn() -> ScheduleConfigs<ScheduleSystem>,
+}
+
+impl RuleSystems {
+    /// The systems of a rule.
+    pub fn of<R: LearningRule>() -> Self {
+        Self {
+            name: core::any::type_name::<R>(),
+            arrive: || arrive::<R>.into_configs(),
+            transmit: || transmit::<R>.into_configs(),
+        }
+    }
+}
+
+/// How a rule is checked and derived, by its type: what the scene loader finds in the type registry.
+#[derive(Clone)]
+pub struct ReflectPlasticity {
+    /// Checks a value for steps of so many ms.
+    pub check: fn(&dyn PartialReflect, f64) -> Result<(), String>,
+    /// The bounds of the weights.
+    pub bounds: fn(&dyn PartialReflect) -> Result<(f64, f64), String>,
+    /// The rule for steps of so many ms.
+    pub derive: fn(&dyn PartialReflect, f64) -> Result<BoxedRule, String>,
+    /// Keeps the rule's parameters on the projection.
+    pub keep: fn(&mut EntityWorldMut<'_>, &dyn PartialReflect),
+}
+
+/// Registers learning rules on an app.
+pub trait RegisterRule {
+    /// Makes a rule known to scenes, `neuropil check`, delivery and snapshots.
+    fn register_rule<P: Plasticity>(&mut self) -> &mut Self;
+}
+
+impl RegisterRule for App {
+    fn register_rule<P: Plasticity>(&mut self) -> &mut Self {
+        self.register_type::<P>();
+        let types = self.world().resource::<AppTypeRegistry>().clone();
+        if let Some(registration) = types.write().get_mut(core::any::TypeId::of::<P>()) {
+            registration.insert(ReflectPlasticity {
+                check: |value, dt| concrete::<P>(value)?.check(dt),
+                bounds: |value| Ok(concrete::<P>(value)?.bounds()),
+                derive: |value, dt| Ok(concrete::<P>(value)?.derive(dt)),
+                keep: |projection, value| {
+                    if let Ok(rule) = concrete::<P>(value) {
+                        projection.insert(rule);
+                    }
+                },
+            });
+        }
+        self
+    }
+}
+
+fn concrete<P: FromReflect + TypePath>(value: &dyn PartialReflect) -> Result<P, String> {
+    P::from_reflect(value).ok_or_else(|| format!("this is not a {}", P::short_type_path()))
+}
+
+/// Bounds that a rule's `w_min` and `w_max` may have.
+pub(crate) const WEIGHT: Range = Range::between(-1e12, 1e12);
+
+/// Checks that `w_min` is below `w_max`.
+///
+/// # Errors
+/// Names both.
+pub(crate) fn check_bounds(w_min: f64, w_max: f64) -> Result<(), String> {
+    if w_min < w_max {
+        Ok(())
+    } else {
+        Err(format!(
+            "w_min is {w_min} and w_max is {w_max}; w_max must be above w_min"
+        ))
+    }
+}

@@ -1,0 +1,183 @@
+//! Bringing a synapse up to date: the events that have reached it, in the order of their times.
+//!
+//! A synapse is visited when a presynaptic spike arrives, when some target neuron has spiked so often that its spikes must be dealt with, and
+//! when weights are read. Between visits nothing is done for it, so that the cost follows spikes and not synapses. A visit first
+//! replays the postsynaptic spikes that have come back to the synapse since the last one, then takes the presynaptic spike. What comes out
+//! depends on the events alone and not on when visits happened.
+//!
+//! # Events of one time
+//!
+//! A presynaptic and a postsynaptic spike may reach a synapse in the same step: see [`Coincidence`]. Where the
+//! delay has a dendritic part, the postsynaptic spike is known in time and comes first, as in NEST; where all of the delay is axonal, it is
+//! the arriving input that may have caused it, and comes after.
+
+use super::history::{LastSpike, PostSpikes, PreSpike};
+use super::{Coincidence, LearningRule, Seen, SynapseState, Traces};
+
+/// What reaches the synapses of one segment between two visits, in ages: steps before the visit.
+#[derive(Clone, Copy)]
+pub(super) struct Window<P> {
+    /// The time of the visit.
+    pub now: u32,
+    /// The steps that a postsynaptic spike takes to the synapse.
+    pub back: u32,
+    /// Postsynaptic spikes are replayed from this age, excluded, …
+    pub from: i32,
+    /// … down to this age, included.
+    pub to: i32,
+    /// The age of the last presynaptic spike.
+    pub last_age: u32,
+    /// The presynaptic traces just after it.
+    pub last: P,
+    /// The presynaptic traces that a postsynaptic spike of the same age sees.
+    pub tie: P,
+    /// The age to which synapses have been brought up to date.
+    pub clock: u32,
+}
+
+impl<P: Traces> Window<P> {
+    /// The window before an arriving spike at `now`. `since` is how long ago all synapses were last brought up to date.
+    #[inline(always)]
+    pub fn before_spike(
+        now: u32,
+        emitted: u32,
+        back: u32,
+        spike: &PreSpike<P>,
+        since: u32,
+        order: Order,
+    ) -> Self {
+        let last_age = emitted.wrapping_sub(spike.last_time);
+        Self {
+            now,
+            back,
+            from: (last_age + u32::from(order.after)).min(since) as i32,
+            to: i32::from(order.after),
+            last_age,
+            last: spike.last,
+            tie: if order.pre_counts {
+                spike.last
+            } else {
+                spike.before_last
+            },
+            clock: last_age.min(since),
+        }
+    }
+
+    /// The window up to `now`, when no spike arrives. `axonal` is the axonal delay.
+    #[inline(always)]
+    pub fn until_now(
+        now: u32,
+        axonal: u32,
+        back: u32,
+        last: &LastSpike<P>,
+        since: u32,
+        order: Order,
+    ) -> Self {
+        let last_age = now.wrapping_sub(last.time).wrapping_sub(axonal);
+        Self {
+            now,
+            back,
+            from: (last_age.saturating_add(u32::from(order.after))).min(since) as i32,
+            to: 0,
+            last_age,
+            last: last.after,
+            tie: if order.pre_counts {
+                last.after
+            } else {
+                last.before
+            },
+            clock: last_age.min(since),
+        }
+    }
+}
+
+/// How events of one time are ordered and whether they count.
+#[derive(Clone, Copy)]
+pub(super) struct Order {
+    /// Whether the postsynaptic spike comes after the presynaptic one.
+    pub after: bool,
+    /// Whether a postsynaptic spike sees a presynaptic one of the same time.
+    pub pre_counts: bool,
+    /// Whether a presynaptic spike sees a postsynaptic one of the same time.
+    pub post_counts: bool,
+}
+
+impl Order {
+    pub fn new(coincidence: Coincidence, dendritic: u32) -> Self {
+        Self {
+            after: dendritic == 0 || coincidence != Coincidence::Ignored,
+            pre_counts: coincidence != Coincidence::Ignored,
+            post_counts: coincidence == Coincidence::Both,
+        }
+    }
+}
+
+/// Replays the postsynaptic spikes in a window and lets time pass to its end. Also returns the number of the first spike that was not
+/// replayed.
+#[inline(always)]
+pub(super) fn replay<R: LearningRule>(
+    rule: &R,
+    mut state: SynapseState,
+    spikes: PostSpikes<'_, R::Post>,
+    window: &Window<R::Pre>,
+) -> (SynapseState, u32) {
+    let age = |time: u32| window.now.wrapping_sub(time).wrapping_sub(window.back) as i32;
+    let mut next = spikes.count;
+    loop {
+        let spike = spikes.get(next.wrapping_sub(1));
+        if age(spike.time) >= window.from {
+            break;
+        }
+        next = next.wrapping_sub(1);
+    }
+    let mut clock = window.clock;
+    while next != spikes.count {
+        let spike = spikes.get(next);
+        let here = age(spike.time);
+        if here < window.to {
+            break;
+        }
+        let previous = spikes.get(next.wrapping_sub(1));
+        let here = here as u32;
+        state = rule.pass(state, window.now.wrapping_sub(here), clock - here);
+        clock = here;
+        let pre = Seen {
+            traces: if here == window.last_age {
+                window.tie
+            } else {
+                window.last
+            },
+            ago: window.last_age - here,
+        };
+        let post = Seen {
+            traces: previous.after,
+            ago: spike.time.wrapping_sub(previous.time),
+        };
+        state = rule.at_post(state, pre, post);
+        next = next.wrapping_add(1);
+    }
+    (rule.pass(state, window.now, clock), next)
+}
+
+/// The postsynaptic traces that a presynaptic spike at the end of a window sees; `next` is what [`replay`] returned.
+#[inline(always)]
+pub(super) fn seen_by_pre<R: LearningRule>(
+    spikes: PostSpikes<'_, R::Post>,
+    next: u32,
+    window: &Window<R::Pre>,
+    order: Order,
+) -> Seen<R::Post> {
+    let age = |time: u32| window.now.wrapping_sub(time).wrapping_sub(window.back);
+    let mut spike = spikes.get(next.wrapping_sub(1));
+    if order.post_counts {
+        if next != spikes.count && age(spikes.get(next).time) == 0 {
+            spike = spikes.get(next);
+        }
+    } else if !order.after && age(spike.time) == 0 {
+        spike = spikes.get(next.wrapping_sub(2));
+    }
+    Seen {
+        traces: spike.after,
+        ago: age(spike.time),
+    }
+}

@@ -1,0 +1,217 @@
+//! Triplet STDP: pairs as in [`stdp`](super::stdp), with changes that also grow with the earlier spikes of the same neuron, so that
+//! potentiation needs a high rate, as it does in cortex.
+//!
+//! ```text
+//! r₁' = −r₁/τ₊,  r₂' = −r₂/τ_x   at a presynaptic spike    r → r + 1 (or 1)
+//! o₁' = −o₁/τ₋,  o₂' = −o₂/τ_y   at a postsynaptic spike   o → o + 1 (or 1)
+//! at a presynaptic spike:   w → w − o₁ (A₂⁻ + A₃⁻ r₂)      with r₂ just before the spike
+//! at a postsynaptic spike:  w → w + r₁ (A₂⁺ + A₃⁺ o₂)      with o₂ just before the spike
+//! ```
+//!
+//! and *w* stays within its bounds.
+//!
+//! | symbol | field | default | unit |
+//! |---|---|---|---|
+//! | A₂⁺, A₃⁺ | `a2_plus`, `a3_plus` | 5·10⁻¹⁰, 6.2·10⁻³ | receptor's |
+//! | A₂⁻, A₃⁻ | `a2_minus`, `a3_minus` | 7·10⁻³, 2.3·10⁻⁴ | receptor's |
+//! | τ₊, τ_x | `tau_plus`, `tau_x` | 16.8, 101 | ms |
+//! | τ₋, τ_y | `tau_minus`, `tau_y` | 33.7, 125 | ms |
+//! | bounds | `w_min`, `w_max` | 0, 1 | receptor's |
+//! | | `nearest` | false: all spikes count | |
+//! | | `order`, `coincidence` | as NEST | |
+//!
+//! The defaults are the paper's full all-to-all model fitted to visual cortex (table 4).
+//!
+//! *Integration.* Event by event, exactly.
+//!
+//! *Not modelled.* Dependence of the changes on the weight, other than the bounds.
+//!
+//! *Source.* Pfister & Gerstner (2006), J Neurosci 26:9673, eqs 1–4, doi:10.1523/JNEUROSCI.1425-06.2006. NEST's
+//! `stdp_triplet_synapse`.
+
+use super::decay::Decay;
+use super::{
+    BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
+    WEIGHT, check_bounds,
+};
+use crate::sim::quantity::{Range, Unit};
+use bevy::prelude::*;
+
+/// Registers the rule.
+pub fn plugin(app: &mut App) {
+    app.register_rule::<TripletStdp>();
+}
+
+/// Triplet STDP. See the [module](self).
+#[derive(Component, Reflect, Clone, Debug, PartialEq)]
+#[reflect(Default)]
+pub struct TripletStdp {
+    /// Potentiation by pairs.
+    #[reflect(@Range::finite())]
+    pub a2_plus: f64,
+    /// Potentiation by triplets.
+    #[reflect(@Range::finite())]
+    pub a3_plus: f64,
+    /// Depression by pairs, a positive number.
+    #[reflect(@Range::finite())]
+    pub a2_minus: f64,
+    /// Depression by triplets, a positive number.
+    #[reflect(@Range::finite())]
+    pub a3_minus: f64,
+    /// Time constant of the fast presynaptic trace.
+    #[reflect(@Unit("ms"), @Range::positive())]
+    pub tau_plus: f64,
+    /// Time constant of the slow presynaptic trace.
+    #[reflect(@Unit("ms"), @Range::positive())]
+    pub tau_x: f64,
+    /// Time constant of the fast postsynaptic trace.
+    #[reflect(@Unit("ms"), @Range::positive())]
+    pub tau_minus: f64,
+    /// Time constant of the slow postsynaptic trace.
+    #[reflect(@Unit("ms"), @Range::positive())]
+    pub tau_y: f64,
+    /// The least weight.
+    #[reflect(@WEIGHT)]
+    pub w_min: f64,
+    /// The largest weight.
+    #[reflect(@WEIGHT)]
+    pub w_max: f64,
+    /// Whether only the nearest spikes count: traces are set to 1 rather than raised by 1.
+    pub nearest: bool,
+    /// Whether a presynaptic spike is sent with the weight before or after its change.
+    pub order: SendOrder,
+    /// What spikes of one step mean to each other.
+    pub coincidence: Coincidence,
+}
+
+impl Default for TripletStdp {
+    fn default() -> Self {
+        Self {
+            a2_plus: 5e-10,
+            a3_plus: 6.2e-3,
+            a2_minus: 7e-3,
+            a3_minus: 2.3e-4,
+            tau_plus: 16.8,
+            tau_x: 101.0,
+            tau_minus: 33.7,
+            tau_y: 125.0,
+            w_min: 0.0,
+            w_max: 1.0,
+            nearest: false,
+            order: SendOrder::default(),
+            coincidence: Coincidence::default(),
+        }
+    }
+}
+
+impl Plasticity for TripletStdp {
+    fn derive(&self, dt: f64) -> BoxedRule {
+        BoxedRule::new(TripletRule {
+            fast: [
+                Decay::new(self.tau_plus, dt),
+                Decay::new(self.tau_minus, dt),
+            ],
+            slow: [Decay::new(self.tau_x, dt), Decay::new(self.tau_y, dt)],
+            plus: [self.a2_plus as f32, self.a3_plus as f32],
+            minus: [self.a2_minus as f32, self.a3_minus as f32],
+            bounds: [self.w_min as f32, self.w_max as f32],
+            kept: if self.nearest { 0.0 } else { 1.0 },
+            order: self.order,
+            coincidence: self.coincidence,
+        })
+    }
+
+    fn bounds(&self) -> (f64, f64) {
+        (self.w_min, self.w_max)
+    }
+
+    fn check(&self, _dt: f64) -> Result<(), String> {
+        check_bounds(self.w_min, self.w_max)
+    }
+}
+
+/// [`TripletStdp`] with its constants worked out. Traces are (fast, slow).
+struct TripletRule {
+    /// Decay of the fast traces, pre- and postsynaptic.
+    fast: [Decay; 2],
+    /// Decay of the slow traces, pre- and postsynaptic.
+    slow: [Decay; 2],
+    plus: [f32; 2],
+    minus: [f32; 2],
+    bounds: [f32; 2],
+    /// The part of a trace that a spike leaves.
+    kept: f32,
+    order: SendOrder,
+    coincidence: Coincidence,
+}
+
+impl TripletRule {
+    #[inline(always)]
+    fn left(&self, side: usize, traces: [f32; 2], ago: u32) -> [f32; 2] {
+        [
+            traces[0] * self.fast[side].after(ago),
+            traces[1] * self.slow[side].after(ago),
+        ]
+    }
+
+    #[inline(always)]
+    fn raised(&self, traces: [f32; 2]) -> [f32; 2] {
+        traces.map(|trace| trace * self.kept + 1.0)
+    }
+
+    #[inline(always)]
+    fn changed(&self, state: SynapseState, change: f32) -> SynapseState {
+        SynapseState {
+            weight: (state.weight + change).clamp(self.bounds[0], self.bounds[1]),
+            ..state
+        }
+    }
+}
+
+impl LearningRule for TripletRule {
+    type Pre = [f32; 2];
+    type Post = [f32; 2];
+
+    #[inline(always)]
+    fn pre_spiked(&self, last: [f32; 2], ago: u32) -> ([f32; 2], [f32; 2]) {
+        let left = self.left(0, last, ago);
+        (left, self.raised(left))
+    }
+
+    #[inline(always)]
+    fn post_spiked(&self, last: [f32; 2], ago: u32) -> [f32; 2] {
+        self.raised(self.left(1, last, ago))
+    }
+
+    #[inline(always)]
+    fn at_pre(
+        &self,
+        state: SynapseState,
+        pre: Seen<[f32; 2]>,
+        post: Seen<[f32; 2]>,
+    ) -> SynapseState {
+        let o1 = post.traces[0] * self.fast[1].after(post.ago);
+        let r2 = pre.traces[1] * self.slow[0].after(pre.ago);
+        self.changed(state, -o1 * (self.minus[0] + self.minus[1] * r2))
+    }
+
+    #[inline(always)]
+    fn at_post(
+        &self,
+        state: SynapseState,
+        pre: Seen<[f32; 2]>,
+        post: Seen<[f32; 2]>,
+    ) -> SynapseState {
+        let r1 = pre.traces[0] * self.fast[0].after(pre.ago);
+        let o2 = post.traces[1] * self.slow[1].after(post.ago);
+        self.changed(state, r1 * (self.plus[0] + self.plus[1] * o2))
+    }
+
+    fn order(&self) -> SendOrder {
+        self.order
+    }
+
+    fn coincidence(&self) -> Coincidence {
+        self.coincidence
+    }
+}

@@ -1,0 +1,163 @@
+//! Checking how the synapses of a projection change: their rules, bounds, short-term dynamics and the parts of their delay.
+
+use super::projections::Place;
+use super::values::{self, shown};
+use super::{BuildError, Delays, PreparedRegion};
+use crate::network::plastic::DelayParts;
+use crate::neurons::Sign;
+use crate::plasticity::{Coincidence, ReflectPlasticity};
+use crate::scene::error::quoted;
+use crate::scene::schema::Dendritic;
+use bevy::reflect::TypeRegistry;
+
+/// What is known of changing synapses before they are built.
+#[derive(Clone)]
+pub(in crate::scene) struct Changing {
+    /// The rule, if the synapses learn.
+    pub(in crate::scene) rule: Option<ReflectPlasticity>,
+    /// The least and the largest weight, as the rule sees it.
+    pub(in crate::scene) bounds: (f64, f64),
+    /// Whether synapses carry a tag.
+    pub(in crate::scene) tagged: bool,
+}
+
+impl core::fmt::Debug for Changing {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Changing")
+            .field("bounds", &self.bounds)
+            .field("tagged", &self.tagged)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The parts of a delay of so many steps.
+pub(in crate::scene) fn parts_of(
+    steps: u32,
+    dendritic: Dendritic,
+    backpropagation_ms: Option<f64>,
+    dt_ms: f64,
+) -> DelayParts {
+    let in_steps = |ms: f64| libm::rint(ms / dt_ms) as u32;
+    let dendritic = match dendritic {
+        Dendritic::None => 0,
+        Dendritic::All => steps,
+        Dendritic::Ms(ms) => in_steps(ms).min(steps),
+    };
+    DelayParts {
+        axonal: steps - dendritic,
+        dendritic,
+        back: backpropagation_ms.map_or(dendritic, in_steps),
+    }
+}
+
+impl Place<'_> {
+    /// Checks how the projection's synapses change; `None` if they do not. Weights start from `low` to `high`.
+    pub(super) fn changing(
+        &self,
+        target: &PreparedRegion,
+        receptor: usize,
+        (low, high): (f64, f64),
+        delays: &Delays,
+        types: &TypeRegistry,
+    ) -> Result<Option<Changing>, BuildError> {
+        let (spec, dt) = (self.spec, self.scene.dt_ms);
+        let negative = target.model.receptors[receptor].sign == Sign::Negative;
+        // As the receptor takes them.
+        let (low, high) = if negative { (-high, -low) } else { (low, high) };
+        if let Some(model) = &spec.short_term {
+            values::check_fields(&format!("{}.short_term", self.path), model)?;
+        }
+        let mut found: Option<Changing> = None;
+        for (i, value) in spec.plasticity.iter().enumerate() {
+            let field = format!("plasticity[{i}]");
+            let value = value.0.as_ref();
+            let rule = value
+                .get_represented_type_info()
+                .and_then(|info| types.get_type_data::<ReflectPlasticity>(info.type_id()))
+                .ok_or_else(|| self.wrong(&field, "this is no learning rule"))?;
+            values::check_fields(&format!("{}.{field}", self.path), value)?;
+            let at = |message: String| self.wrong(&field, message);
+            (rule.check)(value, dt).map_err(at)?;
+            if found.is_some() {
+                return Err(at(
+                    "this projection has a rule already; a projection has at most one".into(),
+                ));
+            }
+            let bounds = (rule.bounds)(value).map_err(at)?;
+            if low < bounds.0 || high > bounds.1 {
+                let receptor = target.model.receptors[receptor].name;
+                let as_what = if negative {
+                    format!(" (magnitudes, as receptor {} takes them)", quoted(receptor))
+                } else {
+                    String::new()
+                };
+                return Err(at(format!(
+                    "the bounds of the rule, {} to {}, exclude initial weights, which go from {} to {}{as_what}; change `w_min` and `w_max` or the weights",
+                    shown(bounds.0),
+                    shown(bounds.1),
+                    shown(low),
+                    shown(high)
+                )));
+            }
+            let boxed = (rule.derive)(value, dt).map_err(at)?;
+            if boxed.coincidence == Coincidence::Both && self.all_axonal(delays) {
+                return Err(at(
+                    "coincidence Both needs delays with a dendritic part, since the spikes that an arriving spike may cause are not known when it arrives: set `dendritic` of the projection to All or Ms(…)"
+                        .into(),
+                ));
+            }
+            found = Some(Changing {
+                rule: Some(rule.clone()),
+                bounds,
+                tagged: boxed.tagged,
+            });
+        }
+        if let Dendritic::Ms(ms) = spec.dendritic
+            && let Some(shortest) = shortest(delays)
+            && libm::rint(ms / dt) > f64::from(shortest)
+        {
+            let message = format!(
+                "the dendritic part of {ms} ms is longer than the shortest delay, {} ms",
+                shown(f64::from(shortest) * dt)
+            );
+            return Err(self.wrong("dendritic", message));
+        }
+        if let Some(ms) = spec.backpropagation_ms
+            && ms / dt > LONGEST_BACK
+        {
+            let message = format!(
+                "{ms} ms are more than {LONGEST_BACK} steps; spikes come back to the synapse sooner"
+            );
+            return Err(self.wrong("backpropagation_ms", message));
+        }
+        Ok(found.or_else(|| {
+            spec.short_term.is_some().then_some(Changing {
+                rule: None,
+                bounds: (low, high),
+                tagged: false,
+            })
+        }))
+    }
+
+    fn all_axonal(&self, delays: &Delays) -> bool {
+        let parts = |steps| {
+            parts_of(
+                steps,
+                self.spec.dendritic,
+                self.spec.backpropagation_ms,
+                self.scene.dt_ms,
+            )
+        };
+        shortest(delays).is_some_and(|steps| parts(steps).dendritic == 0)
+    }
+}
+
+/// Steps that postsynaptic spikes may take to a synapse: so many are kept of every neuron.
+const LONGEST_BACK: f64 = 4_096.0;
+
+fn shortest(delays: &Delays) -> Option<u32> {
+    match delays {
+        Delays::Fixed(steps) | Delays::Range(steps, _) => Some(*steps),
+        Delays::Listed(list) => list.iter().copied().min(),
+    }
+}
