@@ -84,6 +84,14 @@ const NETWORKS: &[Network] = &[
         large: false,
     },
     Network {
+        name: "stdp",
+        scene: "stdp",
+        settings: &[],
+        warm_up_ms: 100.0,
+        run_ms: 5_000.0,
+        large: false,
+    },
+    Network {
         name: "pd14",
         scene: "microcircuit",
         settings: &[("scale", "0.1")],

@@ -23,6 +23,7 @@ pub const TOPICS: &[&str] = &[
     "Balanced networks",
     "Cortex",
     "Single neurons",
+    "Learning",
 ];
 
 scenes!(
@@ -35,6 +36,7 @@ scenes!(
     "microcircuit": "Cortex",
     "firing_patterns": "Single neurons",
     "neuron_zoo": "Single neurons",
+    "stdp": "Learning",
 );
 
 /// The text of the shipped scene `name`.
