@@ -7,6 +7,10 @@ pub struct Decay {
     fine: Vec<f32>,
     coarse: Vec<f32>,
     shift: u32,
+    /// The index of the last coarse entry, which is 0.
+    last: usize,
+    /// One less than the length of the fine table.
+    mask: usize,
 }
 
 /// Below this, what is left counts as nothing.
@@ -34,12 +38,14 @@ impl Decay {
                 0.0
             }
         };
-        let fine = (0..size).map(|n| after(f64::from(n)) as f32).collect();
+        let fine: Vec<f32> = (0..size).map(|n| after(f64::from(n)) as f32).collect();
         let mut coarse: Vec<f32> = (0..count)
             .map(|n| after(f64::from(n) * f64::from(size)) as f32)
             .collect();
         coarse.push(0.0);
         Self {
+            last: coarse.len() - 1,
+            mask: (size - 1) as usize,
             fine,
             coarse,
             shift,
@@ -49,9 +55,10 @@ impl Decay {
     /// What is left of 1 after `steps` steps.
     #[inline(always)]
     pub fn after(&self, steps: u32) -> f32 {
-        let coarse = ((steps >> self.shift) as usize).min(self.coarse.len() - 1);
-        let fine = steps as usize & (self.fine.len() - 1);
-        self.fine[fine] * self.coarse[coarse]
+        let coarse = ((steps >> self.shift) as usize).min(self.last);
+        let fine = steps as usize & self.mask;
+        // SAFETY: `last` is the last index of the coarse table, and `mask` one less than the fine table's power of two.
+        unsafe { self.fine.get_unchecked(fine) * self.coarse.get_unchecked(coarse) }
     }
 }
 

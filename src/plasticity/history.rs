@@ -238,7 +238,7 @@ const SEEN: u32 = 3;
 impl<P: Traces> PostHistory<P> {
     /// No spikes of `neurons` neurons, whose spikes reach synapses after at most `longest_back` steps.
     pub fn new(neurons: usize, longest_back: u32) -> Self {
-        let size = (longest_back + SEEN + 8).next_power_of_two().max(16);
+        let size = (longest_back + SEEN + 8).next_power_of_two().max(64);
         let silent = PostSpike {
             time: LONG_AGO.wrapping_neg(),
             after: P::default(),
@@ -275,6 +275,7 @@ impl<P: Traces> PostHistory<P> {
         let base = neuron as usize * size;
         PostSpikes {
             ring: &self.rings[base..base + size],
+            mask: self.mask,
             count: self.count[neuron as usize],
         }
     }
@@ -361,6 +362,8 @@ impl<P: Traces> PostHistory<P> {
 #[derive(Clone, Copy)]
 pub struct PostSpikes<'a, P> {
     ring: &'a [PostSpike<P>],
+    /// One less than the length of the ring.
+    mask: u32,
     /// How many there were, wrapping.
     pub count: u32,
 }
@@ -369,7 +372,7 @@ impl<P: Copy> PostSpikes<'_, P> {
     /// Spike number `index`.
     #[inline(always)]
     pub fn get(&self, index: u32) -> PostSpike<P> {
-        // The length is a power of two.
-        self.ring[index as usize & (self.ring.len() - 1)]
+        // SAFETY: the ring has `mask` + 1 entries.
+        unsafe { *self.ring.get_unchecked((index & self.mask) as usize) }
     }
 }

@@ -27,6 +27,7 @@ use super::{
     BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
     WEIGHT, check_bounds,
 };
+use crate::sim::math::{max, min};
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
 
@@ -110,7 +111,7 @@ impl SymmetricRule {
     fn changed(&self, state: SynapseState, amount: f32) -> SynapseState {
         let weight = state.weight + self.eta * amount;
         SynapseState {
-            weight: weight.clamp(self.bounds[0], self.bounds[1]),
+            weight: min(max(weight, self.bounds[0]), self.bounds[1]),
             ..state
         }
     }

@@ -52,7 +52,7 @@ use super::{
     BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
     WEIGHT, check_bounds,
 };
-use crate::sim::math::{exp, log};
+use crate::sim::math::{exp, log, max, min};
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
 
@@ -159,8 +159,10 @@ impl Plasticity for Stdp {
         let additive = self.dependence == Dependence::Additive;
         match (self.pairing, additive) {
             (Pairing::PreCentred, _) => BoxedRule::new(PreCentredRule(self.constants(dt))),
-            (_, true) => BoxedRule::new(self.constants::<true>(dt)),
-            (_, false) => BoxedRule::new(self.constants::<false>(dt)),
+            (Pairing::AllToAll, true) => BoxedRule::new(self.constants::<true, true>(dt)),
+            (Pairing::AllToAll, false) => BoxedRule::new(self.constants::<false, true>(dt)),
+            (_, true) => BoxedRule::new(self.constants::<true, false>(dt)),
+            (_, false) => BoxedRule::new(self.constants::<false, false>(dt)),
         }
     }
 
@@ -181,7 +183,7 @@ impl Plasticity for Stdp {
 }
 
 impl Stdp {
-    fn constants<const ADDITIVE: bool>(&self, dt: f64) -> PairRule<ADDITIVE> {
+    fn constants<const ADDITIVE: bool, const ALL: bool>(&self, dt: f64) -> PairRule<ADDITIVE, ALL> {
         let width = self.w_max - self.w_min;
         let (mu_plus, mu_minus) = match self.dependence {
             Dependence::Additive => (0.0, 0.0),
@@ -211,8 +213,8 @@ impl Stdp {
     }
 }
 
-/// [`Stdp`] with its constants worked out.
-struct PairRule<const ADDITIVE: bool> {
+/// [`Stdp`] with its constants worked out. `ALL` says that all spikes form pairs.
+struct PairRule<const ADDITIVE: bool, const ALL: bool> {
     plus: Decay,
     minus: Decay,
     a_plus: f32,
@@ -242,7 +244,7 @@ fn power(x: f32, y: f32) -> f32 {
     }
 }
 
-impl<const ADDITIVE: bool> PairRule<ADDITIVE> {
+impl<const ADDITIVE: bool, const ALL: bool> PairRule<ADDITIVE, ALL> {
     #[inline(always)]
     fn potentiated(&self, weight: f32, amount: f32) -> f32 {
         let dependence = match (ADDITIVE, self.power_law) {
@@ -250,7 +252,7 @@ impl<const ADDITIVE: bool> PairRule<ADDITIVE> {
             (false, false) => power((self.w_max - weight) * self.per_width, self.mu_plus),
             (false, true) => power(weight, self.mu_plus),
         };
-        (weight + self.a_plus * amount * dependence).clamp(self.w_min, self.w_max)
+        self.bounded(weight + self.a_plus * amount * dependence)
     }
 
     #[inline(always)]
@@ -260,7 +262,12 @@ impl<const ADDITIVE: bool> PairRule<ADDITIVE> {
             (false, false) => power((weight - self.w_min) * self.per_width, self.mu_minus),
             (false, true) => weight,
         };
-        (weight - self.a_minus * amount * dependence).clamp(self.w_min, self.w_max)
+        self.bounded(weight - self.a_minus * amount * dependence)
+    }
+
+    #[inline(always)]
+    fn bounded(&self, weight: f32) -> f32 {
+        min(max(weight, self.w_min), self.w_max)
     }
 
     /// Whether of two spikes of one step the postsynaptic one is the later.
@@ -272,14 +279,11 @@ impl<const ADDITIVE: bool> PairRule<ADDITIVE> {
     /// A trace just after a spike, from what was left of it.
     #[inline(always)]
     fn raised(&self, left: f32) -> [f32; 1] {
-        [match self.pairing {
-            Pairing::AllToAll => left + 1.0,
-            Pairing::Nearest | Pairing::PreCentred | Pairing::Reduced => 1.0,
-        }]
+        [if ALL { left + 1.0 } else { 1.0 }]
     }
 }
 
-impl<const ADDITIVE: bool> LearningRule for PairRule<ADDITIVE> {
+impl<const ADDITIVE: bool, const ALL: bool> LearningRule for PairRule<ADDITIVE, ALL> {
     type Pre = [f32; 1];
     type Post = [f32; 1];
 
@@ -302,7 +306,7 @@ impl<const ADDITIVE: bool> LearningRule for PairRule<ADDITIVE> {
         post: Seen<[f32; 1]>,
     ) -> SynapseState {
         let between = post.ago < pre.ago || (post.ago == pre.ago && self.post_comes_last());
-        let counts = self.pairing != Pairing::Reduced || between;
+        let counts = ALL || self.pairing != Pairing::Reduced || between;
         let amount = post.traces[0] * self.minus.after(post.ago);
         state.weight = self.depressed(state.weight, if counts { amount } else { 0.0 });
         state
@@ -316,7 +320,7 @@ impl<const ADDITIVE: bool> LearningRule for PairRule<ADDITIVE> {
         post: Seen<[f32; 1]>,
     ) -> SynapseState {
         let between = pre.ago < post.ago || (pre.ago == post.ago && !self.post_comes_last());
-        let counts = self.pairing != Pairing::Reduced || between;
+        let counts = ALL || self.pairing != Pairing::Reduced || between;
         let amount = pre.traces[0] * self.plus.after(pre.ago);
         state.weight = self.potentiated(state.weight, if counts { amount } else { 0.0 });
         state
@@ -333,7 +337,7 @@ impl<const ADDITIVE: bool> LearningRule for PairRule<ADDITIVE> {
 
 /// [`Pairing::PreCentred`]: the presynaptic spikes since the last postsynaptic one differ from synapse to synapse, so the tag holds their
 /// trace as it was just after the last presynaptic spike.
-struct PreCentredRule(PairRule<false>);
+struct PreCentredRule(PairRule<false, false>);
 
 impl LearningRule for PreCentredRule {
     type Pre = [f32; 1];

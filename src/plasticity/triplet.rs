@@ -34,6 +34,7 @@ use super::{
     BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
     WEIGHT, check_bounds,
 };
+use crate::sim::math::{max, min};
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
 
@@ -162,7 +163,7 @@ impl TripletRule {
     #[inline(always)]
     fn changed(&self, state: SynapseState, change: f32) -> SynapseState {
         SynapseState {
-            weight: (state.weight + change).clamp(self.bounds[0], self.bounds[1]),
+            weight: min(max(state.weight + change, self.bounds[0]), self.bounds[1]),
             ..state
         }
     }

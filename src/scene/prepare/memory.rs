@@ -23,7 +23,7 @@ const POISSON_TABLE: f64 = 400.0;
 /// Bytes per neuron of what plasticity keeps of its last spikes.
 const HISTORY_OF_SOURCE: f64 = 60.0;
 /// Likewise for target neurons.
-const HISTORY_OF_TARGET: f64 = 160.0;
+const HISTORY_OF_TARGET: f64 = 540.0;
 
 /// Slots that the input of all regions may have: so many blocks have a 16-bit index.
 const MOST_SLOTS: f64 = 65_000.0 * BLOCK_SLOTS;
