@@ -70,6 +70,7 @@ pub mod bench;
 pub mod cli;
 pub mod files;
 pub mod headless;
+pub mod modulation;
 pub mod network;
 pub mod neurons;
 pub mod plasticity;
@@ -86,6 +87,7 @@ pub mod view;
 
 /// What most programs need.
 pub mod prelude {
+    pub use crate::modulation::{Evaluation, ModulatorSpec, Release, Rewarder};
     pub use crate::network::connect::{ListEntry, Rule};
     pub use crate::network::distribution::Distribution;
     pub use crate::network::layout::Layout;
@@ -107,7 +109,9 @@ pub mod prelude {
     pub use crate::neurons::poisson_source::PoissonSource;
     pub use crate::neurons::relay::Relay;
     pub use crate::neurons::spike_source::SpikeSource;
+    pub use crate::plasticity::dopamine::DopamineStdp;
     pub use crate::plasticity::inhibitory::InhibitoryStdp;
+    pub use crate::plasticity::mstdp::{Mstdp, Mstdpet};
     pub use crate::plasticity::stdp::{Dependence, Pairing, Stdp};
     pub use crate::plasticity::triplet::TripletStdp;
     pub use crate::plasticity::{Coincidence, SendOrder};

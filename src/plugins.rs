@@ -6,6 +6,7 @@ use bevy::prelude::*;
 pub fn plugin(app: &mut App) {
     app.init_resource::<crate::sim::columns::ColumnRegistry>();
     crate::neurons::plugin(app);
+    crate::modulation::plugin(app);
     crate::synapses::plugin(app);
     crate::plasticity::plugin(app);
     crate::scene::plugin(app);

@@ -1,6 +1,7 @@
 //! A simulation: a world of its own, its step schedule, its threads.
 
 use crate::files::{Files, NoFiles};
+use crate::modulation;
 use crate::network::deliver;
 use crate::network::plastic::PlasticSynapses;
 use crate::network::probe::{self, SpikeProbe};
@@ -24,6 +25,10 @@ use std::time::{Duration, Instant};
 /// The order of the systems that step different neuron models.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct ModelOrder(usize);
+
+/// The order of the systems that tell rules of their modulators.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct ModulationOrder(usize);
 
 /// The order of the systems in which spikes arrive at changing synapses.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -614,13 +619,22 @@ fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: &Needs) 
                 .after(propagate::list_spikes),
         );
     }
+    if needs.modulators {
+        schedule.add_systems(modulation::watch_coincidences.in_set(SimSystems::Behave));
+        schedule.add_systems(modulation::advance_modulators.in_set(SimSystems::Modulate));
+    }
     for (i, rule) in needs.rules.iter().enumerate() {
+        if let Some(modulate) = rule.modulate {
+            let modulate = modulate().in_set(SimSystems::Encode);
+            schedule.add_systems(modulate.in_set(ModulationOrder(i)));
+        }
         let arrive = (rule.arrive)().in_set(SimSystems::Deliver);
         schedule.add_systems(arrive.in_set(ArrivalOrder(i)));
         let transmit = (rule.transmit)().in_set(SimSystems::Propagate);
         schedule.add_systems(transmit.in_set(TransmitOrder(i)));
         if i > 0 {
             schedule.configure_sets((
+                ModulationOrder(i).after(ModulationOrder(i - 1)),
                 ArrivalOrder(i).after(ArrivalOrder(i - 1)),
                 TransmitOrder(i).after(TransmitOrder(i - 1)),
             ));

@@ -300,3 +300,64 @@ fn rules_act_at_once_as_in_brian2() {
         }
     }
 }
+
+#[test]
+fn dopamine_turns_eligibility_into_weight_as_in_nest() {
+    let reference = reference("dopamine_nest.json");
+    let cases = reference["cases"].as_array().expect("cases");
+    assert_eq!(cases.len(), 3);
+    for (case, dt) in cases.iter().flat_map(|c| [(c, 0.1), (c, 0.5)]) {
+        let p = &case["params"];
+        let at = |key: &str| number(&p[key]);
+        let pre = numbers(&case["pre_spikes_ms"]);
+        let mut scene = pair(
+            &pre,
+            &numbers(&case["post_spikes_ms"]),
+            number(&case["delay_ms"]),
+            number(&case["w0"]),
+        );
+        scene.dt_ms = dt;
+        scene.projections[0].dendritic = Dendritic::All;
+        scene.projections[0]
+            .plasticity
+            .push(RuleValue::new(DopamineStdp {
+                a_plus: at("A_plus"),
+                a_minus: at("A_minus"),
+                tau_plus: at("tau_plus"),
+                tau_minus: at("tau_minus"),
+                tau_c: at("tau_c"),
+                w_min: at("Wmin"),
+                w_max: at("Wmax"),
+                ..default()
+            }));
+        let spikes = numbers(&case["dopamine_spikes_ms"]);
+        scene.regions.push(RegionSpec::new(
+            "dopaminergic",
+            1,
+            SpikeSource {
+                spikes: spikes.iter().map(|t| (*t, 0)).collect(),
+                ..default()
+            },
+        ));
+        scene.modulators.push(ModulatorSpec {
+            name: "dopamine".into(),
+            tau_ms: Some(at("tau_n")),
+            baseline: at("b"),
+            released_by: vec![Release {
+                from: "dopaminergic".into(),
+                neurons: Selection::All,
+                amount: 1.0 / at("tau_n"),
+                delay_ms: number(&case["dopamine_delay_ms"]),
+            }],
+            ..default()
+        });
+        let got = weights_at(&mut simulate(&scene), &pre);
+        for (got, want) in got.iter().zip(numbers(&case["weights_at_pre_spikes"])) {
+            assert!(
+                (got - want).abs() < 1e-4,
+                "{}, steps of {dt} ms: {got}, NEST gives {want}",
+                case["name"]
+            );
+        }
+    }
+}

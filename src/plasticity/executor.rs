@@ -3,6 +3,7 @@
 use super::history::{LastSpike, PostHistory, PreHistory, PreSpike};
 use super::replay::{Order, Window, replay, seen_by_pre};
 use super::{LearningRule, Seen, SendOrder, SynapseState};
+use crate::modulation::{Modulator, Signal};
 use crate::network::plastic::PlasticSynapses;
 use crate::network::propagate::SpikeCount;
 use crate::network::region::Spikes;
@@ -111,6 +112,7 @@ impl RuleFunctions {
                     out.extend([learning.settled as u32, (learning.settled >> 32) as u32]);
                     learning.pre.save(&mut out);
                     learning.post.save(&mut out);
+                    learning.rule.save(&mut out);
                 }
                 out
             },
@@ -124,7 +126,8 @@ impl RuleFunctions {
                 let mut rest = rest;
                 learning.settled = u64::from(*low) | u64::from(*high) << 32;
                 let loaded = learning.pre.load(&mut rest).is_some()
-                    && learning.post.load(&mut rest).is_some();
+                    && learning.post.load(&mut rest).is_some()
+                    && learning.rule.load(&mut rest).is_some();
                 loaded && rest.is_empty()
             },
         }
@@ -241,6 +244,30 @@ pub fn transmit<R: LearningRule>(
                 learning.post.refresh(now as u32);
             }
         }
+    }
+}
+
+/// The modulator that acts on the rule of a projection.
+#[derive(Component, Clone, Copy, Debug)]
+pub struct ModulatedBy(pub Entity);
+
+/// The system of `Encode`: tells rules what their modulator does in the step that begins.
+pub fn modulate<R: LearningRule>(
+    clock: Res<Clock>,
+    workers: Res<Workers>,
+    simd: Res<SimdLevel>,
+    modulators: Query<&Modulator>,
+    mut projections: Query<(&mut PlasticSynapses, &mut Learning<R>, Option<&ModulatedBy>)>,
+) {
+    let done = clock.step();
+    for (mut synapses, mut learning, by) in &mut projections {
+        if learning.rule.epoch_is_full() {
+            bring_up_to_date(&mut synapses, &mut learning, done, &workers, *simd);
+            learning.rule.begin_epoch(done);
+        }
+        let modulator = by.and_then(|by| modulators.get(by.0).ok());
+        let signal = modulator.map_or_else(Signal::default, Modulator::signal);
+        learning.rule.modulate(&signal);
     }
 }
 

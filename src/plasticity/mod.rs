@@ -13,15 +13,19 @@
 
 pub mod control;
 pub mod decay;
+pub mod dopamine;
+pub mod eligibility;
 mod executor;
 pub mod history;
 pub mod inhibitory;
+pub mod mstdp;
 mod replay;
 pub mod stdp;
 pub mod triplet;
 
-pub use executor::{Learning, RuleFunctions, Unchanging, arrive, transmit};
+pub use executor::{Learning, ModulatedBy, RuleFunctions, Unchanging, arrive, modulate, transmit};
 
+use crate::modulation::Signal;
 use crate::sim::quantity::Range;
 use bevy::ecs::schedule::ScheduleConfigs;
 use bevy::ecs::system::ScheduleSystem;
@@ -32,7 +36,9 @@ use bevy::reflect::{GetTypeRegistration, TypePath};
 /// Registers every rule of this folder.
 pub fn plugin(app: &mut App) {
     app.register_type::<Coincidence>();
+    dopamine::plugin(app);
     inhibitory::plugin(app);
+    mstdp::plugin(app);
     stdp::plugin(app);
     triplet::plugin(app);
 }
@@ -85,6 +91,8 @@ pub trait LearningRule: Send + Sync + 'static {
     const TAGGED: bool = false;
     /// Whether anything changes at all.
     const LEARNS: bool = true;
+    /// Whether a modulator acts on it.
+    const MODULATED: bool = false;
 
     /// The traces of a source neuron just before and just after a spike, from those after the previous one `ago` steps earlier.
     fn pre_spiked(&self, last: Self::Pre, ago: u32) -> (Self::Pre, Self::Pre);
@@ -113,6 +121,32 @@ pub trait LearningRule: Send + Sync + 'static {
     fn pass(&self, state: SynapseState, now: u32, steps: u32) -> SynapseState {
         let _ = (now, steps);
         state
+    }
+
+    /// What the modulator does in the step that begins: see [`Signal`].
+    fn modulate(&mut self, signal: &Signal) {
+        let _ = signal;
+    }
+
+    /// Whether the rule must [begin an epoch](Self::begin_epoch) before the next [`modulate`](Self::modulate).
+    fn epoch_is_full(&self) -> bool {
+        false
+    }
+
+    /// All synapses have been brought up to date at the stamp `now`; what came before need not be kept.
+    fn begin_epoch(&mut self, now: u64) {
+        let _ = now;
+    }
+
+    /// Appends the numbers that change while the rule is at work, for a snapshot.
+    fn save(&self, out: &mut Vec<u32>) {
+        let _ = out;
+    }
+
+    /// Takes what [`save`](Self::save) gave; `None` if it does not fit.
+    fn load(&mut self, from: &mut &[u32]) -> Option<()> {
+        let _ = from;
+        Some(())
     }
 
     /// Which of a weight change and the transmission of a presynaptic spike comes first.
@@ -160,6 +194,11 @@ pub trait Plasticity:
     /// The least and the largest weight, in the receptor's unit; magnitudes where the receptor takes those.
     fn bounds(&self) -> (f64, f64);
 
+    /// The name of the modulator that acts on it, if one does.
+    fn modulator(&self) -> Option<&str> {
+        None
+    }
+
     /// What parameters forbid together; each alone is checked against its range.
     ///
     /// # Errors
@@ -205,6 +244,8 @@ pub struct RuleSystems {
     pub name: &'static str,
     /// In `Deliver`: synapses whose delay is all axonal.
     pub arrive: fn() -> ScheduleConfigs<ScheduleSystem>,
+    /// In `Encode`: what the modulator does in the step that begins.
+    pub modulate: Option<fn() -> ScheduleConfigs<ScheduleSystem>>,
     /// In `Propagate`: histories, and synapses whose delay has a dendritic part.
     pub transmit: fn() -> ScheduleConfigs<ScheduleSystem>,
 }
@@ -215,6 +256,7 @@ impl RuleSystems {
         Self {
             name: core::any::type_name::<R>(),
             arrive: || arrive::<R>.into_configs(),
+            modulate: R::MODULATED.then_some(|| modulate::<R>.into_configs()),
             transmit: || transmit::<R>.into_configs(),
         }
     }
@@ -229,6 +271,8 @@ pub struct ReflectPlasticity {
     pub bounds: fn(&dyn PartialReflect) -> Result<(f64, f64), String>,
     /// The rule for steps of so many ms.
     pub derive: fn(&dyn PartialReflect, f64) -> Result<BoxedRule, String>,
+    /// The name of the modulator that acts on it.
+    pub modulator: fn(&dyn PartialReflect) -> Option<String>,
     /// Keeps the rule's parameters on the projection.
     pub keep: fn(&mut EntityWorldMut<'_>, &dyn PartialReflect),
 }
@@ -248,6 +292,7 @@ impl RegisterRule for App {
                 check: |value, dt| concrete::<P>(value)?.check(dt),
                 bounds: |value| Ok(concrete::<P>(value)?.bounds()),
                 derive: |value, dt| Ok(concrete::<P>(value)?.derive(dt)),
+                modulator: |value| Some(concrete::<P>(value).ok()?.modulator()?.to_owned()),
                 keep: |projection, value| {
                     if let Ok(rule) = concrete::<P>(value) {
                         projection.insert(rule);

@@ -2,6 +2,7 @@
 //!
 //! Connectivity is a function of the seed alone and is made on all cores. See [`prepare`](super::prepare) for what is checked before.
 
+use super::modulators;
 use super::outside::{build_probes, build_stimuli};
 use super::prepare::{Prepared, build_region, groups, parts_of, union_of_delays};
 use super::rows::projection_rows;
@@ -99,6 +100,8 @@ pub struct Needs {
     pub pull: bool,
     /// A store pushes.
     pub push: bool,
+    /// There are modulators.
+    pub modulators: bool,
     /// The types of rules that there are.
     pub rules: Vec<RuleSystems>,
     /// Which probes there are.
@@ -246,6 +249,7 @@ pub fn build(
         entities.push(entity.id());
     }
 
+    modulators::build(world, scene, &entities);
     let maps = deal_chunks(scene, prepared, lanes)?;
     let reuse = reuse.filter(|reuse| reuse.fits(scene, prepared, &maps));
     let stores = build_stores(
@@ -273,6 +277,7 @@ pub fn build(
         rules: stores.rules,
         ..default()
     };
+    needs.modulators = !scene.modulators.is_empty();
     build_stimuli(world, scene, prepared, &entities, files, &mut needs)?;
     build_probes(world, scene, &entities, options, &mut needs)?;
 
@@ -608,6 +613,13 @@ fn build_changing(
     };
     let systems = rule.systems;
     rule.insert(&mut projection);
+    if let (Some(rule), Some(value)) = (
+        p.changing.as_ref().and_then(|c| c.rule.as_ref()),
+        spec.plasticity.first(),
+    ) && let Some(name) = (rule.modulator)(value.0.as_ref())
+    {
+        modulators::attach(world, id, &name);
+    }
     Ok((id, systems))
 }
 

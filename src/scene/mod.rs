@@ -30,6 +30,7 @@ mod lexer;
 mod lists;
 pub mod load;
 mod missing;
+mod modulators;
 pub mod node;
 mod number;
 mod outside;

@@ -12,6 +12,7 @@ mod values;
 
 use super::error::{listed, nearest, quoted, unknown};
 use super::lists::ListRows;
+use super::modulators;
 use super::quanta::{Quantum, choose_quanta};
 use super::schema::{RegionSpec, Scene};
 use crate::files::Files;
@@ -26,6 +27,7 @@ use std::collections::{HashMap, HashSet};
 pub(super) use memory::{groups, union_of_delays};
 pub(super) use plasticity::{Changing, parts_of};
 pub(super) use projections::factor_of;
+pub(super) use values::{check_fields, warn_of_rounding};
 
 /// What is wrong with a scene, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -235,6 +237,7 @@ pub fn prepare(
         at.check(&find, &mut probed, &mut warnings)?;
     }
 
+    modulators::check(scene, &places, &mut warnings)?;
     let receptors = choose_quanta(
         scene,
         &regions,

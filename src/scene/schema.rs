@@ -3,6 +3,7 @@
 //! Every type here is read through the type registry ([`decode`](super::decode)); fields carry their unit and range as attributes. A
 //! scene can equally be written in Rust: see [`Scene`].
 
+use crate::modulation::ModulatorSpec;
 use crate::network::connect::Rule;
 use crate::network::distribution::Distribution;
 use crate::network::layout::Layout;
@@ -39,6 +40,8 @@ pub struct Scene {
     pub projections: Vec<ProjectionSpec>,
     /// What reaches the network from outside.
     pub stimuli: Vec<StimulusSpec>,
+    /// Neuromodulators and reward signals.
+    pub modulators: Vec<ModulatorSpec>,
     /// What is kept.
     pub probes: Vec<ProbeSpec>,
 }
@@ -56,6 +59,7 @@ impl Default for Scene {
             regions: Vec::new(),
             projections: Vec::new(),
             stimuli: Vec::new(),
+            modulators: Vec::new(),
             probes: Vec::new(),
         }
     }

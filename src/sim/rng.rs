@@ -42,6 +42,8 @@ pub enum Purpose {
     Choice = 9,
     /// For tests.
     Test = 10,
+    /// When rewards come.
+    Reward = 11,
 }
 
 const M0: u32 = 0xD251_1F53;

@@ -7,6 +7,7 @@ use crate::network::plastic::DelayParts;
 use crate::neurons::Sign;
 use crate::plasticity::{Coincidence, ReflectPlasticity};
 use crate::scene::error::quoted;
+use crate::scene::modulators;
 use crate::scene::schema::Dendritic;
 use bevy::reflect::TypeRegistry;
 
@@ -99,10 +100,14 @@ impl Place<'_> {
                     shown(high)
                 )));
             }
+            if let Some(name) = (rule.modulator)(value) {
+                modulators::check_name(self.scene, &name)
+                    .map_err(|e| self.wrong(&format!("{field}.modulator"), e))?;
+            }
             let boxed = (rule.derive)(value, dt).map_err(at)?;
-            if boxed.coincidence == Coincidence::Both && self.all_axonal(delays) {
+            if boxed.coincidence == Coincidence::Both && self.unknown_in_time(delays) {
                 return Err(at(
-                    "coincidence Both needs delays with a dendritic part, since the spikes that an arriving spike may cause are not known when it arrives: set `dendritic` of the projection to All or Ms(…)"
+                    "coincidence Both needs postsynaptic spikes that are known when a presynaptic one arrives: give the projection a `dendritic` part of its delay, or `backpropagation_ms` of a step or more"
                         .into(),
                 ));
             }
@@ -139,16 +144,13 @@ impl Place<'_> {
         }))
     }
 
-    fn all_axonal(&self, delays: &Delays) -> bool {
-        let parts = |steps| {
-            parts_of(
-                steps,
-                self.spec.dendritic,
-                self.spec.backpropagation_ms,
-                self.scene.dt_ms,
-            )
-        };
-        shortest(delays).is_some_and(|steps| parts(steps).dendritic == 0)
+    /// Whether a postsynaptic spike of the step in which a presynaptic one arrives is not known then.
+    fn unknown_in_time(&self, delays: &Delays) -> bool {
+        let (dendritic, back) = (self.spec.dendritic, self.spec.backpropagation_ms);
+        shortest(delays).is_some_and(|steps| {
+            let parts = parts_of(steps, dendritic, back, self.scene.dt_ms);
+            parts.dendritic == 0 && parts.back == 0
+        })
     }
 }
 

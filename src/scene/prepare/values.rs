@@ -36,7 +36,7 @@ pub(super) fn check_time(path: impl Into<String>, ms: f64, dt: f64) -> Result<()
 }
 
 /// Warns of an interval of 0 or more that is not a whole number of steps, at least one.
-pub(super) fn warn_of_rounding(
+pub(in crate::scene) fn warn_of_rounding(
     path: String,
     what: &str,
     ms: f64,
@@ -62,7 +62,10 @@ pub(super) fn warn_of_rounding(
 }
 
 /// Checks every number and distribution among the fields of a struct or variant against its range and against single precision.
-pub(super) fn check_fields(path: &str, value: &dyn PartialReflect) -> Result<(), BuildError> {
+pub(in crate::scene) fn check_fields(
+    path: &str,
+    value: &dyn PartialReflect,
+) -> Result<(), BuildError> {
     let field_of = |info: Option<&'static TypeInfo>, variant: Option<&str>, index: usize| match (
         info, variant,
     ) {

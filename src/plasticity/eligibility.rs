@@ -1,0 +1,277 @@
+//! Learning with a third factor: pairs of spikes mark a synapse, and a modulator turns the mark into a change of weight.
+//!
+//! ```text
+//! ζ = A₊ x at a postsynaptic spike, −A₋ y at a presynaptic one            (x, y: traces of pairs, as in STDP)
+//! c' = −c/τ_c + κ ζ                                                       the eligibility, one per synapse
+//! w' = γ M(t) c                                                           within the bounds
+//! ```
+//!
+//! [`DopamineStdp`](super::dopamine::DopamineStdp), [`Mstdp`](super::mstdp::Mstdp) and [`Mstdpet`](super::mstdp::Mstdpet) are made of this.
+//!
+//! # How it is advanced
+//!
+//! A synapse is visited at its spikes only. In between, eligibility decays and the modulator acts, which is summed up for all synapses at
+//! once: with G(t) = Σ over steps of M·e^(−t/τ_c), the change from t₀ to t₁ is c(t₀)·e^(t₀/τ_c)·(G(t₁) − G(t₀)). G starts anew after some time
+//! constants, when all synapses are brought up to date, so that the difference stays well-conditioned. Within a step a modulator that decays
+//! is integrated exactly, so that the step size does not matter. A modulator that changes at the end of a step, and a reward that is an
+//! impulse, act on the eligibility of that moment, spikes of that moment included.
+//!
+//! The bounds are applied whenever a synapse is visited, not in between: of two rewards between two spikes, the second still counts if the
+//! first would have led beyond a bound.
+
+use super::decay::Decay;
+use super::history::take;
+use super::{Coincidence, LearningRule, Seen, SendOrder, SynapseState};
+use crate::modulation::Signal;
+use crate::sim::math::{max, min};
+
+/// The longest time, in steps, over which the action of the modulator is summed.
+const LONGEST_EPOCH: f64 = 16_384.0;
+/// The longest time in time constants of the eligibility: e¹⁶ costs 7 of the 16 digits of double precision.
+const EPOCH_TIME_CONSTANTS: f64 = 16.0;
+
+/// How long a mark lasts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kernel {
+    /// It decays with this time constant in ms.
+    Exponential(f64),
+    /// Until the next step.
+    OneStep,
+}
+
+/// What a rule with an eligibility is made of.
+#[derive(Clone, Debug)]
+pub struct Eligible {
+    /// A₊ and A₋.
+    pub amplitude: [f64; 2],
+    /// τ₊ and τ₋ in ms.
+    pub tau: [f64; 2],
+    /// How long a mark lasts.
+    pub kernel: Kernel,
+    /// κ γ: what a mark of 1 under a modulator of 1 changes, per ms or per impulse.
+    pub gain: f64,
+    /// The least and the largest weight.
+    pub bounds: [f64; 2],
+    /// See [`LearningRule::order`].
+    pub order: SendOrder,
+    /// See [`LearningRule::coincidence`].
+    pub coincidence: Coincidence,
+}
+
+/// [`Eligible`] at work. The tag of a synapse is its ζ, summed and decayed.
+pub struct EligibleRule {
+    plus: Decay,
+    minus: Decay,
+    mark: Decay,
+    amplitude: [f32; 2],
+    bounds: [f32; 2],
+    gain: f64,
+    order: SendOrder,
+    coincidence: Coincidence,
+    kernel: Kernel,
+    dt: f64,
+    /// Per step of the epoch, the first being its start: G, or for marks of one step what that step did.
+    sums: Vec<f64>,
+    /// Per step of the epoch: e^(t/τ_c) since its start.
+    growth: Vec<f64>,
+    /// The stamp at which the epoch started.
+    start: u64,
+    /// The decay of the modulator for which `area` was worked out.
+    area_of: f64,
+    /// What a level of 1 at the start of a step adds to `sums`, as seen from that start.
+    area: f64,
+}
+
+impl EligibleRule {
+    /// The rule for steps of `dt` ms.
+    pub fn new(parts: &Eligible, dt: f64) -> Self {
+        let (steps, tau) = match parts.kernel {
+            Kernel::Exponential(tau) => (
+                (EPOCH_TIME_CONSTANTS * tau / dt).clamp(64.0, LONGEST_EPOCH),
+                tau,
+            ),
+            Kernel::OneStep => (LONGEST_EPOCH, 0.0),
+        };
+        let growth = match parts.kernel {
+            Kernel::Exponential(tau) => (0..=steps as u32)
+                // Beyond some hundred time constants nothing is left to be seen.
+                .map(|n| libm::exp((f64::from(n) * dt / tau).min(600.0)))
+                .collect(),
+            Kernel::OneStep => Vec::new(),
+        };
+        let mut sums = Vec::with_capacity(steps as usize + 1);
+        sums.push(0.0);
+        Self {
+            plus: Decay::new(parts.tau[0], dt),
+            minus: Decay::new(parts.tau[1], dt),
+            mark: Decay::new(tau, dt),
+            amplitude: parts.amplitude.map(|a| a as f32),
+            bounds: parts.bounds.map(|b| b as f32),
+            gain: parts.gain,
+            order: parts.order,
+            coincidence: parts.coincidence,
+            kernel: parts.kernel,
+            dt,
+            sums,
+            growth,
+            start: 0,
+            area_of: f64::NAN,
+            area: 0.0,
+        }
+    }
+
+    /// The place of a stamp in the epoch.
+    #[inline(always)]
+    fn place(&self, stamp: u32) -> usize {
+        (stamp.wrapping_sub(self.start as u32) as usize).min(self.sums.len() - 1)
+    }
+
+    /// What a step of a modulator adds, as seen from the eligibility at its start.
+    fn of_step(&mut self, signal: &Signal) -> f64 {
+        if signal.decay_per_ms != self.area_of {
+            let mark = match self.kernel {
+                Kernel::Exponential(tau) => 1.0 / tau,
+                Kernel::OneStep => 0.0,
+            };
+            let rate = signal.decay_per_ms + mark;
+            self.area_of = signal.decay_per_ms;
+            self.area = if rate * self.dt > 1e-12 {
+                -libm::expm1(-rate * self.dt) / rate
+            } else {
+                self.dt
+            };
+        }
+        let constant = match self.kernel {
+            Kernel::Exponential(tau) => -libm::expm1(-self.dt / tau) * tau,
+            Kernel::OneStep => self.dt,
+        };
+        signal.impulse + signal.level * self.area - signal.baseline * constant
+    }
+}
+
+impl LearningRule for EligibleRule {
+    type Pre = [f32; 1];
+    type Post = [f32; 1];
+    const TAGGED: bool = true;
+    const MODULATED: bool = true;
+
+    #[inline(always)]
+    fn pre_spiked(&self, last: [f32; 1], ago: u32) -> ([f32; 1], [f32; 1]) {
+        let left = last[0] * self.plus.after(ago);
+        ([left], [left + 1.0])
+    }
+
+    #[inline(always)]
+    fn post_spiked(&self, last: [f32; 1], ago: u32) -> [f32; 1] {
+        [last[0] * self.minus.after(ago) + 1.0]
+    }
+
+    #[inline(always)]
+    fn at_pre(
+        &self,
+        mut state: SynapseState,
+        _pre: Seen<[f32; 1]>,
+        post: Seen<[f32; 1]>,
+    ) -> SynapseState {
+        state.tag -= self.amplitude[1] * post.traces[0] * self.minus.after(post.ago);
+        state
+    }
+
+    #[inline(always)]
+    fn at_post(
+        &self,
+        mut state: SynapseState,
+        pre: Seen<[f32; 1]>,
+        _post: Seen<[f32; 1]>,
+    ) -> SynapseState {
+        state.tag += self.amplitude[0] * pre.traces[0] * self.plus.after(pre.ago);
+        state
+    }
+
+    #[inline(always)]
+    fn pass(&self, mut state: SynapseState, now: u32, steps: u32) -> SynapseState {
+        if steps == 0 || state.tag == 0.0 {
+            return state;
+        }
+        let from = self.place(now.wrapping_sub(steps));
+        let acted = match self.kernel {
+            Kernel::Exponential(_) => {
+                let to = self.place(now);
+                (self.sums[to] - self.sums[from]) * self.growth[from]
+            }
+            Kernel::OneStep => self.sums[self.place(now.wrapping_sub(steps).wrapping_add(1))],
+        };
+        let weight = f64::from(state.weight) + self.gain * acted * f64::from(state.tag);
+        state.weight = min(max(weight as f32, self.bounds[0]), self.bounds[1]);
+        state.tag *= self.mark.after(steps);
+        state
+    }
+
+    fn order(&self) -> SendOrder {
+        self.order
+    }
+
+    fn coincidence(&self) -> Coincidence {
+        self.coincidence
+    }
+
+    fn epoch_is_full(&self) -> bool {
+        self.sums.len() >= self.longest()
+    }
+
+    fn begin_epoch(&mut self, now: u64) {
+        self.start = now;
+        self.sums.truncate(1);
+        self.sums[0] = 0.0;
+    }
+
+    fn modulate(&mut self, signal: &Signal) {
+        let step = self.of_step(signal);
+        match self.kernel {
+            Kernel::Exponential(_) => {
+                let last = self.sums.len() - 1;
+                // Seen from the start of the epoch, eligibility has decayed by the start of the step.
+                let sum = self.sums[last] + step / self.growth[last];
+                self.sums.push(sum);
+            }
+            Kernel::OneStep => self.sums.push(step),
+        }
+    }
+
+    fn save(&self, out: &mut Vec<u32>) {
+        out.extend([self.start as u32, (self.start >> 32) as u32]);
+        out.push(self.sums.len() as u32);
+        for sum in &self.sums {
+            let bits = sum.to_bits();
+            out.extend([bits as u32, (bits >> 32) as u32]);
+        }
+    }
+
+    fn load(&mut self, from: &mut &[u32]) -> Option<()> {
+        let wide = |from: &mut &[u32]| {
+            let (low, high) = (take(from)?, take(from)?);
+            Some(u64::from(low) | u64::from(high) << 32)
+        };
+        self.start = wide(from)?;
+        let len = take(from)? as usize;
+        if len == 0 || len > self.longest() {
+            return None;
+        }
+        self.sums.clear();
+        for _ in 0..len {
+            let sum = f64::from_bits(wide(from)?);
+            self.sums.push(Some(sum).filter(|s| s.is_finite())?);
+        }
+        Some(())
+    }
+}
+
+impl EligibleRule {
+    /// Sums that an epoch may have.
+    fn longest(&self) -> usize {
+        match self.kernel {
+            Kernel::Exponential(_) => self.growth.len(),
+            Kernel::OneStep => LONGEST_EPOCH as usize,
+        }
+    }
+}

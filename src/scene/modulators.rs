@@ -1,0 +1,249 @@
+//! Modulators of a scene: checked, and built.
+
+use super::error::{quoted, unknown};
+use super::prepare::{BuildError, Warning, check_fields, warn_of_rounding};
+use super::schema::Scene;
+use crate::modulation::{Coincidences, Evaluation, Modulator, ModulatorSpec, Rewarder};
+use crate::network::stimulus::Selection;
+use crate::plasticity::ModulatedBy;
+use crate::sim::rng::{Purpose, Random, entity_key};
+use bevy::prelude::*;
+use std::collections::HashMap;
+
+/// The longest delay of a release in steps: so many numbers are kept of it.
+const LONGEST_DELAY: f64 = 65_535.0;
+
+/// Checks the modulators of a scene; `places` are its regions by name.
+pub(super) fn check(
+    scene: &Scene,
+    places: &HashMap<&str, usize>,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), BuildError> {
+    let mut taken: HashMap<&str, usize> = HashMap::new();
+    for (i, spec) in scene.modulators.iter().enumerate() {
+        let path = format!("modulators[{i}]");
+        check_fields(&path, spec)?;
+        if spec.name.trim().is_empty() {
+            return Err(BuildError::new(path + ".name", "a modulator needs a name"));
+        }
+        if let Some(first) = taken.insert(&spec.name, i) {
+            let message = format!(
+                "the name {} is taken by modulators[{first}]; names must differ",
+                quoted(&spec.name)
+            );
+            return Err(BuildError::new(path + ".name", message));
+        }
+        check_releases(scene, spec, &path, places, warnings)?;
+        check_rewards(scene, spec, &path, places)?;
+        check_evaluation(spec, &path, places)?;
+        let critic = matches!(spec.evaluation, Evaluation::TemporalDifference { .. });
+        if spec.released_by.is_empty()
+            && spec.rewards.is_empty()
+            && !critic
+            && spec.initial == 0.0
+            && spec.baseline == 0.0
+        {
+            warnings.push(Warning::new(
+                path,
+                format!(
+                    "nothing releases modulator {}: no population, no rewarder; only commands and code can",
+                    quoted(&spec.name)
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn region_at<'s>(
+    scene: &'s Scene,
+    places: &HashMap<&str, usize>,
+    name: &str,
+    path: String,
+) -> Result<&'s super::schema::RegionSpec, BuildError> {
+    match places.get(name) {
+        Some(&place) => Ok(&scene.regions[place]),
+        None => {
+            let names = scene.regions.iter().map(|r| r.name.as_str());
+            Err(BuildError::new(path, unknown("region", name, names)))
+        }
+    }
+}
+
+fn check_releases(
+    scene: &Scene,
+    spec: &ModulatorSpec,
+    path: &str,
+    places: &HashMap<&str, usize>,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), BuildError> {
+    for (i, release) in spec.released_by.iter().enumerate() {
+        let path = format!("{path}.released_by[{i}]");
+        check_fields(&path, release)?;
+        let region = region_at(scene, places, &release.from, format!("{path}.from"))?;
+        release
+            .neurons
+            .count(region.neurons)
+            .map_err(|e| BuildError::new(format!("{path}.neurons"), e))?;
+        if release.delay_ms / scene.dt_ms > LONGEST_DELAY {
+            let message = format!(
+                "{} ms are more than {LONGEST_DELAY} steps of {} ms, the longest delay that is possible",
+                release.delay_ms, scene.dt_ms
+            );
+            return Err(BuildError::new(format!("{path}.delay_ms"), message));
+        }
+        if release.delay_ms > 0.0 {
+            let path = format!("{path}.delay_ms");
+            warn_of_rounding(path, "a delay", release.delay_ms, scene.dt_ms, warnings);
+        }
+    }
+    Ok(())
+}
+
+fn check_rewards(
+    scene: &Scene,
+    spec: &ModulatorSpec,
+    path: &str,
+    places: &HashMap<&str, usize>,
+) -> Result<(), BuildError> {
+    for (i, rewarder) in spec.rewards.iter().enumerate() {
+        let path = format!("{path}.rewards[{i}]");
+        check_fields(&path, rewarder)?;
+        let Rewarder::Coincidence {
+            region,
+            first,
+            second,
+            delay_min_ms,
+            delay_max_ms,
+            ..
+        } = rewarder
+        else {
+            continue;
+        };
+        let spec = region_at(scene, places, region, format!("{path}.region"))?;
+        for (field, neuron) in [("first", *first), ("second", *second)] {
+            Selection::List(vec![neuron])
+                .count(spec.neurons)
+                .map_err(|e| BuildError::new(format!("{path}.{field}"), e))?;
+        }
+        if delay_min_ms > delay_max_ms {
+            let message = format!(
+                "delay_min_ms is {delay_min_ms} and delay_max_ms {delay_max_ms}; give the smaller number first"
+            );
+            return Err(BuildError::new(format!("{path}.delay_min_ms"), message));
+        }
+    }
+    Ok(())
+}
+
+fn check_evaluation(
+    spec: &ModulatorSpec,
+    path: &str,
+    places: &HashMap<&str, usize>,
+) -> Result<(), BuildError> {
+    let path = format!("{path}.evaluation");
+    check_fields(&path, &spec.evaluation)?;
+    let Evaluation::TemporalDifference {
+        critic,
+        tau_rate_ms,
+        tau_rise_ms,
+        ..
+    } = &spec.evaluation
+    else {
+        return Ok(());
+    };
+    if !places.contains_key(critic.as_str()) {
+        let mut names: Vec<_> = places.keys().copied().collect();
+        names.sort_unstable();
+        let message = unknown("region", critic, names.iter().copied());
+        return Err(BuildError::new(format!("{path}.critic"), message));
+    }
+    if tau_rise_ms >= tau_rate_ms {
+        let message = format!(
+            "the kernel rises with {tau_rise_ms} ms and decays with {tau_rate_ms} ms; the rise must be shorter"
+        );
+        return Err(BuildError::new(format!("{path}.tau_rise_ms"), message));
+    }
+    if spec.tau_ms.is_some() {
+        let message = "a temporal difference is a signal and no pool: leave out `tau_ms`";
+        return Err(BuildError::new(path, message));
+    }
+    Ok(())
+}
+
+/// Checks that the modulator of a rule exists.
+pub(super) fn check_name(scene: &Scene, name: &str) -> Result<(), String> {
+    if scene.modulators.iter().any(|m| m.name == name) {
+        return Ok(());
+    }
+    if scene.modulators.is_empty() {
+        return Err(format!(
+            "the rule is modulated by {}, but the scene has no modulators; add one under `modulators`",
+            quoted(name)
+        ));
+    }
+    let names = scene.modulators.iter().map(|m| m.name.as_str());
+    Err(unknown("modulator", name, names))
+}
+
+/// Makes the modulators. `entities` are the regions.
+pub(super) fn build(world: &mut World, scene: &Scene, entities: &[Entity]) {
+    let region = |name: &str| scene.regions.iter().position(|r| r.name == name);
+    let steps = |ms: f64| libm::rint(ms / scene.dt_ms) as u64;
+    for (i, spec) in scene.modulators.iter().enumerate() {
+        let find = |name: &str, selection: &Selection| {
+            let place = region(name)?;
+            let key = entity_key(&spec.name) ^ entity_key(name);
+            let random = Random::new(scene.seed, key, Purpose::Choice);
+            let neurons = scene.regions[place].neurons;
+            let chosen = selection.neurons(neurons, random).ok()?;
+            Some((entities[place], neurons, chosen))
+        };
+        let mut modulator = Modulator::new(spec, i as u32, scene.dt_ms, &find);
+        for rewarder in &spec.rewards {
+            if let Rewarder::Schedule { times_ms, amount } = rewarder {
+                for time in times_ms {
+                    modulator.reward_at(steps(*time).max(1), *amount);
+                }
+            }
+        }
+        let id = world.spawn((Name::new(spec.name.clone()), modulator)).id();
+        for (j, rewarder) in spec.rewards.iter().enumerate() {
+            if let Rewarder::Coincidence {
+                region: name,
+                first,
+                second,
+                within_ms,
+                delay_min_ms,
+                delay_max_ms,
+                amount,
+            } = rewarder
+                && let Some(place) = region(name)
+            {
+                world.spawn(Coincidences {
+                    modulator: id,
+                    region: entities[place],
+                    first: *first,
+                    second: *second,
+                    within: steps(*within_ms),
+                    delay: (steps(*delay_min_ms), steps(*delay_max_ms)),
+                    amount: *amount,
+                    key: entity_key(&format!("{}[{j}]", spec.name)),
+                    last: 0,
+                });
+            }
+        }
+    }
+}
+
+/// Lets a modulator act on the rule of a projection.
+pub(super) fn attach(world: &mut World, projection: Entity, name: &str) {
+    let mut modulators = world.query_filtered::<(Entity, &Name), With<Modulator>>();
+    let found = modulators
+        .iter(world)
+        .find(|(_, known)| known.as_str() == name)
+        .map(|(entity, _)| entity);
+    if let Some(modulator) = found {
+        world.entity_mut(projection).insert(ModulatedBy(modulator));
+    }
+}
