@@ -479,6 +479,7 @@ impl Simulation {
                 continue;
             }
             let (weights, _) = (functions.now)(entity, steps);
+            let sign = synapses.per_quantum().signum();
             for row in 0..synapses.rows() as u32 {
                 let all = of.is_none_or(|of| of == (from, row));
                 synapses.visit_row(row as usize, &mut |target, place, delay| {
@@ -487,7 +488,7 @@ impl Simulation {
                             from: (from, row),
                             to: (to, target),
                             receptor: projection.receptor as u32,
-                            weight: weights[place],
+                            weight: sign * weights[place],
                             delay,
                         });
                     }

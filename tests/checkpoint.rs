@@ -762,6 +762,11 @@ const SAVED: &[&str] = &[
     "neuropil::network::probe::RateProbe",
     "neuropil::network::probe::ColumnProbe",
     "neuropil::network::probe::StatisticsProbe",
+    "neuropil::network::plastic::PlasticSynapses",
+    "neuropil::plasticity::executor::Learning<",
+    "neuropil::synapses::short_term::ShortTerm",
+    "neuropil::modulation::pool::Modulator",
+    "neuropil::modulation::rewarder::Coincidences",
     // Columns: everything that is registered is kept; `every_column_is_registered` counts them.
     "neuropil::sim::columns::",
 ];
@@ -789,6 +794,15 @@ const REBUILT: &[&str] = &[
     // Filled by `Encode` before anything reads it.
     "neuropil::network::stimulus::poisson::BackgroundInput",
     "neuropil::neurons::Derived<",
+    // Parameters of rules and what can be done with them.
+    "neuropil::plasticity::stdp::Stdp",
+    "neuropil::plasticity::triplet::TripletStdp",
+    "neuropil::plasticity::inhibitory::InhibitoryStdp",
+    "neuropil::plasticity::dopamine::DopamineStdp",
+    "neuropil::plasticity::mstdp::Mstdp",
+    "neuropil::plasticity::executor::RuleFunctions",
+    "neuropil::plasticity::executor::ModulatedBy",
+    "neuropil::synapses::short_term::TsodyksMarkram",
     "neuropil::neurons::poisson_source::PoissonPlan",
     "neuropil::neurons::spike_source::SpikePlan",
     "neuropil::sim::clock::Pacing",

@@ -29,11 +29,13 @@ const GOLDEN: &[(&str, u64)] = &[
     ("microcircuit", 0x02a6beb575e652a3),
     ("firing_patterns", 0x42dfa8862f1b3ee8),
     ("neuron_zoo", 0x1dba741d38359e4e),
+    ("stdp", 0xd344fe21017a5737),
     ("rich", 0x0fa5d65b455c8494),
     ("pushing", 0x798a7b399ab49e6d),
     ("wide", 0x58ea180d9d91fa77),
     ("many blocks", 0xc1852a4cf002efd3),
     ("switching", 0x6c7884c1fb387199),
+    ("learning", 0xb8ab18a3a95c8914),
 ];
 
 /// After so many steps a reference is looked at for the first time: as long as seven threads run, which share few processors here.

@@ -34,7 +34,7 @@ pub struct PlasticSynapse {
     pub target: u32,
     /// The index of its delay.
     pub delay_index: u16,
-    /// Its weight; the magnitude where the receptor takes that.
+    /// Its weight; the magnitude where all weights are inhibitory.
     pub weight: f32,
 }
 
@@ -50,12 +50,16 @@ pub struct PlasticPlan<'a> {
     pub map: &'a InputMap,
     /// The receptor of the target.
     pub receptor: usize,
+    /// The sign with which weights are sent: −1 for magnitudes of negative weights whose receptor takes both signs.
+    pub sign: f32,
     /// The number of blocks of the network.
     pub blocks: usize,
     /// The delays that may occur, by index.
     pub delays: Vec<DelayParts>,
     /// Whether synapses carry a tag.
     pub tagged: bool,
+    /// The least and the largest weight that the input of the targets was sized for.
+    pub bounds: (f32, f32),
     /// The number of synapses of each row.
     pub row_len: Vec<u32>,
     /// Appends the synapses of a row.
@@ -86,6 +90,7 @@ pub struct PlasticSynapses {
     slot_of: Vec<u16>,
     /// Slot units per unit of weight.
     per_quantum: f32,
+    bounds: (f32, f32),
 }
 
 impl PlasticSynapses {
@@ -176,7 +181,8 @@ impl PlasticSynapses {
             tags: Pages::zeroed(if plan.tagged { synapses } else { 0 }),
             block_of,
             slot_of,
-            per_quantum: 1.0 / plan.map.quantum[plan.receptor],
+            per_quantum: plan.sign / plan.map.quantum[plan.receptor],
+            bounds: plan.bounds,
         }
     }
 
@@ -254,13 +260,18 @@ impl PlasticSynapses {
         &self.slot_of
     }
 
-    /// Slot units per unit of weight.
+    /// Slot units per unit of weight; negative where magnitudes of inhibitory weights are kept.
     pub fn per_quantum(&self) -> f32 {
         self.per_quantum
     }
 
+    /// The least and the largest weight that there may be.
+    pub fn bounds(&self) -> (f32, f32) {
+        self.bounds
+    }
+
     /// The weights as they were left when each synapse was last visited; see
-    /// [`weights_now`](crate::plasticity::weights_now) for those of this moment.
+    /// [`RuleFunctions`](crate::plasticity::RuleFunctions) for those of this moment.
     pub fn stored_weights(&self) -> &[f32] {
         &self.weights
     }
@@ -273,6 +284,55 @@ impl PlasticSynapses {
     /// Targets, weights and tags, the latter two to be written.
     pub fn parts_mut(&mut self) -> (&[u32], &mut [f32], &mut [f32]) {
         (&self.targets, &mut self.weights, &mut self.tags)
+    }
+
+    /// The place of every synapse in an order that does not depend on how targets are dealt to blocks: by source, delay and target.
+    /// `None` if that is the order of storage.
+    pub fn common_order(&self) -> Option<Vec<usize>> {
+        if self.blocks <= 1 {
+            return None;
+        }
+        let mut order = Vec::with_capacity(self.len());
+        for row in 0..self.rows() {
+            for group in 0..self.groups.len() {
+                let first = order.len();
+                for block in 0..self.blocks {
+                    order.extend(self.segment(row, block, group));
+                }
+                // Stable, and all synapses of a target are in one block.
+                order[first..].sort_by_key(|place| self.targets[*place]);
+            }
+        }
+        Some(order)
+    }
+
+    /// Values that are given in the order of storage, in the [common order](Self::common_order).
+    pub fn in_common_order(&self, values: Vec<f32>) -> Vec<f32> {
+        match self.common_order() {
+            Some(order) if !values.is_empty() => order.iter().map(|place| values[*place]).collect(),
+            _ => values,
+        }
+    }
+
+    /// Takes weights and tags in the [common order](Self::common_order), weights within `bounds`. False if there are not as many as synapses.
+    pub fn set_in_common_order(
+        &mut self,
+        weights: &[f32],
+        tags: &[f32],
+        bounds: (f32, f32),
+    ) -> bool {
+        if weights.len() != self.weights.len() || tags.len() != self.tags.len() {
+            return false;
+        }
+        let order = self.common_order();
+        let place = |i: usize| order.as_ref().map_or(i, |order| order[i]);
+        for (i, weight) in weights.iter().enumerate() {
+            self.weights[place(i)] = weight.clamp(bounds.0, bounds.1);
+        }
+        for (i, tag) in tags.iter().enumerate() {
+            self.tags[place(i)] = *tag;
+        }
+        true
     }
 
     /// Bytes that the store takes.

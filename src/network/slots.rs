@@ -118,6 +118,12 @@ impl<T: Accumulator> Slots<T> {
         }
     }
 
+    /// Slots of the same shape with nothing in them.
+    pub fn empty_copy(&self) -> Self {
+        let sizes: Vec<_> = self.blocks.iter().map(|block| block.stride).collect();
+        Self::new(self.lanes, self.ring, &sizes)
+    }
+
     /// One slot of a ring position.
     pub fn get(&self, block: usize, position: usize, slot: usize) -> T {
         let block = &self.blocks[block];
@@ -232,4 +238,14 @@ pub enum InputSlots {
     Narrow(Slots<i32>),
     /// 64 bits per slot: for networks whose largest sum does not fit 32 at a fine enough quantum.
     Wide(Slots<i64>),
+}
+
+impl InputSlots {
+    /// One slot of a ring position.
+    pub fn sum(&self, block: usize, position: usize, slot: usize) -> i64 {
+        match self {
+            Self::Narrow(slots) => slots.get(block, position, slot).into(),
+            Self::Wide(slots) => slots.get(block, position, slot),
+        }
+    }
 }

@@ -37,15 +37,13 @@ impl Simulation {
             .collect()
     }
 
-    /// The weights of a projection whose synapses change, at this moment, in the order of storage: by source, then by delay, then by
-    /// target (with several blocks of targets, by block before delay). In the receptor's unit; magnitudes where the receptor takes those.
+    /// The weights of a projection whose synapses change, at this moment, by source, then by delay, then by target. In the receptor's unit; magnitudes of weights that are all
+    /// inhibitory, unless the bounds of the rule go below 0.
     ///
     /// # Errors
     /// There is no such projection, or its synapses do not change.
     pub fn weights(&mut self, projection: &str) -> Result<Vec<f32>, NotPlastic> {
-        let (entity, functions) = self.changing(projection)?;
-        let steps = self.clock().steps_done();
-        Ok((functions.now)(self.world().entity(entity), steps).0)
+        Ok(self.now(projection)?.0)
     }
 
     /// The tags of the synapses of a projection: their eligibility, in the order of [`weights`](Self::weights). Empty if its rule has none.
@@ -53,9 +51,73 @@ impl Simulation {
     /// # Errors
     /// As [`weights`](Self::weights).
     pub fn tags(&mut self, projection: &str) -> Result<Vec<f32>, NotPlastic> {
+        Ok(self.now(projection)?.1)
+    }
+
+    /// Source and target neuron of every synapse of a projection, in the order of [`weights`](Self::weights).
+    ///
+    /// # Errors
+    /// As [`weights`](Self::weights).
+    pub fn synapse_ends(&mut self, projection: &str) -> Result<Vec<(u32, u32)>, NotPlastic> {
+        let (entity, _) = self.changing(projection)?;
+        let Some(synapses) = self.world().get::<PlasticSynapses>(entity) else {
+            return Ok(Vec::new());
+        };
+        let mut ends = Vec::with_capacity(synapses.len());
+        for row in 0..synapses.rows() {
+            ends.extend(synapses.row(row).map(|place| (row as u32, place)));
+        }
+        if let Some(order) = synapses.common_order() {
+            ends = order.into_iter().map(|place| ends[place]).collect();
+        }
+        let targets = synapses.targets();
+        Ok(ends
+            .into_iter()
+            .map(|(row, place)| (row, targets[place as usize]))
+            .collect())
+    }
+
+    /// Sets the weights of a projection, in the order of [`weights`](Self::weights); those beyond the bounds of its rule become the bound.
+    ///
+    /// # Errors
+    /// As [`weights`](Self::weights); or there are not as many as synapses, or one is no finite number.
+    pub fn set_weights(&mut self, projection: &str, weights: &[f32]) -> Result<(), NotPlastic> {
         let (entity, functions) = self.changing(projection)?;
         let steps = self.clock().steps_done();
-        Ok((functions.now)(self.world().entity(entity), steps).1)
+        if let Some(bad) = weights.iter().find(|w| !w.is_finite()) {
+            return Err(NotPlastic(format!(
+                "a weight is {bad}; give finite numbers"
+            )));
+        }
+        let mut entity = self.world_mut().entity_mut(entity);
+        (functions.settle)(&mut entity, steps);
+        let Some(mut synapses) = entity.get_mut::<PlasticSynapses>() else {
+            return Ok(());
+        };
+        let tags = synapses.in_common_order(synapses.stored_tags().to_vec());
+        let bounds = synapses.bounds();
+        if !synapses.set_in_common_order(weights, &tags, bounds) {
+            return Err(NotPlastic(format!(
+                "there are {} weights for {} synapses; give one each",
+                weights.len(),
+                synapses.len()
+            )));
+        }
+        Ok(())
+    }
+
+    fn now(&mut self, projection: &str) -> Result<(Vec<f32>, Vec<f32>), NotPlastic> {
+        let (entity, functions) = self.changing(projection)?;
+        let steps = self.clock().steps_done();
+        let entity = self.world().entity(entity);
+        let (weights, tags) = (functions.now)(entity, steps);
+        Ok(match entity.get::<PlasticSynapses>() {
+            Some(synapses) => (
+                synapses.in_common_order(weights),
+                synapses.in_common_order(tags),
+            ),
+            None => (weights, tags),
+        })
     }
 
     /// Stops or resumes the learning of a projection. While it is frozen its weights stay; traces go on, so that nothing jumps when it is

@@ -110,6 +110,8 @@ impl RuleFunctions {
                 let mut out = Vec::new();
                 if let Some(learning) = entity.get::<Learning<R>>() {
                     out.extend([learning.settled as u32, (learning.settled >> 32) as u32]);
+                    out.extend([u32::from(learning.frozen), learning.gain.len() as u32]);
+                    out.extend(learning.gain.iter().map(|g| g.to_bits()));
                     learning.pre.save(&mut out);
                     learning.post.save(&mut out);
                     learning.rule.save(&mut out);
@@ -117,13 +119,24 @@ impl RuleFunctions {
                 out
             },
             load: |entity, numbers| {
+                let targets = entity
+                    .get::<PlasticSynapses>()
+                    .map_or(0, PlasticSynapses::target_neurons);
                 let Some(mut learning) = entity.get_mut::<Learning<R>>() else {
                     return false;
                 };
-                let [low, high, rest @ ..] = numbers else {
+                let [low, high, frozen, gains, rest @ ..] = numbers else {
                     return false;
                 };
-                let mut rest = rest;
+                let Some((gain, mut rest)) = rest.split_at_checked(*gains as usize) else {
+                    return false;
+                };
+                let gain: Vec<f32> = gain.iter().map(|g| f32::from_bits(*g)).collect();
+                let sound = gain.is_empty() || gain.len() == targets;
+                if !sound || !gain.iter().all(|g| (0.0..=1.0).contains(g)) || *frozen > 1 {
+                    return false;
+                }
+                (learning.frozen, learning.gain) = (*frozen == 1, gain);
                 learning.settled = u64::from(*low) | u64::from(*high) << 32;
                 let loaded = learning.pre.load(&mut rest).is_some()
                     && learning.post.load(&mut rest).is_some()
@@ -597,5 +610,6 @@ fn settle<R: LearningRule>(entity: &mut EntityWorldMut<'_>, now: u64) {
             &alone,
             SimdLevel::Portable,
         );
+        learning.rule.begin_epoch(now);
     }
 }

@@ -66,7 +66,7 @@ where
 /// What changes in a synapse.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SynapseState {
-    /// The weight, in the receptor's unit; the magnitude where the receptor takes that.
+    /// The weight, in the receptor's unit; the magnitude where all weights are inhibitory.
     pub weight: f32,
     /// What modulated rules mark synapses with: the eligibility. Always 0 for rules whose synapses carry no tag.
     pub tag: f32,
@@ -191,7 +191,7 @@ pub trait Plasticity:
     /// The rule for steps of `dt` ms.
     fn derive(&self, dt: f64) -> BoxedRule;
 
-    /// The least and the largest weight, in the receptor's unit; magnitudes where the receptor takes those.
+    /// The least and the largest weight, in the receptor's unit; magnitudes where all weights are inhibitory.
     fn bounds(&self) -> (f64, f64);
 
     /// The name of the modulator that acts on it, if one does.

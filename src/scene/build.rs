@@ -581,12 +581,17 @@ fn build_changing(
         targets: scene.regions[p.to].neurons,
         map: &maps.regions[p.to],
         receptor: p.receptor,
+        sign: p.changing.as_ref().map_or(1.0, |c| c.sign * p.factor) as f32,
         blocks: maps.sizes.len(),
         delays: delays
             .iter()
             .map(|&d| parts_of(d, spec.dendritic, spec.backpropagation_ms, scene.dt_ms))
             .collect(),
         tagged: p.changing.as_ref().is_some_and(|c| c.tagged),
+        bounds: p
+            .changing
+            .as_ref()
+            .map_or((0.0, 0.0), |c| (c.bounds.0 as f32, c.bounds.1 as f32)),
         row_len,
         fill: &|source, out| rows.fill_changing(source, out),
         threads: options.threads,

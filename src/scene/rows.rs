@@ -104,8 +104,8 @@ pub(super) fn projection_rows<'a>(
         WeightFormat::Narrow { shift } | WeightFormat::Dense { shift, .. } => shift,
         _ => 0,
     };
-    let per_unit = match p.changing {
-        Some(_) => p.factor,
+    let per_unit = match &p.changing {
+        Some(changing) => changing.sign,
         None => p.factor / libm::exp2(f64::from(exponent + shift as i32)),
     };
     let weight = match (list.and_then(|l| l.weights.as_deref()), p.format) {

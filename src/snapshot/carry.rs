@@ -1,6 +1,7 @@
 //! The state of a network taken over by an edited one.
 
 use super::file::Snapshot;
+use super::plastic::Before;
 use super::{RestoreError, probe_entities, region_entities};
 use crate::network::history::SpikeHistory;
 use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
@@ -13,6 +14,7 @@ use bevy::prelude::*;
 /// What can be carried over from the world of a simulation, by names that an edit does not change.
 pub struct Carried {
     snapshot: Snapshot,
+    plastic: Before,
     regions: Vec<(String, u32)>,
     /// What each probe is, and the name of its sections.
     probes: Vec<(ProbeIdentity, String)>,
@@ -35,15 +37,18 @@ impl Simulation {
     pub fn carry(&mut self) -> Result<Carried, RestoreError> {
         let snapshot = self.snapshot()?;
         let (regions, probes) = parts(self);
+        let plastic = Before::of(self.world_mut());
         Ok(Carried {
             snapshot,
+            plastic,
             regions,
             probes,
         })
     }
 
     /// Takes over the state of the network before an edit: time, sums, the columns of regions that keep their name, the spikes in
-    /// flight, and what probes have kept. Spikes in flight arrive along the synapses as they are now. What is new keeps the state in
+    /// flight, weights and traces of projections that stay as they are, modulators, and what probes have kept. Spikes in flight arrive along
+    /// the synapses as they are now; those that changing synapses have sent, as they were sent. What is new keeps the state in
     /// which it was built.
     ///
     /// # Errors
@@ -87,6 +92,15 @@ impl Simulation {
                 })
                 .collect(),
         );
+        let place = |from: u32| {
+            let found = regions
+                .0
+                .iter()
+                .position(|(.., old)| *old == Some(from as usize));
+            found.map(|to| to as u32)
+        };
+        let world = self.world_mut();
+        (carried.plastic).merge(world, &carried.snapshot, &fresh, &place, &mut merged)?;
         for probe in &probes {
             put_probe(&mut merged, carried, probe, &regions, &fresh, steps)?;
         }

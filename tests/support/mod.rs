@@ -155,7 +155,14 @@ pub fn shipped_networks() -> impl Iterator<Item = Network> {
 
 /// Every network: the shipped scenes and those written here.
 pub fn networks() -> impl Iterator<Item = Network> {
-    shipped_networks().chain([rich(), pushing(), wide(), many_blocks(), switching()])
+    shipped_networks().chain([
+        rich(),
+        pushing(),
+        wide(),
+        many_blocks(),
+        switching(),
+        learning(),
+    ])
 }
 
 /// So many threads, each with its lane, however small the network is.
@@ -167,10 +174,14 @@ pub fn lanes(threads: usize) -> BuildOptions {
     }
 }
 
-/// Everything of a state column, padding included, by section name.
+/// Everything of a state column, padding included, and of changing synapses, by section name.
 pub fn columns(simulation: &mut Simulation) -> Vec<(String, Section)> {
     let snapshot = simulation.snapshot().expect("a snapshot");
-    let is_column = |name: &str| name.starts_with("region.") && name.contains(".column.");
+    let is_column = |name: &str| {
+        (name.starts_with("region.") && name.contains(".column."))
+            || (name.starts_with("projection.") && !name.ends_with(".history"))
+            || name.starts_with("modulator.")
+    };
     snapshot
         .iter()
         .filter(|(name, _)| is_column(name))
@@ -185,7 +196,7 @@ pub struct Outcome {
     pub count: SpikeCount,
     /// How the stores deliver. It may depend on the number of lanes, and events count when they are pulled or when they are pushed.
     pub transfers: Vec<Transfer>,
-    /// Every state column.
+    /// Every state column, and the weights that change.
     pub columns: Vec<(String, Section)>,
 }
 
@@ -351,6 +362,126 @@ pub fn pushing() -> Network {
         poisson("inhibitory", 3_000.0, 30.0),
     ];
     Network::made("pushing", scene)
+}
+
+/// Every kind of changing synapse, with delays of all parts, beside static ones that push: 500 neurons.
+pub fn learning() -> Network {
+    let mut scene = Scene {
+        duration_ms: 200.0,
+        seed: 9,
+        ..Scene::default()
+    };
+    scene.regions = vec![
+        cells("excitatory", 320),
+        cells("inhibitory", 80),
+        cells("output", 100),
+    ];
+    let delays = || Distribution::Uniform { min: 0.1, max: 4.0 };
+    let weights = || Distribution::Uniform {
+        min: 0.0,
+        max: 60.0,
+    };
+    let join = |from: &str, to: &str, degree: u32| {
+        ProjectionSpec::new(from, to, Rule::FixedIndegree(degree), weights(), delays())
+    };
+    let mut recurrent = join("excitatory", "excitatory", 30).learning(Stdp {
+        w_max: 60.0,
+        ..default()
+    });
+    recurrent.dendritic = Dendritic::Ms(0.1);
+    recurrent.short_term = Some(TsodyksMarkram::default());
+    let mut forward = join("excitatory", "output", 20).learning(TripletStdp {
+        w_max: 60.0,
+        a3_plus: 0.5,
+        a2_minus: 0.4,
+        ..default()
+    });
+    forward.dendritic = Dendritic::All;
+    let mut lateral = join("output", "output", 10).learning(Stdp {
+        w_max: 60.0,
+        pairing: Pairing::PreCentred,
+        order: SendOrder::SendThenChange,
+        ..default()
+    });
+    lateral.backpropagation_ms = Some(1.3);
+    let rewarded = join("excitatory", "inhibitory", 20).learning(DopamineStdp {
+        w_max: 60.0,
+        gain: 0.1,
+        ..default()
+    });
+    let mut inhibition = ProjectionSpec::new(
+        "inhibitory",
+        "excitatory",
+        Rule::FixedIndegree(10),
+        -100.0,
+        1.5,
+    )
+    .learning(InhibitoryStdp {
+        eta: 2.0,
+        w_max: 400.0,
+        ..default()
+    });
+    inhibition.name = Some("inhibition".into());
+    let mut facilitating = join("inhibitory", "output", 5);
+    facilitating.weight = (-50.0).into();
+    facilitating.short_term = Some(TsodyksMarkram {
+        u: 0.1,
+        tau_rec: 100.0,
+        tau_fac: 500.0,
+        tau_psc: 0.0,
+    });
+    let still = ProjectionSpec::new(
+        "output",
+        "excitatory",
+        Rule::FixedIndegree(3),
+        normal(20.0, 5.0, Some(0.0), None),
+        Distribution::Uniform {
+            min: 0.1,
+            max: 20.0,
+        },
+    );
+    scene.projections = vec![
+        recurrent,
+        forward,
+        lateral,
+        rewarded,
+        inhibition,
+        facilitating,
+        still,
+    ];
+    scene.modulators = vec![ModulatorSpec {
+        name: "dopamine".into(),
+        tau_ms: Some(50.0),
+        baseline: 0.002,
+        released_by: vec![Release {
+            from: "output".into(),
+            neurons: Selection::Range(0, 9),
+            amount: 0.01,
+            delay_ms: 2.0,
+        }],
+        rewards: vec![
+            Rewarder::Schedule {
+                times_ms: vec![20.0, 90.0],
+                amount: 0.1,
+            },
+            Rewarder::Coincidence {
+                region: "excitatory".into(),
+                first: 3,
+                second: 4,
+                within_ms: 20.0,
+                delay_min_ms: 5.0,
+                delay_max_ms: 15.0,
+                amount: 0.2,
+            },
+        ],
+        ..default()
+    }];
+    scene.stimuli = vec![
+        poisson("excitatory", 3_000.0, 30.0),
+        poisson("inhibitory", 3_000.0, 30.0),
+        poisson("output", 3_000.0, 20.0),
+    ];
+    Network::made("learning", scene)
 }
 
 /// In-degrees and constant weights that need 64-bit sums, pulled and pushed: 3,000 sources onto 300 neurons.

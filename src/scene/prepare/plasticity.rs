@@ -6,7 +6,6 @@ use super::{BuildError, Delays, PreparedRegion};
 use crate::network::plastic::DelayParts;
 use crate::neurons::Sign;
 use crate::plasticity::{Coincidence, ReflectPlasticity};
-use crate::scene::error::quoted;
 use crate::scene::modulators;
 use crate::scene::schema::Dendritic;
 use bevy::reflect::TypeRegistry;
@@ -20,6 +19,8 @@ pub(in crate::scene) struct Changing {
     pub(in crate::scene) bounds: (f64, f64),
     /// Whether synapses carry a tag.
     pub(in crate::scene) tagged: bool,
+    /// −1 where the rule sees magnitudes of negative weights, else 1.
+    pub(in crate::scene) sign: f64,
 }
 
 impl core::fmt::Debug for Changing {
@@ -62,9 +63,15 @@ impl Place<'_> {
         types: &TypeRegistry,
     ) -> Result<Option<Changing>, BuildError> {
         let (spec, dt) = (self.spec, self.scene.dt_ms);
-        let negative = target.model.receptors[receptor].sign == Sign::Negative;
-        // As the receptor takes them.
-        let (low, high) = if negative { (-high, -low) } else { (low, high) };
+        // What is only inhibitory is seen as magnitudes, by the receptor or by rules that know no negative weights.
+        let inhibitory = target.model.receptors[receptor].sign == Sign::Negative
+            || (high <= 0.0 && low < 0.0 && !self.allows_negative(types));
+        let sign = if inhibitory { -1.0 } else { 1.0 };
+        let (low, high) = if inhibitory {
+            (-high, -low)
+        } else {
+            (low, high)
+        };
         if let Some(model) = &spec.short_term {
             values::check_fields(&format!("{}.short_term", self.path), model)?;
         }
@@ -86,11 +93,10 @@ impl Place<'_> {
             }
             let bounds = (rule.bounds)(value).map_err(at)?;
             if low < bounds.0 || high > bounds.1 {
-                let receptor = target.model.receptors[receptor].name;
-                let as_what = if negative {
-                    format!(" (magnitudes, as receptor {} takes them)", quoted(receptor))
+                let as_what = if inhibitory {
+                    " (magnitudes of inhibitory weights)"
                 } else {
-                    String::new()
+                    ""
                 };
                 return Err(at(format!(
                     "the bounds of the rule, {} to {}, exclude initial weights, which go from {} to {}{as_what}; change `w_min` and `w_max` or the weights",
@@ -115,6 +121,7 @@ impl Place<'_> {
                 rule: Some(rule.clone()),
                 bounds,
                 tagged: boxed.tagged,
+                sign,
             });
         }
         if let Dendritic::Ms(ms) = spec.dendritic
@@ -140,8 +147,21 @@ impl Place<'_> {
                 rule: None,
                 bounds: (low, high),
                 tagged: false,
+                sign,
             })
         }))
+    }
+
+    /// Whether a rule's bounds include negative weights.
+    fn allows_negative(&self, types: &TypeRegistry) -> bool {
+        self.spec.plasticity.iter().any(|value| {
+            let value = value.0.as_ref();
+            value
+                .get_represented_type_info()
+                .and_then(|info| types.get_type_data::<ReflectPlasticity>(info.type_id()))
+                .and_then(|rule| (rule.bounds)(value).ok())
+                .is_some_and(|(low, _)| low < 0.0)
+        })
     }
 
     /// Whether a postsynaptic spike of the step in which a presynaptic one arrives is not known then.
