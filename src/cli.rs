@@ -1,6 +1,7 @@
 //! The command line: every subcommand and flag, and what becomes of them.
 
 use crate::bench;
+use crate::experiment::command::{self as experiment, ExperimentArgs, ExperimentError};
 use crate::headless::{self, Finish, RunPlan};
 use crate::scene::build::BuildOptions;
 use crate::scene::error::{SceneError, quoted};
@@ -50,6 +51,8 @@ enum Command {
     },
     /// Measure speed and memory on the benchmark networks
     Bench(bench::BenchArgs),
+    /// Repeat a published experiment over many seeds and judge its published numbers
+    Experiment(ExperimentArgs),
     /// Go on from a checkpoint
     Resume(ResumeArgs),
     /// Open the app: a network live, in 3D, with panels around it
@@ -200,7 +203,7 @@ struct ResumeArgs {
     output: OutputArgs,
 }
 
-fn parse_setting(text: &str) -> Result<(String, String), String> {
+pub(crate) fn parse_setting(text: &str) -> Result<(String, String), String> {
     if text.contains(char::is_control) {
         return Err("a setting is one line without control characters".into());
     }
@@ -212,7 +215,7 @@ fn parse_setting(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn parse_seed(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_seed(text: &str) -> Result<u64, String> {
     text.parse()
         .map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
 }
@@ -313,6 +316,7 @@ fn dispatch(command: Command, started: Instant) -> Result<ExitCode, Failure> {
         Command::Schedule { scene } => schedule(&scene),
         Command::Bench(args) if args.view => bench_view(args.json),
         Command::Bench(args) => bench::main(&args).map_err(wrong),
+        Command::Experiment(args) => run_experiment(&args),
         Command::Resume(args) => resume(&args),
         Command::View(args) => view(args, started),
         Command::Render(args) => render(args),
@@ -548,6 +552,15 @@ fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         resume: Some(saved.snapshot),
     };
     finish(headless::run(plan))
+}
+
+fn run_experiment(args: &ExperimentArgs) -> Result<ExitCode, Failure> {
+    match experiment::main(args) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error @ ExperimentError::Wrong(_)) => Err(wrong(error)),
+        Err(ExperimentError::File(error)) if error.is_of_the_path() => Err(wrong(error)),
+        Err(error) => Err((FAILED, error.to_string())),
+    }
 }
 
 /// Checks what of the output can be known to be wrong before anything runs.

@@ -274,7 +274,7 @@ fn build(plan: RunPlan) -> Result<Session, RunError> {
     Ok(session?)
 }
 
-fn progress_bar(quiet: bool, length: u64, template: &str) -> ProgressBar {
+pub(crate) fn progress_bar(quiet: bool, length: u64, template: &str) -> ProgressBar {
     let bar = ProgressBar::new(length);
     if quiet || !std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());

@@ -15,6 +15,7 @@
 //! | stimulus, probe | entities that point at a region: what reaches it from outside, what is kept of it | [`network::stimulus`], [`network::probe`] |
 //! | scene | RON text or a [`Scene`](scene::schema::Scene) value that describes all of this | [`scene`] |
 //! | session | a network that is edited, undone, rewound and watched while it runs, on a thread of its own | [`session`] |
+//! | [`Experiment`](experiment::Experiment) | a published experiment with its criteria; many seeds, controls, a verdict | [`experiment`] |
 //! | view | the app: an observer of a session, with the cargo feature `view` | `view` |
 //! | snapshot | everything that a step changes, resumed bit for bit | [`snapshot`] |
 //!
@@ -68,6 +69,7 @@
 
 pub mod bench;
 pub mod cli;
+pub mod experiment;
 pub mod files;
 pub mod headless;
 pub mod modulation;

@@ -51,7 +51,15 @@ fn help_and_version_are_printed() {
     let folder = folder("help");
     let help = succeed(&folder, &["--help"]);
     for subcommand in [
-        "run", "check", "scenes", "schedule", "bench", "resume", "view", "render",
+        "run",
+        "check",
+        "scenes",
+        "schedule",
+        "bench",
+        "experiment",
+        "resume",
+        "view",
+        "render",
     ] {
         assert!(
             help.out.contains(&format!("  {subcommand} ")),

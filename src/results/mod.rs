@@ -11,7 +11,8 @@
 //! | [`report`] | `run.json` and the table that a terminal shows at the end of a run |
 //! | [`raster`] | `raster.png`: every region's spikes and rates in one figure |
 //! | [`quantities`] | numbers as people read them |
-//! | [`canvas`] | the drawing beneath it: boxes, lines, text, PNG |
+//! | [`figure`] | curves, error bars, histograms, spikes and heat maps with axes and legends |
+//! | [`canvas`] | the drawing beneath them: boxes, lines, text, PNG |
 //!
 //! # Time
 //!
@@ -22,6 +23,7 @@
 
 pub mod canvas;
 pub mod csv;
+pub mod figure;
 pub mod npy;
 pub mod online;
 pub mod quantities;
