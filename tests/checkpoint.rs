@@ -799,7 +799,6 @@ const REBUILT: &[&str] = &[
     "neuropil::plasticity::triplet::TripletStdp",
     "neuropil::plasticity::inhibitory::InhibitoryStdp",
     "neuropil::plasticity::dopamine::DopamineStdp",
-    "neuropil::plasticity::mstdp::Mstdp",
     "neuropil::plasticity::executor::RuleFunctions",
     "neuropil::plasticity::executor::ModulatedBy",
     "neuropil::synapses::short_term::TsodyksMarkram",
