@@ -82,6 +82,7 @@ pub mod statistics;
 mod about;
 mod contract;
 mod files;
+mod florian2007_xor;
 mod izhikevich2003_rhythm;
 mod outcome;
 mod pictures;
@@ -111,7 +112,10 @@ pub use verdict::{Judgement, Verdict, judge};
 use crate::scene::error::unknown;
 
 /// Every experiment, in the order in which `neuropil experiment` lists them.
-pub const EXPERIMENTS: &[&Experiment] = &[&izhikevich2003_rhythm::EXPERIMENT];
+pub const EXPERIMENTS: &[&Experiment] = &[
+    &izhikevich2003_rhythm::EXPERIMENT,
+    &florian2007_xor::EXPERIMENT,
+];
 
 /// The experiment of that name.
 ///

@@ -65,6 +65,8 @@ pub struct Modulator {
     critic: Option<Critic>,
     /// Rewards so far, and their sum.
     rewards: (u64, f64),
+    /// Spikes that have released it so far.
+    released: u64,
 }
 
 impl Modulator {
@@ -127,6 +129,7 @@ impl Modulator {
             mean: 0.0,
             critic,
             rewards: (0, 0.0),
+            released: 0,
         }
     }
 
@@ -165,6 +168,11 @@ impl Modulator {
         self.rewards
     }
 
+    /// How many spikes have released it so far, whatever they added.
+    pub fn released(&self) -> u64 {
+        self.released
+    }
+
     /// Gives a reward at the stamp `due`, at the end of the step under way or later.
     pub fn reward_at(&mut self, due: u64, amount: f64) {
         self.pending.push((due, amount));
@@ -189,6 +197,7 @@ impl Modulator {
             }
             let place = (now % len) as usize;
             released += f64::from(source.under_way[place]) * source.amount;
+            self.released += u64::from(source.under_way[place]);
         }
         let mut i = 0;
         while i < self.pending.len() {
@@ -226,10 +235,12 @@ impl Modulator {
             self.mean.to_bits(),
             self.rewards.0,
             self.rewards.1.to_bits(),
+            self.released,
         ];
         let parts = self.critic.map_or([0.0; 2], |critic| critic.parts);
         out.extend(parts.map(f64::to_bits));
         for source in &self.sources {
+            out.push(source.amount.to_bits());
             out.extend(source.under_way.iter().map(|n| u64::from(*n)));
         }
         for (due, amount) in &self.pending {
@@ -240,7 +251,18 @@ impl Modulator {
 
     /// Takes what [`save`](Self::save) gave; false if it does not fit.
     pub fn load(&mut self, numbers: &[u64]) -> bool {
-        let [level, impulse, mean, count, sum, decay, rise, rest @ ..] = numbers else {
+        let [
+            level,
+            impulse,
+            mean,
+            count,
+            sum,
+            released,
+            decay,
+            rise,
+            rest @ ..,
+        ] = numbers
+        else {
             return false;
         };
         let floats = [level, impulse, mean, sum, decay, rise].map(|b| f64::from_bits(*b));
@@ -249,9 +271,15 @@ impl Modulator {
         }
         let mut rest = rest;
         for source in &mut self.sources {
-            let Some((own, later)) = rest.split_at_checked(source.under_way.len()) else {
+            let Some(([amount, own @ ..], later)) =
+                rest.split_at_checked(source.under_way.len() + 1)
+            else {
                 return false;
             };
+            source.amount = f64::from_bits(*amount);
+            if !source.amount.is_finite() {
+                return false;
+            }
             for (spikes, saved) in source.under_way.iter_mut().zip(own) {
                 let Ok(saved) = u32::try_from(*saved) else {
                     return false;
@@ -271,6 +299,7 @@ impl Modulator {
         self.pending = pending;
         [self.level, self.impulse, self.mean] = [floats[0], floats[1], floats[2]];
         self.rewards = (*count, floats[3]);
+        self.released = *released;
         if let Some(critic) = &mut self.critic {
             critic.parts = [floats[4], floats[5]];
         }
@@ -321,6 +350,29 @@ impl Simulation {
             }
         }
         false
+    }
+
+    /// Sets what one spike of a region that releases a modulator adds from now on. False if there is no such modulator or region.
+    pub fn set_release(&mut self, name: &str, from: &str, amount: f64) -> bool {
+        let Some(region) = self.region(from) else {
+            return false;
+        };
+        let world = self.world_unchanged();
+        let mut modulators = world.query::<(&Name, &mut Modulator)>();
+        let found = modulators
+            .iter_mut(world)
+            .find(|(known, _)| known.as_str() == name);
+        let Some((_, mut modulator)) = found else {
+            return false;
+        };
+        let mut sources = modulator
+            .sources
+            .iter_mut()
+            .filter(|source| source.region == region)
+            .peekable();
+        let any = sources.peek().is_some();
+        sources.for_each(|source| source.amount = amount);
+        any
     }
 
     /// The modulator called `name`.
