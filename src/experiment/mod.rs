@@ -82,8 +82,11 @@ pub mod statistics;
 mod about;
 mod contract;
 mod files;
+mod florian2007_fig1;
+mod florian2007_target_rates;
 mod florian2007_xor;
 mod izhikevich2003_rhythm;
+mod izhikevich2007_reward;
 mod outcome;
 mod pictures;
 mod report;
@@ -114,7 +117,10 @@ use crate::scene::error::unknown;
 /// Every experiment, in the order in which `neuropil experiment` lists them.
 pub const EXPERIMENTS: &[&Experiment] = &[
     &izhikevich2003_rhythm::EXPERIMENT,
+    &florian2007_fig1::EXPERIMENT,
     &florian2007_xor::EXPERIMENT,
+    &florian2007_target_rates::EXPERIMENT,
+    &izhikevich2007_reward::EXPERIMENT,
 ];
 
 /// The experiment of that name.

@@ -9,7 +9,7 @@ mod poisson;
 mod selection;
 mod spikes;
 
-pub use currents::{Course, drive_currents};
+pub use currents::{Course, Noise, drive_currents};
 pub use poisson::{Background, BackgroundInput, PoissonCounts, background_input};
 pub use selection::Selection;
 pub use spikes::{clamp_spikes, input_spikes};
@@ -81,7 +81,7 @@ pub enum StimulusKind {
         #[reflect(@Range::finite())]
         to: f64,
     },
-    /// Gaussian noise, independent for each neuron, a new value every `interval_ms`.
+    /// Gaussian or uniform noise, independent for each neuron, a new value every `interval_ms`.
     Noise {
         /// The mean.
         #[reflect(@Range::finite())]
@@ -92,6 +92,9 @@ pub enum StimulusKind {
         /// How long a value lasts; 0 for one step.
         #[reflect(@Unit("ms"), @Range::non_negative())]
         interval_ms: f64,
+        /// Whether values are spread evenly, mean ± √3 sd, rather than normally.
+        #[reflect(default)]
+        uniform: bool,
     },
     /// One current per neuron from a CSV file with columns `neuron` and `current`.
     CurrentFile(String),
@@ -159,8 +162,8 @@ pub enum Action {
     Currents(Column<f32>),
     /// A time course that all selected neurons share; the column holds 1 for them, else 0.
     Course(Course, Column<f32>),
-    /// Mean, standard deviation, steps a value lasts, selected neurons.
-    Noise(f32, f32, u64, Column<f32>),
+    /// Noise, and the selected neurons as above.
+    Noise(Noise, Column<f32>),
     /// Background input.
     Poisson(Arc<Background>),
     /// Input spikes: due steps (ascending), receptor, quanta per neuron.

@@ -15,6 +15,7 @@
 //! | τ_c | `tau_c` | 1000 | ms |
 //! | γ | `gain` | 1 | 1/ms per unit of n |
 //! | bounds | `w_min`, `w_max` | 0, 1 | receptor's |
+//! | | `nearest` | false: all spikes form pairs | |
 //! | | `modulator` | `"dopamine"` | name |
 //! | | `order`, `coincidence` | as NEST | |
 //!
@@ -63,6 +64,8 @@ pub struct DopamineStdp {
     /// The largest weight.
     #[reflect(@WEIGHT)]
     pub w_max: f64,
+    /// Whether only the nearest spikes form pairs: a spike sets its trace to 1 rather than raising it by 1.
+    pub nearest: bool,
     /// The name of the modulator.
     pub modulator: String,
     /// Whether a presynaptic spike is sent with the weight before or after its change.
@@ -82,6 +85,7 @@ impl Default for DopamineStdp {
             gain: 1.0,
             w_min: 0.0,
             w_max: 1.0,
+            nearest: false,
             modulator: "dopamine".into(),
             order: SendOrder::default(),
             coincidence: Coincidence::default(),
@@ -94,6 +98,7 @@ impl Plasticity for DopamineStdp {
         let parts = Eligible {
             amplitude: [self.a_plus, self.a_minus],
             tau: [self.tau_plus, self.tau_minus],
+            nearest: self.nearest,
             kernel: Kernel::Exponential(self.tau_c),
             gain: self.gain,
             bounds: [self.w_min, self.w_max],

@@ -46,6 +46,8 @@ pub struct Eligible {
     pub amplitude: [f64; 2],
     /// τ₊ and τ₋ in ms.
     pub tau: [f64; 2],
+    /// Whether a spike sets its trace to 1 rather than raising it by 1.
+    pub nearest: bool,
     /// How long a mark lasts.
     pub kernel: Kernel,
     /// κ γ: what a mark of 1 under a modulator of 1 changes, per ms or per impulse.
@@ -65,6 +67,8 @@ pub struct EligibleRule {
     mark: Decay,
     amplitude: [f32; 2],
     bounds: [f32; 2],
+    /// The part of a trace that a spike leaves.
+    kept: f32,
     gain: f64,
     order: SendOrder,
     coincidence: Coincidence,
@@ -107,6 +111,7 @@ impl EligibleRule {
             mark: Decay::new(tau, dt),
             amplitude: parts.amplitude.map(|a| a as f32),
             bounds: parts.bounds.map(|b| b as f32),
+            kept: if parts.nearest { 0.0 } else { 1.0 },
             gain: parts.gain,
             order: parts.order,
             coincidence: parts.coincidence,
@@ -158,12 +163,12 @@ impl LearningRule for EligibleRule {
     #[inline(always)]
     fn pre_spiked(&self, last: [f32; 1], ago: u32) -> ([f32; 1], [f32; 1]) {
         let left = last[0] * self.plus.after(ago);
-        ([left], [left + 1.0])
+        ([left], [left * self.kept + 1.0])
     }
 
     #[inline(always)]
     fn post_spiked(&self, last: [f32; 1], ago: u32) -> [f32; 1] {
-        [last[0] * self.minus.after(ago) + 1.0]
+        [last[0] * self.minus.after(ago) * self.kept + 1.0]
     }
 
     #[inline(always)]

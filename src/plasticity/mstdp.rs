@@ -92,6 +92,7 @@ impl Plasticity for Mstdp {
         let parts = Eligible {
             amplitude: [self.a_plus, self.a_minus],
             tau: [self.tau_plus, self.tau_minus],
+            nearest: false,
             kernel: Kernel::OneStep,
             gain: self.gamma,
             bounds: [self.w_min, self.w_max],
@@ -173,6 +174,7 @@ impl Plasticity for Mstdpet {
         let parts = Eligible {
             amplitude: [self.a_plus, self.a_minus],
             tau: [self.tau_plus, self.tau_minus],
+            nearest: false,
             kernel: Kernel::Exponential(self.tau_z),
             gain: self.gamma / self.tau_z,
             bounds: [self.w_min, self.w_max],

@@ -7,7 +7,7 @@ use crate::files::Files;
 use crate::network::distribution::Distribution;
 use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
 use crate::network::stimulus::{
-    Action, Background, BackgroundInput, Course, PoissonCounts, Stimulus, StimulusKind,
+    Action, Background, BackgroundInput, Course, Noise, PoissonCounts, Stimulus, StimulusKind,
     StimulusOrder, window_steps,
 };
 use crate::results::Window as StatisticsWindow;
@@ -171,10 +171,14 @@ fn stimulus_action(
             mean,
             sd,
             interval_ms,
+            uniform,
         } => Action::Noise(
-            *mean as f32,
-            *sd as f32,
-            to_steps(*interval_ms, dt).max(1),
+            Noise {
+                mean: *mean as f32,
+                sd: *sd as f32,
+                every: to_steps(*interval_ms, dt).max(1),
+                uniform: *uniform,
+            },
             selected(),
         ),
         StimulusKind::CurrentFile(path) => {

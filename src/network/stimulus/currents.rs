@@ -76,9 +76,9 @@ pub fn drive_currents(
                         *value += current * share;
                     }
                 }
-                Action::Noise(mean, sd, every, selected) => {
+                Action::Noise(noise, selected) => {
                     let random = Random::new(seed.0, stimulus.key, Purpose::Noise);
-                    let key = random.step_key(step / every);
+                    let key = random.step_key(step / noise.every);
                     let shares = Shares::new(values);
                     let chunks = values.len() / LANES;
                     let selected = selected.as_slice();
@@ -93,7 +93,7 @@ pub fn drive_currents(
                             let mask: &[f32; LANES] =
                                 selected[at..at + LANES].try_into().expect("a whole chunk");
                             // SAFETY: the level was detected on this processor.
-                            unsafe { add_noise(*simd, out, mask, *mean, *sd, key, chunk as u32) };
+                            unsafe { add_noise(*simd, out, mask, noise, key, chunk as u32) };
                             chunk += lanes;
                         }
                     });
@@ -104,17 +104,34 @@ pub fn drive_currents(
     }
 }
 
+/// A noise current.
+#[derive(Clone, Copy, Debug)]
+pub struct Noise {
+    /// Its mean.
+    pub mean: f32,
+    /// Its standard deviation.
+    pub sd: f32,
+    /// Steps that a value lasts.
+    pub every: u64,
+    /// Whether values are spread evenly rather than normally.
+    pub uniform: bool,
+}
+
 #[inline(always)]
-fn noise(
-    out: &mut [f32; LANES],
-    mask: &[f32; LANES],
-    mean: f32,
-    sd: f32,
-    key: [u32; 2],
-    chunk: u32,
-) {
+fn noise(out: &mut [f32; LANES], mask: &[f32; LANES], noise: &Noise, key: [u32; 2], chunk: u32) {
     const HALF: usize = LANES / 2;
     const UNIT: f32 = 1.0 / (1 << 24) as f32;
+    let (mean, sd) = (noise.mean, noise.sd);
+    if noise.uniform {
+        // √12, the width of a uniform distribution over its standard deviation.
+        let width = sd * 3.464_101_6;
+        for (i, (out, mask)) in out.iter_mut().zip(mask).enumerate() {
+            let index = chunk * LANES as u32 + i as u32;
+            let u = ((mix(index, key) >> 8) as f32 + 0.5) * UNIT;
+            *out += (mean + width * (u - 0.5)) * mask;
+        }
+        return;
+    }
     let mut normal = [0.0f32; LANES];
     for i in 0..HALF {
         let index = chunk * LANES as u32 + 2 * i as u32;
@@ -132,15 +149,14 @@ fn noise(
 }
 
 per_level! {
-    /// Adds Gaussian noise to the currents of a chunk, where `mask` is 1.
+    /// Adds noise to the currents of a chunk, where `mask` is 1.
     unsafe fn add_noise(
         out: &mut [f32; LANES],
         mask: &[f32; LANES],
-        mean: f32,
-        sd: f32,
+        kind: &Noise,
         key: [u32; 2],
         chunk: u32,
     ) {
-        noise(out, mask, mean, sd, key, chunk)
+        noise(out, mask, kind, key, chunk)
     }
 }
