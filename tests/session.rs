@@ -34,13 +34,18 @@ const NETWORK: &str = r#"Scene(
     regions: [
         (name: "E", neurons: 400, model: LifExp(i_e: Normal(mean: 380, sd: 20, min: 0)), initial: {"v": Uniform(min: -70, max: -55)}),
         (name: "I", neurons: 100, model: Izhikevich(a: 0.1)),
+        (name: "L", neurons: 60, model: LifExp(i_e: 450), initial: {"v": Uniform(min: -70, max: -55)}),
     ],
     projections: [
         (from: "E", to: "E", rule: FixedIndegree(40), weight: Normal(mean: 20, sd: 4, min: 0), delay_ms: Uniform(min: 0.5, max: 5)),
         (from: "E", to: "I", rule: PairwiseBernoulli(0.1), weight: 2, delay_ms: 1.5),
         (from: "I", to: "E", rule: AllToAll, weight: Uniform(min: -30, max: 0), delay_ms: 1),
         (from: "I", to: "I", rule: OneToOne, weight: -1, delay_ms: 2),
+        (from: "E", to: "L", rule: FixedIndegree(30), weight: Uniform(min: 0, max: 60), delay_ms: Uniform(min: 0.5, max: 3), dendritic: Ms(0.3),
+         short_term: TsodyksMarkram(u: 0.8, tau_rec: 100), plasticity: [DopamineStdp(w_max: 60, gain: 20, a_minus: 0.2)]),
+        (from: "L", to: "E", rule: FixedOutdegree(20), weight: 30, delay_ms: 1, plasticity: [Stdp(w_max: 100)]),
     ],
+    modulators: [(name: "dopamine", tau_ms: 100, initial: 0.5, released_by: [(from: "E", amount: 0.001, delay_ms: 2)])],
     stimuli: [
         (to: "E", kind: Poisson(rate_hz: 500, weight: 15, delay_ms: 1)),
         (name: "wave", to: "I", kind: Alternating(amplitude: 3, offset: 4, frequency_hz: 20, phase_deg: 0)),
@@ -57,6 +62,37 @@ fn set(of: Place, field: &str, value: &str) -> SimCommand {
         field: field.into(),
         value: value.into(),
     }
+}
+
+fn run(session: &mut Session, steps: u32) {
+    for _ in 0..steps {
+        session.step(false).expect("a step");
+    }
+}
+
+/// Weights before and after: freezing holds them from its moment on, and undoing it lets them go on.
+#[test]
+fn freezing_acts_from_its_moment_on() {
+    let mut session = open_text(NETWORK, true);
+    let weights =
+        |session: &mut Session| session.simulation_mut().weights("E → L").expect("weights");
+    let start = weights(&mut session);
+    run(&mut session, 600);
+    let learned = weights(&mut session);
+    assert_ne!(start, learned, "it learns");
+    let freeze = |frozen: &str| set(Place::Projection("E → L".into()), "frozen", frozen);
+    session.apply(freeze("true")).expect("a command");
+    assert_eq!(
+        weights(&mut session),
+        learned,
+        "freezing itself changes nothing"
+    );
+    run(&mut session, 600);
+    assert_eq!(weights(&mut session), learned, "frozen");
+    session.apply(freeze("false")).expect("a command");
+    assert_eq!(weights(&mut session), learned);
+    run(&mut session, 600);
+    assert_ne!(weights(&mut session), learned, "it goes on");
 }
 
 /// One command of each kind, several of those that act in different ways.
@@ -88,6 +124,9 @@ fn commands() -> Vec<SimCommand> {
         set(region("I"), "neurons", "70"),
         set(projection("E → E"), "weight", "25"),
         set(projection("E → I"), "delay_ms", "3"),
+        set(projection("E → L"), "frozen", "true"),
+        set(projection("E → L"), "plasticity.0.a_plus", "3"),
+        set(projection("L → E"), "learning_targets", "Range(0, 20)"),
         set(projection("I → E"), "muted", "true"),
         set(Place::Stimulus("stimulus 0".into()), "kind.rate_hz", "900"),
         SimCommand::Lesion {
@@ -341,7 +380,7 @@ fn lesioned_neurons_spike_no_more_and_muted_projections_pass_nothing() {
         assert!(list.iter().all(|n| lesioned.binary_search(n).is_err()));
     }
     assert!(spikes > 50, "{spikes}");
-    for projection in ["E → E", "E → I", "I → E", "I → I"] {
+    for projection in ["E → E", "E → I", "I → E", "I → I", "E → L", "L → E"] {
         let of = Place::Projection(projection.into());
         session
             .apply(set(of, "muted", "true"))

@@ -180,7 +180,7 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
             curve,
         ));
     if run.is_first() {
-        let mut counts = vec![0u32; 41];
+        let mut counts = [0u32; 41];
         for weight in &all {
             counts[(f64::from(*weight) / W_MAX * 40.0) as usize] += 1;
         }

@@ -73,7 +73,7 @@ impl Simulation {
         let targets = synapses.targets();
         Ok(ends
             .into_iter()
-            .map(|(row, place)| (row, targets[place as usize]))
+            .map(|(row, place)| (row, targets[place]))
             .collect())
     }
 

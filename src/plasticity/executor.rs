@@ -73,6 +73,9 @@ pub struct RuleFunctions {
     pub reset: fn(&mut EntityWorldMut<'_>, u64),
     /// Says how much of every change counts, per target neuron, each from 0 to 1; nothing for all of it.
     pub restrict: fn(&mut EntityWorldMut<'_>, u64, Vec<f32>),
+    /// Takes over the traces that `save` gave, but not what is frozen or restricted; false if they do not fit. All synapses of the network
+    /// that they come from were up to date.
+    pub take_over: fn(&mut EntityWorldMut<'_>, &[u32]) -> bool,
     /// The numbers of the histories, for a snapshot.
     pub save: fn(EntityRef<'_>) -> Vec<u32>,
     /// Takes what `save` gave; false if it does not fit.
@@ -105,6 +108,20 @@ impl RuleFunctions {
                 if let Some(mut learning) = entity.get_mut::<Learning<R>>() {
                     learning.gain = gain;
                 }
+            },
+            take_over: |entity, numbers| {
+                let own = entity.get::<Learning<R>>();
+                let own = own.map(|learning| (learning.frozen, learning.gain.clone()));
+                let loaded = entity
+                    .get::<RuleFunctions>()
+                    .copied()
+                    .is_some_and(|functions| (functions.load)(entity, numbers));
+                if let (Some((frozen, gain)), Some(mut learning)) =
+                    (own, entity.get_mut::<Learning<R>>())
+                {
+                    (learning.frozen, learning.gain) = (frozen, gain);
+                }
+                loaded
             },
             save: |entity| {
                 let mut out = Vec::new();

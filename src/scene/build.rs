@@ -16,8 +16,9 @@ use crate::network::region::{
     InputMap, MAX_RECEPTORS, Positions, RUN, Region, SpikeMask, Spikes, valid_bits,
 };
 use crate::network::slots::{InputSlots, Slots};
+use crate::network::stimulus::Selection;
 use crate::network::synapses::{DenseLayout, StorePlan, SynapseStore, Transfer, WeightFormat};
-use crate::plasticity::{BoxedRule, RuleSystems, Unchanging};
+use crate::plasticity::{BoxedRule, RuleFunctions, RuleSystems, Unchanging};
 use crate::sim::clock::Clock;
 use crate::sim::columns::{LANES, padded};
 use crate::sim::rng::{Purpose, Random, Seed, entity_key};
@@ -618,6 +619,24 @@ fn build_changing(
     };
     let systems = rule.systems;
     rule.insert(&mut projection);
+    if let Some(functions) = projection.get::<RuleFunctions>().copied() {
+        if spec.learning_targets != Selection::All {
+            let random = Random::new(scene.seed, entity_key(&p.name), Purpose::Choice);
+            let neurons = scene.regions[p.to].neurons;
+            let chosen = spec
+                .learning_targets
+                .neurons(neurons, random)
+                .map_err(|e| {
+                    BuildError::new(format!("projections[{index}].learning_targets"), e)
+                })?;
+            let mut gain = vec![0.0; neurons as usize];
+            chosen.iter().for_each(|n| gain[*n as usize] = 1.0);
+            (functions.restrict)(&mut projection, 0, gain);
+        }
+        if spec.frozen {
+            (functions.freeze)(&mut projection, 0, true);
+        }
+    }
     if let (Some(rule), Some(value)) = (
         p.changing.as_ref().and_then(|c| c.rule.as_ref()),
         spec.plasticity.first(),

@@ -225,6 +225,12 @@ pub struct ProjectionSpec {
     /// The rules by which weights change. Without one they stay as they are.
     #[reflect(default)]
     pub plasticity: Vec<RuleValue>,
+    /// Whether its weights are held; traces go on.
+    #[reflect(default)]
+    pub frozen: bool,
+    /// The target neurons whose synapses learn.
+    #[reflect(default)]
+    pub learning_targets: Selection,
     /// Whether it is switched off: it keeps its place and its random numbers, but has no synapses.
     #[reflect(default)]
     pub muted: bool,
@@ -246,6 +252,8 @@ impl Default for ProjectionSpec {
             backpropagation_ms: None,
             short_term: None,
             plasticity: Vec::new(),
+            frozen: false,
+            learning_targets: Selection::All,
             muted: false,
         }
     }

@@ -75,6 +75,11 @@ fn field_of<'v>(value: &'v mut dyn PartialReflect, name: &str) -> Option<Field<'
             let known = known.collect();
             Some((fields.field_mut(name).ok_or(known), attributes))
         }
+        ReflectMut::List(list) => {
+            let known = (0..list.len()).map(|i| i.to_string()).collect();
+            let item = name.parse().ok().and_then(|i: usize| list.get_mut(i));
+            Some((item.ok_or(known), None))
+        }
         ReflectMut::Enum(variant) => {
             // The inside of an option has the field's name and attributes: it is looked through.
             if variant.variant_name() == "Some" {

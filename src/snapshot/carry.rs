@@ -35,9 +35,10 @@ impl Simulation {
     /// # Errors
     /// Those of [`snapshot`](Self::snapshot).
     pub fn carry(&mut self) -> Result<Carried, RestoreError> {
+        let steps = self.clock().steps_done();
+        let plastic = Before::of(self.world_mut(), steps);
         let snapshot = self.snapshot()?;
         let (regions, probes) = parts(self);
-        let plastic = Before::of(self.world_mut());
         Ok(Carried {
             snapshot,
             plastic,

@@ -275,7 +275,10 @@ fn identities(world: &mut World) -> Vec<(u32, Identity)> {
                 name,
                 from: region(world, synapses.source()),
                 to: region(world, synapses.target()),
-                connect: format!("{:?} {:?}", connect.rule, connect.delay_ms),
+                connect: format!(
+                    "{:?} {:?} {:?}",
+                    connect.rule, connect.weight, connect.delay_ms
+                ),
                 shape: format!("{} {:?}", synapses.len(), synapses.groups()),
             };
             Some((index, identity))
@@ -290,8 +293,14 @@ pub(super) struct Before {
 }
 
 impl Before {
-    /// Notes what there is.
-    pub(super) fn of(world: &mut World) -> Self {
+    /// Brings all synapses up to date, so that an edit acts on events after it only, and notes what there is.
+    pub(super) fn of(world: &mut World, steps: u64) -> Self {
+        for (_, entity) in projections(world) {
+            let mut entity = world.entity_mut(entity);
+            if let Some(functions) = entity.get::<RuleFunctions>().copied() {
+                (functions.settle)(&mut entity, steps);
+            }
+        }
         Self {
             projections: identities(world),
             modulators: modulator_names(world),
@@ -334,7 +343,9 @@ impl Before {
             };
             let own = (functions.save)(entity.as_readonly());
             let history = match kept("history") {
-                Some(Section::U32(kept)) if (functions.load)(&mut entity, kept) => kept.clone(),
+                Some(Section::U32(kept)) if (functions.take_over)(&mut entity, kept) => {
+                    (functions.save)(entity.as_readonly())
+                }
                 _ => {
                     // New, or of another kind: it starts at this moment.
                     (functions.load)(&mut entity, &own);

@@ -146,6 +146,11 @@ impl Walk<'_> {
                     }
                 }
             }
+            ReflectRef::List(list) => {
+                for (i, item) in list.iter().enumerate() {
+                    self.field(item, join(&i.to_string()), depth, None);
+                }
+            }
             ReflectRef::Enum(variant) => {
                 let fields = match info {
                     Some(TypeInfo::Enum(info)) => info.variant(variant.variant_name()),
@@ -214,6 +219,9 @@ impl Walk<'_> {
             return FieldValue::Switch(*on);
         }
         match (value.reflect_ref(), value.get_represented_type_info()) {
+            (ReflectRef::List(list), _) if list.iter().any(|item| chosen(item).is_some()) => {
+                FieldValue::Group(String::new())
+            }
             (ReflectRef::Struct(_), Some(info)) => {
                 FieldValue::Group(info.type_path_table().short_path().to_owned())
             }

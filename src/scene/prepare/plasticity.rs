@@ -72,6 +72,10 @@ impl Place<'_> {
         } else {
             (low, high)
         };
+        let targets = &self.scene.regions[self.to];
+        (spec.learning_targets)
+            .count(targets.neurons)
+            .map_err(|e| self.wrong("learning_targets", e))?;
         if let Some(model) = &spec.short_term {
             values::check_fields(&format!("{}.short_term", self.path), model)?;
         }
