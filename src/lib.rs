@@ -12,7 +12,10 @@
 //! | neuron model | a component with parameters, and a [`kernel!`](crate::kernel): the equation, written once as Rust and WGSL | [`neurons`] |
 //! | projection | an entity that joins two regions by a [rule](network::connect::Rule), with weights and delays | [`network::projection`] |
 //! | synapse store | the synapses of one source region, 2 to 6 bytes each | [`network::synapses`] |
+//! | learning rule | a component of a projection, at work on synapses of its own, 8 to 12 bytes each | [`plasticity`], [`network::plastic`] |
+//! | modulator | an entity: a pool or a reward signal that acts on rules | [`modulation`] |
 //! | stimulus, probe | entities that point at a region: what reaches it from outside, what is kept of it | [`network::stimulus`], [`network::probe`] |
+//! | experiment | a published experiment over many seeds, with controls and a verdict | [`experiment`] |
 //! | scene | RON text or a [`Scene`](scene::schema::Scene) value that describes all of this | [`scene`] |
 //! | session | a network that is edited, undone, rewound and watched while it runs, on a thread of its own | [`session`] |
 //! | [`Experiment`](experiment::Experiment) | a published experiment with its criteria; many seeds, controls, a verdict | [`experiment`] |
@@ -60,9 +63,10 @@
 //! |---|---|
 //! | [`plugins::plugin`] | everything below |
 //! | [`neurons::plugin`] | neuron models with their columns, kernels and receptors |
+//! | [`plasticity::plugin`], [`synapses::plugin`], [`modulation::plugin`] | learning rules, short-term dynamics, modulators |
 //! | [`scene::plugin`] | the types of a scene and how they are read and written |
 //!
-//! A neuron model is one new file in `src/neurons` and one line in its `mod.rs`. Registration gives sizing, scene loading, checks of units and
+//! A neuron model is one new file in `src/neurons`, a learning rule one in `src/plasticity`, and one line in its `mod.rs`. Registration gives sizing, scene loading, checks of units and
 //! ranges, probing, snapshots and the validation of its WGSL for free.
 
 #![deny(missing_docs)]

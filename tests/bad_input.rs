@@ -52,7 +52,7 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "a field of the scene",
         "duration_ms: 100",
         "duration: 100",
-        r#"4:5: unknown field "duration"; did you mean "duration_ms"? known: title, source, outcome, dt_ms, seed, duration_ms, statistics_from_ms, regions, projections, stimuli, probes, parameters, definitions"#,
+        r#"4:5: unknown field "duration"; did you mean "duration_ms"? known: title, source, outcome, dt_ms, seed, duration_ms, statistics_from_ms, regions, projections, stimuli, modulators, probes, parameters, definitions"#,
     ),
     (
         "a model",

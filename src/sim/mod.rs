@@ -46,13 +46,13 @@ pub struct SimStep;
 pub enum SimSystems {
     /// Advances the step counter.
     First,
-    /// Stimuli write currents and listed input spikes, and say what Poisson input there is.
+    /// Stimuli write currents and listed input spikes, and say what Poisson input there is; rules learn what their modulators do.
     Encode,
-    /// Spikes whose delay is over are summed into the input of this step.
+    /// Spikes whose delay is over are summed into the input of this step; synapses with an axonal delay only learn from them.
     Deliver,
     /// Input moves every neuron's state by one step; spikes are found.
     Integrate,
-    /// Spikes are listed, hashed, kept for delivery, and sent along synapses that push.
+    /// Spikes are listed, hashed, kept for delivery, and sent along synapses that push; synapses with a dendritic delay learn from them.
     Propagate,
     /// Pre- and postsynaptic traces follow the spikes.
     Trace,
@@ -91,10 +91,10 @@ impl SimSystems {
     pub fn contract(self) -> &'static str {
         match self {
             Self::First => "advance the step counter",
-            Self::Encode => "stimuli → drive, input spikes, what background there is",
-            Self::Deliver => "due spikes × synapses → synaptic input",
+            Self::Encode => "stimuli → drive, input spikes, background; modulators → rules",
+            Self::Deliver => "due spikes × synapses → synaptic input, weights",
             Self::Integrate => "synaptic input + background + drive → state columns, spikes",
-            Self::Propagate => "spikes → lists, hash, history; pushing synapses → future input",
+            Self::Propagate => "spikes → lists, hash, histories; future input, weights",
             Self::Trace => "spikes → pre- and postsynaptic traces, eligibility",
             Self::Behave => "output spikes → action, outcome",
             Self::Modulate => "outcome, modulatory spikes → neuromodulator levels",

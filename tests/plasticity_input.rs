@@ -1,0 +1,151 @@
+//! What is wrong with the plasticity of a scene is said where it is, with what is allowed.
+
+use neuropil::prelude::*;
+use neuropil::scene::load::{SceneFiles, SceneSource, load};
+
+/// A scene with these fields of its projection, and these modulators.
+fn scene(projection: &str, modulators: &str) -> String {
+    format!(
+        "Scene(dt_ms: 0.1, duration_ms: 100,
+            regions: [
+                (name: \"a\", neurons: 10, model: PoissonSource(rate_hz: 10)),
+                (name: \"b\", neurons: 10, model: LifExp),
+            ],
+            modulators: [{modulators}],
+            projections: [(from: \"a\", to: \"b\", rule: AllToAll, weight: 1, delay_ms: 1, {projection})],
+        )"
+    )
+}
+
+/// What `neuropil check` says: the error, or the warnings.
+fn checked(text: &str) -> Result<Vec<String>, String> {
+    let registry = Registry::new();
+    let source = SceneSource::from_text("net", text);
+    let loaded = load(source, &[], &registry).map_err(|e| e.to_string())?;
+    let prepared = loaded
+        .prepare(&registry, &SceneFiles::default())
+        .map_err(|e| e.to_string())?;
+    Ok(prepared.warnings.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn errors_name_the_thing_the_value_and_what_is_allowed() {
+    let dopamine = "(name: \"dopamine\", tau_ms: 200, released_by: [(from: \"a\", amount: 1)])";
+    let with = |modulators: &str, projection: &str| (projection.to_owned(), modulators.to_owned());
+    for ((projection, modulators), parts) in [
+        (
+            with("", "plasticity: [Sdtp]"),
+            vec!["unknown learning rule \"Sdtp\"", "did you mean \"Stdp\"?"],
+        ),
+        (
+            with("", "plasticity: [Stdp(tau_plus: -20)]"),
+            vec!["tau_plus: -20 is out of range", "more than 0"],
+        ),
+        (
+            with("", "plasticity: [Stdp(w_max: 0.5)]"),
+            vec![
+                "plasticity[0]",
+                "bounds of the rule, 0 to 0.5",
+                "exclude initial weights",
+            ],
+        ),
+        (
+            with("", "plasticity: [Stdp(w_min: 2, w_max: 1)]"),
+            vec!["w_min is 2 and w_max is 1"],
+        ),
+        (
+            with("", "plasticity: [Stdp(w_max: 2), TripletStdp(w_max: 2)]"),
+            vec!["plasticity[1]", "has a rule already"],
+        ),
+        (
+            with("", "plasticity: [Stdp(w_max: 2, coincidence: Both)]"),
+            vec!["coincidence Both", "backpropagation_ms"],
+        ),
+        (
+            with(
+                "",
+                "plasticity: [Stdp(w_min: -1, w_max: 2, dependence: PowerLaw(mu: 0.4, w_ref: 1))]",
+            ),
+            vec!["w_min is -1", "PowerLaw"],
+        ),
+        (
+            with("", "plasticity: [DopamineStdp(w_max: 2)]"),
+            vec!["modulated by \"dopamine\"", "no modulators"],
+        ),
+        (
+            with(
+                dopamine,
+                "plasticity: [DopamineStdp(w_max: 2, modulator: \"dopamin\")]",
+            ),
+            vec![
+                "unknown modulator \"dopamin\"",
+                "did you mean \"dopamine\"?",
+            ],
+        ),
+        (
+            with("", "dendritic: Ms(2)"),
+            vec!["dendritic part of 2 ms", "shortest delay, 1 ms"],
+        ),
+        (
+            with(
+                "",
+                "plasticity: [Stdp(w_max: 2)], learning_targets: Range(5, 10)",
+            ),
+            vec!["learning_targets", "neuron 10 does not exist"],
+        ),
+        (
+            with("", "short_term: TsodyksMarkram(u: 1.5)"),
+            vec!["u: 1.5 is out of range", "0 to 1"],
+        ),
+        (
+            with("(name: \"d\", released_by: [(from: \"c\", amount: 1)])", ""),
+            vec!["modulators[0].released_by[0].from", "unknown region \"c\""],
+        ),
+        (
+            with("(name: \"d\"), (name: \"d\")", ""),
+            vec!["the name \"d\" is taken"],
+        ),
+        (
+            with("(name: \"d\", tau_ms: 0)", ""),
+            vec!["tau_ms: 0 is out of range"],
+        ),
+        (
+            with(
+                "(name: \"d\", rewards: [Coincidence(region: \"b\", first: 1, second: 10, within_ms: 5, delay_min_ms: 0, delay_max_ms: 1, amount: 1)])",
+                "",
+            ),
+            vec!["second", "neuron 10 does not exist"],
+        ),
+        (
+            with(
+                "(name: \"d\", evaluation: TemporalDifference(critic: \"b\", value_per_hz: 1, value_at_rest: 0, tau_reward_ms: 100, tau_rate_ms: 50, tau_rise_ms: 50))",
+                "",
+            ),
+            vec!["tau_rise_ms", "must be shorter"],
+        ),
+    ] {
+        let error = checked(&scene(&projection, &modulators))
+            .expect_err(&format!("{projection} {modulators} is wrong"));
+        for part in parts {
+            assert!(error.contains(part), "{projection} {modulators}: {error}");
+        }
+        assert!(error.contains("net:"), "it says where: {error}");
+    }
+}
+
+#[test]
+fn what_nobody_releases_is_warned_of() {
+    let warnings = checked(&scene("plasticity: [Mstdp]", "(name: \"reward\")"))
+        .expect("a scene that can be run");
+    assert!(
+        warnings
+            .iter()
+            .any(|w| w.contains("nothing releases modulator \"reward\"")),
+        "{warnings:?}"
+    );
+    let rewarded = "(name: \"reward\", rewards: [Schedule(times_ms: [10], amount: 1)])";
+    assert_eq!(
+        checked(&scene("plasticity: [Mstdp]", rewarded)),
+        Ok(Vec::new())
+    );
+}
