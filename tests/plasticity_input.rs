@@ -135,8 +135,11 @@ fn errors_name_the_thing_the_value_and_what_is_allowed() {
 
 #[test]
 fn what_nobody_releases_is_warned_of() {
-    let warnings = checked(&scene("plasticity: [Mstdp]", "(name: \"reward\")"))
-        .expect("a scene that can be run");
+    let warnings = checked(&scene(
+        "plasticity: [Mstdp], backpropagation_ms: 1",
+        "(name: \"reward\")",
+    ))
+    .expect("a scene that can be run");
     assert!(
         warnings
             .iter()
@@ -145,7 +148,10 @@ fn what_nobody_releases_is_warned_of() {
     );
     let rewarded = "(name: \"reward\", rewards: [Schedule(times_ms: [10], amount: 1)])";
     assert_eq!(
-        checked(&scene("plasticity: [Mstdp]", rewarded)),
+        checked(&scene(
+            "plasticity: [Mstdp], backpropagation_ms: 1",
+            rewarded
+        )),
         Ok(Vec::new())
     );
 }

@@ -57,8 +57,11 @@ impl<P: Traces> PreHistory<P> {
         };
         Self {
             newest: vec![silent; neurons],
+            // With some room, so that a burst does not allocate, but not for many steps at once.
             steps: (0..=longest)
-                .map(|_| Vec::with_capacity(neurons.min(64)))
+                .map(|_| {
+                    Vec::with_capacity(neurons.min(4096 / (longest as usize + 1)).clamp(2, 64))
+                })
                 .collect(),
         }
     }
