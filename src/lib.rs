@@ -111,9 +111,11 @@ pub mod prelude {
     pub use crate::neurons::poisson_source::PoissonSource;
     pub use crate::neurons::relay::Relay;
     pub use crate::neurons::spike_source::SpikeSource;
+    pub use crate::plasticity::bcm::Bcm;
     pub use crate::plasticity::dopamine::DopamineStdp;
     pub use crate::plasticity::inhibitory::InhibitoryStdp;
     pub use crate::plasticity::mstdp::{Mstdp, Mstdpet};
+    pub use crate::plasticity::oja::Oja;
     pub use crate::plasticity::stdp::{Dependence, Pairing, Stdp};
     pub use crate::plasticity::triplet::TripletStdp;
     pub use crate::plasticity::{Coincidence, SendOrder};

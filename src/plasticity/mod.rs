@@ -11,6 +11,7 @@
 //! times. Synapses are visited only when a presynaptic spike arrives, so that the cost of a step follows spikes, not synapses; what a
 //! synapse missed in between is replayed in order then.
 
+pub mod bcm;
 pub mod control;
 pub mod decay;
 pub mod dopamine;
@@ -19,6 +20,7 @@ mod executor;
 pub mod history;
 pub mod inhibitory;
 pub mod mstdp;
+pub mod oja;
 mod replay;
 pub mod stdp;
 pub mod triplet;
@@ -36,9 +38,11 @@ use bevy::reflect::{GetTypeRegistration, TypePath};
 /// Registers every rule of this folder.
 pub fn plugin(app: &mut App) {
     app.register_type::<Coincidence>();
+    bcm::plugin(app);
     dopamine::plugin(app);
     inhibitory::plugin(app);
     mstdp::plugin(app);
+    oja::plugin(app);
     stdp::plugin(app);
     triplet::plugin(app);
 }
