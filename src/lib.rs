@@ -112,7 +112,10 @@ pub mod prelude {
     pub use crate::neurons::relay::Relay;
     pub use crate::neurons::spike_source::SpikeSource;
     pub use crate::plasticity::bcm::Bcm;
+    pub use crate::plasticity::budget::{Budget, BudgetOver, Normalisation};
+    pub use crate::plasticity::convergent::ConvergentDecay;
     pub use crate::plasticity::dopamine::DopamineStdp;
+    pub use crate::plasticity::homeostatic::HomeostaticScaling;
     pub use crate::plasticity::inhibitory::InhibitoryStdp;
     pub use crate::plasticity::mstdp::{Mstdp, Mstdpet};
     pub use crate::plasticity::oja::Oja;

@@ -38,6 +38,10 @@ struct ArrivalOrder(usize);
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct TransmitOrder(usize);
 
+/// The order of the systems that see to all weights of changing synapses.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct UpkeepOrder(usize);
+
 /// A network in a world of its own, with its [`SimStep`](crate::sim::SimStep) schedule and its own threads.
 ///
 /// Nothing is global: many simulations can run side by side in one process.
@@ -633,11 +637,16 @@ fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: &Needs) 
         schedule.add_systems(arrive.in_set(ArrivalOrder(i)));
         let transmit = (rule.transmit)().in_set(SimSystems::Propagate);
         schedule.add_systems(transmit.in_set(TransmitOrder(i)));
+        if let Some(tend) = rule.tend {
+            let tend = tend().in_set(SimSystems::Learn);
+            schedule.add_systems(tend.in_set(UpkeepOrder(i)));
+        }
         if i > 0 {
             schedule.configure_sets((
                 ModulationOrder(i).after(ModulationOrder(i - 1)),
                 ArrivalOrder(i).after(ArrivalOrder(i - 1)),
                 TransmitOrder(i).after(TransmitOrder(i - 1)),
+                UpkeepOrder(i).after(UpkeepOrder(i - 1)),
             ));
         } else {
             schedule.configure_sets((

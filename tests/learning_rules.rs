@@ -1,5 +1,6 @@
 //! Learning rules against an independent replay of their equations in double precision, and against what their theory predicts.
 
+use neuropil::neurons::poisson_source::PoissonSource;
 use neuropil::prelude::*;
 use neuropil::scene::schema::Dendritic;
 
@@ -210,4 +211,416 @@ fn bcm_crosses_from_depression_to_potentiation_at_a_threshold_that_slides() {
     let (low, high) = (changes(10.0), changes(18.0));
     assert!(low[0] < 0.0 && low[1] > 0.0 && low[2] > low[1], "{low:?}");
     assert!(high[0] < 0.0 && high[1] < 0.0 && high[2] > 0.0, "{high:?}");
+}
+
+/// Silent sources whose synapses onto one neuron have these weights, limited to `w_max` by a learning rule that has nothing to do.
+fn fan(weights: &[f64], w_max: Option<f64>) -> Scene {
+    let mut scene = pair(&[], &[], 1.0, 0.1);
+    scene.regions[0].neurons = weights.len() as u32;
+    let entry = |(source, weight): (usize, &f64)| ListEntry {
+        source: source as u32,
+        target: 0,
+        weight: Some(*weight),
+        ..default()
+    };
+    let projection = &mut scene.projections[0];
+    projection.rule = Rule::List(weights.iter().enumerate().map(entry).collect());
+    projection.weight = ProjectionSpec::default().weight;
+    if let Some(w_max) = w_max {
+        *projection = projection.clone().learning(Stdp { w_max, ..default() });
+    }
+    scene
+}
+
+fn weights_after(scene: &Scene, ms: f64) -> Vec<f32> {
+    let mut simulation = simulate(scene);
+    simulation.run_ms(ms);
+    simulation.weights("synapse").expect("a plastic projection")
+}
+
+fn assert_near(got: &[f32], want: &[f64]) {
+    assert_eq!(got.len(), want.len());
+    for (g, w) in got.iter().zip(want) {
+        assert!(
+            (f64::from(*g) - w).abs() < 1e-5 * (1.0 + w.abs()),
+            "{got:?}, want {want:?}"
+        );
+    }
+}
+
+#[test]
+fn a_budget_is_met_by_a_factor_or_an_amount_and_within_bounds() {
+    let third = 10.0 / 3.0;
+    let (factor, amount) = (Normalisation::Multiplicative, Normalisation::Subtractive);
+    for (how, total, w_max, want) in [
+        (factor, 18.0, None, [2.0, 4.0, 12.0]),
+        (factor, 3.0, None, [1.0 / 3.0, 2.0 / 3.0, 2.0]),
+        (factor, 18.0, Some(8.0), [third, 2.0 * third, 8.0]),
+        (amount, 6.0, None, [0.0, 1.0, 5.0]),
+        (amount, 3.0, None, [0.0, 0.0, 3.0]),
+        (amount, 12.0, Some(6.5), [2.25, 3.25, 6.5]),
+    ] {
+        let mut scene = fan(&[1.0, 2.0, 6.0], w_max);
+        let budget = Budget {
+            total,
+            how,
+            every_ms: 5.0,
+            ..default()
+        };
+        scene.projections[0].plasticity.push(RuleValue::new(budget));
+        assert_near(&weights_after(&scene, 4.9), &[1.0, 2.0, 6.0]);
+        assert_near(&weights_after(&scene, 5.0), &want);
+        // What is met once stays.
+        assert_near(&weights_after(&scene, 50.0), &want);
+    }
+    let mut silent = fan(&[0.0, 0.0], None);
+    silent.projections[0] = silent.projections[0].clone().learning(Budget::default());
+    assert_near(&weights_after(&silent, 600.0), &[0.0, 0.0]);
+}
+
+/// Two regions that fire at random and learn, with a budget.
+fn busy(over: BudgetOver, total: f64, inhibitory: bool) -> Scene {
+    let mut scene = Scene {
+        dt_ms: 0.5,
+        ..Scene::default()
+    };
+    let source = PoissonSource {
+        rate_hz: 40.0.into(),
+        ..default()
+    };
+    scene.regions.push(RegionSpec::new("a", 90, source.clone()));
+    let cell = LifExp {
+        i_e: 400.0.into(),
+        ..default()
+    };
+    scene.regions.push(RegionSpec::new("b", 70, cell));
+    let weights = if inhibitory {
+        Distribution::Uniform {
+            min: -2.0,
+            max: -0.1,
+        }
+    } else {
+        Distribution::Uniform { min: 0.1, max: 2.0 }
+    };
+    let rule = Stdp {
+        w_max: 4.0,
+        a_plus: 0.05,
+        a_minus: 0.03,
+        ..default()
+    };
+    let mut projection =
+        ProjectionSpec::new("a", "b", Rule::PairwiseBernoulli(0.3), weights, 1.0).learning(rule);
+    projection = projection.learning(Budget {
+        total,
+        over,
+        every_ms: 10.0,
+        ..default()
+    });
+    projection.name = Some("synapse".into());
+    scene.projections.push(projection);
+    scene
+}
+
+#[test]
+fn learning_keeps_to_a_budget_over_targets_sources_or_all() {
+    for (over, total, inhibitory) in [
+        (BudgetOver::Targets, 30.0, false),
+        (BudgetOver::Sources, 20.0, false),
+        (BudgetOver::Projection, 2_000.0, false),
+        (BudgetOver::Targets, 30.0, true),
+    ] {
+        let scene = busy(over, total, inhibitory);
+        let mut simulation = simulate(&scene);
+        simulation.run_ms(199.5);
+        let sums = |simulation: &mut Simulation| {
+            let weights = simulation.weights("synapse").expect("weights");
+            let ends = simulation.synapse_ends("synapse").expect("synapses");
+            let mut sums = [0.0; 90];
+            for (weight, (source, target)) in weights.iter().zip(ends) {
+                let index = match over {
+                    BudgetOver::Targets => target,
+                    BudgetOver::Sources => source,
+                    BudgetOver::Projection => 0,
+                };
+                sums[index as usize] += f64::from(*weight);
+            }
+            sums.into_iter().filter(|s| *s > 0.0).collect::<Vec<f64>>()
+        };
+        let off = |sums: &[f64]| {
+            sums.iter()
+                .map(|s| (s / total - 1.0).abs())
+                .fold(0.0, f64::max)
+        };
+        let before = sums(&mut simulation);
+        simulation.run_ms(0.5);
+        let after = sums(&mut simulation);
+        assert!(off(&before) > 1e-4, "{over:?}: nothing is learnt");
+        assert!(off(&after) < 1e-6, "{over:?}: {after:?}");
+    }
+}
+
+#[test]
+fn homeostatic_scaling_follows_its_equation_whatever_the_period() {
+    let (rate_hz, tau_rate, tau) = (8.0, 150.0, 300.0);
+    let spikes: Vec<f64> = POST.to_vec();
+    // ∫ r dt over T, from the spikes and from the rate at the start.
+    let integral = |end: f64| -> f64 {
+        let part = |from: f64| 1.0 - decay(end - from, tau_rate);
+        spikes.iter().map(|t| part(*t)).sum::<f64>() + rate_hz * 1e-3 * tau_rate * part(0.0)
+    };
+    let want = 2.0 * libm::exp((200.0 - integral(200.0) / (rate_hz * 1e-3)) / tau);
+    assert!((want - 2.0).abs() > 0.5);
+    for (dt, every_ms) in [(0.1, 10.0), (0.1, 50.0), (0.5, 10.0), (0.5, 200.0)] {
+        let rule = HomeostaticScaling {
+            rate_hz,
+            tau_rate_ms: tau_rate,
+            tau_ms: tau,
+            every_ms,
+            w_max: Some(100.0),
+        };
+        let mut scene = pair(&[], &POST, 2.0, dt);
+        scene.projections[0]
+            .plasticity
+            .push(RuleValue::new(rule.clone()));
+        let got = weight_after(&scene, 200.0);
+        assert!(
+            (got - want).abs() < 2e-5,
+            "{dt}, every {every_ms} ms: {got}, want {want}"
+        );
+        // Inhibition scales the other way.
+        scene.projections[0].weight = (-2.0).into();
+        let got = weight_after(&scene, 200.0);
+        assert!(
+            (got - 4.0 / want).abs() < 2e-5,
+            "{got}, want {}",
+            4.0 / want
+        );
+        // A bound is a bound.
+        let low = HomeostaticScaling {
+            w_max: Some(2.25),
+            ..rule
+        };
+        scene.projections[0].plasticity = vec![RuleValue::new(low)];
+        assert_eq!(weight_after(&scene, 200.0), 2.25);
+    }
+}
+
+#[test]
+fn homeostatic_scaling_brings_neurons_to_their_rate() {
+    let mut scene = Scene {
+        dt_ms: 0.5,
+        ..Scene::default()
+    };
+    let source = PoissonSource {
+        rate_hz: 20.0.into(),
+        ..default()
+    };
+    scene.regions.push(RegionSpec::new("a", 100, source));
+    scene
+        .regions
+        .push(RegionSpec::new("b", 40, LifExp::default()));
+    // Too strong for half of the neurons, too weak for none: without scaling they fire at more than 30 Hz.
+    let scaled = HomeostaticScaling {
+        rate_hz: 6.0,
+        tau_rate_ms: 1_000.0,
+        tau_ms: 5_000.0,
+        every_ms: 20.0,
+        w_max: Some(1_000.0),
+    };
+    let weights = Distribution::Uniform {
+        min: 50.0,
+        max: 150.0,
+    };
+    let projection = ProjectionSpec::new("a", "b", Rule::AllToAll, weights, 1.0);
+    scene.projections.push(projection);
+    let rate = |scene: &Scene| {
+        let mut simulation = simulate(scene);
+        simulation.run_ms(20_000.0);
+        let before = simulation.spike_count().spikes;
+        simulation.run_ms(10_000.0);
+        let sources = 100.0 * 20.0 * 10.0;
+        (simulation.spike_count().spikes as f64 - before as f64 - sources) / 400.0
+    };
+    let free = rate(&scene);
+    scene.projections[0].plasticity.push(RuleValue::new(scaled));
+    let kept = rate(&scene);
+    assert!(
+        free > 20.0 && (kept - 6.0).abs() < 1.5,
+        "{free} Hz, then {kept} Hz"
+    );
+}
+
+#[test]
+fn weights_decay_exactly_with_and_without_spikes() {
+    let (w_rest, tau) = (0.5, 40.0);
+    let fade = |w: f64, ms: f64| w_rest + (w - w_rest) * decay(ms, tau);
+    let rule = ConvergentDecay {
+        w_rest,
+        tau_ms: tau,
+    };
+    let stdp = Stdp {
+        a_plus: 0.1,
+        a_minus: 0.12,
+        w_max: 5.0,
+        ..default()
+    };
+    let post: Vec<f64> = POST.iter().map(|t| t + 1.0).collect();
+    for dt in [0.1, 0.5] {
+        let mut scene = pair(&PRE, &POST, 2.0, dt);
+        scene.projections[0]
+            .plasticity
+            .push(RuleValue::new(rule.clone()));
+        for ms in [0.5, 17.0, 200.0] {
+            let (got, want) = (weight_after(&scene, ms), fade(2.0, ms));
+            assert!((got - want).abs() < 1e-6, "{ms} ms: {got}, want {want}");
+        }
+        scene.projections[0]
+            .plasticity
+            .push(RuleValue::new(stdp.clone()));
+        let (mut want, mut last) = (2.0, 0.0);
+        for (time, is_post) in events(&PRE, &POST) {
+            want = fade(want, time - last);
+            last = time;
+            want += if is_post {
+                5.0 * stdp.a_plus * trace(&PRE, time, stdp.tau_plus)
+            } else {
+                -5.0 * stdp.a_minus * trace(&post, time, stdp.tau_minus)
+            };
+            want = want.clamp(0.0, 5.0);
+        }
+        want = fade(want, 200.0 - last);
+        let got = weight_after(&scene, 200.0);
+        assert!(
+            (got - want).abs() < 1e-5,
+            "steps of {dt} ms: {got}, want {want}"
+        );
+    }
+}
+
+#[test]
+fn upkeep_rests_while_learning_is_frozen_and_is_restricted_with_it() {
+    let mut scene = fan(&[1.0, 3.0], None);
+    let budget = Budget {
+        total: 8.0,
+        every_ms: 5.0,
+        ..default()
+    };
+    scene.projections[0].plasticity.push(RuleValue::new(budget));
+    let mut simulation = simulate(&scene);
+    simulation.freeze("synapse", true).expect("it is plastic");
+    simulation.run_ms(12.0);
+    assert_near(
+        &simulation.weights("synapse").expect("weights"),
+        &[1.0, 3.0],
+    );
+    simulation.freeze("synapse", false).expect("it is plastic");
+    simulation
+        .restrict_learning("synapse", vec![0.25])
+        .expect("one target");
+    simulation.run_ms(4.0);
+    assert_near(
+        &simulation.weights("synapse").expect("weights"),
+        &[1.25, 3.75],
+    );
+}
+
+fn refusal(scene: &Scene) -> String {
+    match Simulation::new(scene, &BuildOptions::default()) {
+        Ok(_) => panic!("this scene is wrong, but was built"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn contradictions_between_rules_are_refused() {
+    let wrong = |rules: Vec<RuleValue>, words: &[&str]| {
+        let mut scene = fan(&[1.0, 2.0], None);
+        scene.projections[0].plasticity = rules;
+        let message = refusal(&scene);
+        for word in words {
+            assert!(message.contains(word), "{message}: no {word}");
+        }
+    };
+    let budget = |total: f64| Budget { total, ..default() };
+    let scaling = HomeostaticScaling::default();
+    let fade = ConvergentDecay::default();
+    wrong(
+        vec![
+            RuleValue::new(Stdp::default()),
+            RuleValue::new(Oja::default()),
+        ],
+        &["plasticity[0]", "exclude"],
+    );
+    let wide = Stdp {
+        w_max: 9.0,
+        ..default()
+    };
+    wrong(
+        vec![RuleValue::new(wide.clone()), RuleValue::new(Oja::default())],
+        &["plasticity[1]", "at most one"],
+    );
+    wrong(
+        vec![RuleValue::new(budget(3.0)), RuleValue::new(budget(4.0))],
+        &[
+            "plasticity[1]",
+            "plasticity[0]",
+            "each target neuron",
+            "remove",
+        ],
+    );
+    wrong(
+        vec![RuleValue::new(wide.clone()), RuleValue::new(budget(19.0))],
+        &["plasticity[1]", "19", "18", "w_max"],
+    );
+    wrong(vec![RuleValue::new(scaling.clone())], &["w_max"]);
+    wrong(
+        vec![RuleValue::new(HomeostaticScaling {
+            w_max: Some(1.5),
+            ..scaling
+        })],
+        &["1.5", "2", "raise w_max"],
+    );
+    wrong(
+        vec![
+            RuleValue::new(wide),
+            RuleValue::new(ConvergentDecay {
+                w_rest: 10.0,
+                ..fade.clone()
+            }),
+        ],
+        &["w_rest is 10", "0 to 9"],
+    );
+    wrong(
+        vec![RuleValue::new(ConvergentDecay {
+            tau_ms: -1.0,
+            ..fade.clone()
+        })],
+        &["plasticity[0].tau_ms", "-1"],
+    );
+    wrong(
+        vec![RuleValue::new(fade.clone()), RuleValue::new(fade)],
+        &["decay of weights"],
+    );
+    wrong(
+        vec![RuleValue::new(Budget {
+            every_ms: 0.01,
+            ..budget(3.0)
+        })],
+        &["every_ms is 0.01", "0.1 ms"],
+    );
+    wrong(
+        vec![RuleValue::new(Bcm {
+            tau_theta: 0.0,
+            ..default()
+        })],
+        &["tau_theta"],
+    );
+    let mut mixed = fan(&[-1.0, 2.0], None);
+    mixed.regions[1] = RegionSpec::new("post", 1, LifDelta::default());
+    mixed.projections[0].plasticity = vec![RuleValue::new(budget(3.0))];
+    let message = refusal(&mixed);
+    assert!(
+        message.contains("weights go down to -1; a budget"),
+        "{message}"
+    );
 }
