@@ -30,6 +30,7 @@ use super::upkeep::{Care, Keeper, RegisterUpkeep, Setting, Upkeep, check_period}
 use crate::sim::clock::to_steps;
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
+use core::sync::atomic::AtomicI64;
 
 /// Registers the rule.
 pub fn plugin(app: &mut App) {
@@ -133,6 +134,8 @@ impl Upkeep for Budget {
                     BudgetOver::Sources => Over::Sources,
                     BudgetOver::Projection => Over::All,
                 },
+                by: Vec::new(),
+                sums: Vec::new(),
             }),
         }
     }
@@ -143,6 +146,10 @@ struct BudgetKeeper {
     total: f64,
     how: Normalisation,
     over: Over,
+    /// The factor or amount of each sum.
+    by: Vec<f64>,
+    /// What is free to move, in quanta; how many weights that is; and how many stop at the least and at the largest weight.
+    sums: Vec<[AtomicI64; 4]>,
 }
 
 /// Each round stops more weights at a bound, most of them in the first.
@@ -165,10 +172,11 @@ impl Keeper for BudgetKeeper {
             Normalisation::Subtractive => 0.0,
         };
         // At first nothing stops at a bound.
-        let mut by = vec![f64::NAN; weights.count(self.over)];
+        let Self { by, sums, .. } = self;
+        by.clear();
+        by.resize(weights.count(self.over), f64::NAN);
         for _ in 0..MOST_ROUNDS {
-            // What is free to move, in quanta; how many that is; and how many stop at each bound.
-            let sums = weights.sums(self.over, |index, weight| {
+            weights.sum(self.over, sums, |index, weight| {
                 let to = moved(weight, by[index]);
                 if to > high {
                     [0, 0, 0, 1]
@@ -179,7 +187,8 @@ impl Keeper for BudgetKeeper {
                 }
             });
             let mut settled = true;
-            for (by, [free, count, at_low, at_high]) in by.iter_mut().zip(sums) {
+            for (by, sums) in by.iter_mut().zip(&mut *sums) {
+                let [free, count, at_low, at_high] = sums.each_mut().map(|sum| *sum.get_mut());
                 let left = self.total - at_low as f64 * low - at_high as f64 * high;
                 let free = free as f64 / scale;
                 let next = match how {

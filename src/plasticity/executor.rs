@@ -36,6 +36,8 @@ pub struct Learning<R: LearningRule> {
     gain: Vec<f32>,
     /// How weights decay all the time, if they do.
     fade: Option<Fade>,
+    /// Room to list the newest spikes that have arrived.
+    newest: Vec<LastSpike<R::Pre>>,
 }
 
 /// The rule of projections whose weights only [fade](Fade).
@@ -205,6 +207,7 @@ pub(crate) fn insert<R: LearningRule>(
         frozen: false,
         gain: Vec::new(),
         fade,
+        newest: Vec::new(),
         rule,
     };
     projection.insert((learning, RuleFunctions::of::<R>()));
@@ -542,7 +545,7 @@ fn bring_up_to_date<R: LearningRule>(
     if R::LEARNS && !learning.frozen {
         let (_, weights, tags) = synapses.parts_mut();
         let (weights, tags) = (Shares::new(weights), Shares::new(tags));
-        let mut newest = Vec::new();
+        let mut newest = core::mem::take(&mut learning.newest);
         for group in 0..synapses.groups().len() {
             let axonal = u64::from(synapses.groups()[group].axonal);
             learning
@@ -562,6 +565,7 @@ fn bring_up_to_date<R: LearningRule>(
                 settle_lane::<R>(simd, &settle, lane, workers.lanes());
             });
         }
+        learning.newest = newest;
     }
     learning.post.seen(now as u32, learning.longest_back);
     learning.settled = now;

@@ -110,6 +110,7 @@ impl Upkeep for HomeostaticScaling {
                 most: self.w_max.map_or(f32::INFINITY, |most| most as f32),
                 began: 0,
                 neurons: Vec::new(),
+                factors: Vec::new(),
             }),
         }
     }
@@ -139,6 +140,8 @@ struct ScalingKeeper {
     /// The stamp at which the period began.
     began: u64,
     neurons: Vec<Rate>,
+    /// By what the weights of each neuron are multiplied.
+    factors: Vec<f64>,
 }
 
 impl Keeper for ScalingKeeper {
@@ -164,17 +167,18 @@ impl Keeper for ScalingKeeper {
 
     fn act(&mut self, now: u64, weights: &mut Tended<'_>) {
         let period = (now - self.began) as f64 * self.dt;
-        let mut factors = Vec::with_capacity(self.neurons.len());
+        self.factors.clear();
         for neuron in &mut self.neurons {
             let ms = (now - neuron.time) as f64 * self.dt;
             neuron.rate *= libm::exp(-ms / self.tau_rate);
             let integral =
                 f64::from(neuron.spikes) - self.tau_rate * (neuron.rate - neuron.at_first);
-            factors.push(libm::exp((period - integral / self.rate) * self.per_tau));
+            self.factors
+                .push(libm::exp((period - integral / self.rate) * self.per_tau));
             (neuron.time, neuron.at_first, neuron.spikes) = (now, neuron.rate, 0);
         }
         self.began = now;
-        let most = self.most;
+        let (most, factors) = (self.most, &self.factors);
         weights.change(Over::Targets, |target, weight| {
             let scaled = (f64::from(weight) * factors[target]) as f32;
             // What is above `most` already may only shrink.

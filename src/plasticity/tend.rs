@@ -70,15 +70,16 @@ impl Tended<'_> {
         }
     }
 
-    /// The sums of what `amounts(number of the sum, weight)` gives.
-    pub fn sums<const N: usize>(
+    /// Puts the sums of what `amounts(number of the sum, weight)` gives into `sums`.
+    pub fn sum<const N: usize>(
         &self,
         over: Over,
+        sums: &mut Vec<[AtomicI64; N]>,
         amounts: impl Fn(usize, f32) -> [i64; N] + Sync,
-    ) -> Vec<[i64; N]> {
-        let sums: Vec<[AtomicI64; N]> = (0..self.count(over))
-            .map(|_| [const { AtomicI64::new(0) }; N])
-            .collect();
+    ) {
+        sums.clear();
+        sums.resize_with(self.count(over), || [const { AtomicI64::new(0) }; N]);
+        let sums = &*sums;
         let (synapses, lanes) = (&*self.synapses, self.workers.lanes());
         let (targets, weights) = (synapses.targets(), synapses.stored_weights());
         let add = |index: usize, amounts: [i64; N]| {
@@ -108,9 +109,6 @@ impl Tended<'_> {
                 }
             }
         });
-        sums.into_iter()
-            .map(|sums| sums.map(AtomicI64::into_inner))
-            .collect()
     }
 
     /// Changes every weight to what `change(number of the sum it belongs to, weight)` gives, within the bounds.
