@@ -14,8 +14,7 @@
 //!
 //! *Not modelled.* Values that differ between synapses.
 //!
-//! *Source.* The passive decay of Hebbian learning: Gerstner & Kistler (2002), Biol Cybern 87:404, eq. 9, doi:10.1007/s00422-002-0353-y; Sejnowski & Tesauro
-//! (1989), doi:10.1016/B978-0-12-148955-7.50010-2.
+//! *Source.* The term without spikes of a general Hebbian rule: Gerstner & Kistler (2002), Biol Cybern 87:404, doi:10.1007/s00422-002-0353-y.
 
 use super::WEIGHT;
 use super::decay::Loss;

@@ -8,7 +8,8 @@
 //! brought up to date before it acts, so the cost is proportional to synapses only then; between, it follows spikes. Keepers act in the order in
 //! which the scene lists them, and what they do is the same for any number of threads.
 //!
-//! Where learning is [frozen](crate::simulation::Simulation::freeze) weights stay, but keepers go on to follow spikes; where it is
+//! A learning rule sets the bounds of weights; where there is none, they may go as far as the rule of upkeep that reaches farthest can bring
+//! them. Where learning is [frozen](crate::simulation::Simulation::freeze) weights stay, but keepers go on to follow spikes; where it is
 //! [restricted](crate::simulation::Simulation::restrict_learning), only that part of a keeper's change counts.
 
 use super::decay::Loss;
