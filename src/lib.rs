@@ -117,10 +117,11 @@ pub mod prelude {
     pub use crate::plasticity::dopamine::DopamineStdp;
     pub use crate::plasticity::homeostatic::HomeostaticScaling;
     pub use crate::plasticity::inhibitory::InhibitoryStdp;
+    pub use crate::plasticity::intrinsic::IntrinsicPlasticity;
     pub use crate::plasticity::mstdp::{Mstdp, Mstdpet};
     pub use crate::plasticity::oja::Oja;
     pub use crate::plasticity::stdp::{Dependence, Pairing, Stdp};
-    pub use crate::plasticity::triplet::TripletStdp;
+    pub use crate::plasticity::triplet::{Metaplasticity, TripletStdp};
     pub use crate::plasticity::{Coincidence, SendOrder};
     pub use crate::scene::build::{BuildError, BuildOptions};
     pub use crate::scene::schema::*;

@@ -11,6 +11,7 @@ use crate::network::region::{InputMap, Region};
 use crate::network::stimulus;
 use crate::network::synapses::SynapseStore;
 use crate::plasticity::RuleFunctions;
+use crate::plasticity::intrinsic;
 use crate::scene::build::{self, BuildError, BuildOptions, Integrate, Needs, Reuse};
 use crate::scene::prepare::{Prepared, prepare};
 use crate::scene::schema::Scene;
@@ -595,6 +596,14 @@ fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: &Needs) 
     schedule.add_systems(advance_clock.in_set(SimSystems::First));
     if needs.currents {
         schedule.add_systems(stimulus::drive_currents.in_set(SimSystems::Encode));
+    }
+    if needs.intrinsic {
+        schedule.add_systems((
+            intrinsic::drive
+                .in_set(SimSystems::Encode)
+                .after(stimulus::drive_currents),
+            intrinsic::adapt.in_set(SimSystems::Learn),
+        ));
     }
     if needs.background {
         schedule.add_systems(stimulus::background_input.in_set(SimSystems::Encode));

@@ -4,6 +4,8 @@ use neuropil::neurons::poisson_source::PoissonSource;
 use neuropil::prelude::*;
 use neuropil::scene::schema::Dendritic;
 
+mod support;
+
 /// One synapse between a neuron that fires at `pre_ms` and one that fires at `post_ms` and nowhere else. The delay of 1 ms is all dendritic,
 /// so that postsynaptic spikes take 1 ms to the synapse, too.
 fn pair(pre_ms: &[f64], post_ms: &[f64], weight: f64, dt_ms: f64) -> Scene {
@@ -623,4 +625,190 @@ fn contradictions_between_rules_are_refused() {
         message.contains("weights go down to -1; a budget"),
         "{message}"
     );
+}
+
+#[test]
+fn intrinsic_current_follows_its_equation_within_its_bounds() {
+    let rule = IntrinsicPlasticity {
+        rate_hz: 40.0,
+        tau_ms: 80.0,
+        amplitude: 30.0,
+        low: -20.0,
+        high: 25.0,
+    };
+    for dt in [0.1, 0.5] {
+        let mut scene = pair(&[], &POST, 1.0, dt);
+        scene.regions[1].intrinsic = Some(rule.clone());
+        let mut simulation = simulate(&scene);
+        let (mut want, mut last) = (0.0, 0.0);
+        let rise = |ms: f64| ms * 30.0 / 80.0;
+        for &time in &POST {
+            want = f64::min(want + rise(time - last), 25.0);
+            want = f64::max(want - rise(1e3 / 40.0), -20.0);
+            last = time;
+            // The drive of the step after the spike.
+            simulation.run_ms(time + dt - simulation.clock().time_ms());
+            let got = simulation.column("post", "drive").expect("a drive")[0];
+            assert!(
+                (f64::from(got) - want).abs() < rise(dt) + 1e-4,
+                "steps of {dt} ms, {time} ms: {got}, want {want}"
+            );
+        }
+        simulation.run_ms(200.0);
+        assert_eq!(simulation.column("post", "drive"), Some(vec![25.0]));
+    }
+}
+
+#[test]
+fn intrinsic_plasticity_brings_each_neuron_to_its_rate() {
+    let mut scene = Scene {
+        dt_ms: 0.5,
+        ..Scene::default()
+    };
+    let cell = LifExp {
+        i_e: Distribution::Uniform {
+            min: 100.0,
+            max: 700.0,
+        },
+        ..default()
+    };
+    let mut region = RegionSpec::new("cells", 50, cell);
+    region.intrinsic = Some(IntrinsicPlasticity {
+        rate_hz: 8.0,
+        tau_ms: 500.0,
+        ..default()
+    });
+    scene.regions.push(region);
+    scene.probes.push(ProbeSpec {
+        region: Some("cells".into()),
+        kind: ProbeKind::Spikes,
+    });
+    let rates = |scene: &Scene| {
+        let mut simulation = simulate(scene);
+        simulation.run_ms(20_000.0);
+        let mut rates = [0.0; 50];
+        for (step, neuron) in simulation.recorded_spikes("cells") {
+            if step >= 20_000 {
+                rates[neuron as usize] += 0.1;
+            }
+        }
+        rates
+            .map(|r: f64| (r - 8.0).abs())
+            .into_iter()
+            .fold(0.0, f64::max)
+    };
+    let kept = rates(&scene);
+    scene.regions[0].intrinsic = None;
+    let free = rates(&scene);
+    assert!(
+        kept < 0.5 && free > 7.0,
+        "off by {kept} Hz, {free} Hz without"
+    );
+}
+
+#[test]
+fn intrinsic_plasticity_that_cannot_be_is_refused() {
+    let wrong = |rule: IntrinsicPlasticity, region: usize, words: [&str; 2]| {
+        let mut scene = pair(&[], &[], 1.0, 0.5);
+        scene.regions[region].intrinsic = Some(rule);
+        let message = refusal(&scene);
+        for word in words {
+            assert!(message.contains(word), "{message}: no {word}");
+        }
+    };
+    let rule = IntrinsicPlasticity::default;
+    wrong(rule(), 0, ["regions[0].intrinsic", "takes no input"]);
+    let crossed = IntrinsicPlasticity {
+        high: -600.0,
+        ..rule()
+    };
+    wrong(crossed, 1, ["low is -500", "high is -600"]);
+    let fast = IntrinsicPlasticity {
+        rate_hz: 2_000.0,
+        ..rule()
+    };
+    wrong(fast, 1, ["intrinsic.rate_hz", "less than 2000 Hz"]);
+    let timeless = IntrinsicPlasticity {
+        tau_ms: 0.0,
+        ..rule()
+    };
+    wrong(timeless, 1, ["regions[1].intrinsic.tau_ms", "0"]);
+}
+
+#[test]
+fn metaplastic_depression_follows_the_square_of_the_slow_rate() {
+    let meta = Metaplasticity {
+        rate_hz: 30.0,
+        tau: 120.0,
+    };
+    let rule = TripletStdp {
+        a2_plus: 0.01,
+        a3_plus: 0.05,
+        a2_minus: 0.2,
+        a3_minus: 0.04,
+        w_max: 10.0,
+        metaplasticity: Some(meta.clone()),
+        ..default()
+    };
+    let post: Vec<f64> = POST.iter().map(|t| t + 1.0).collect();
+    let (mut want, mut fixed) = (5.0, 5.0);
+    for (time, is_post) in events(&PRE, &POST) {
+        if is_post {
+            let r1 = trace(&PRE, time, rule.tau_plus);
+            let grown = r1 * (rule.a2_plus + rule.a3_plus * trace(&post, time, rule.tau_y));
+            (want, fixed) = (want + grown, fixed + grown);
+        } else {
+            let o1 = trace(&post, time, rule.tau_minus);
+            let shrunk = o1 * (rule.a2_minus + rule.a3_minus * trace(&PRE, time, rule.tau_x));
+            let rate = trace(&post, time, meta.tau) / meta.tau * 1e3 / meta.rate_hz;
+            (want, fixed) = (want - shrunk * rate * rate, fixed - shrunk);
+        }
+    }
+    assert!((want - fixed).abs() > 0.1);
+    for dt in [0.1, 0.5] {
+        let mut scene = pair(&PRE, &POST, 5.0, dt);
+        let mut rule = rule.clone();
+        scene.projections[0].plasticity = vec![RuleValue::new(rule.clone())];
+        let got = weight_after(&scene, 200.0);
+        assert!(
+            (got - want).abs() < 2e-5,
+            "steps of {dt} ms: {got}, want {want}"
+        );
+        rule.metaplasticity = None;
+        scene.projections[0].plasticity = vec![RuleValue::new(rule)];
+        let got = weight_after(&scene, 200.0);
+        assert!(
+            (got - fixed).abs() < 2e-5,
+            "steps of {dt} ms: {got}, want {fixed}"
+        );
+    }
+}
+
+#[test]
+fn rules_do_the_same_on_any_number_of_threads_and_after_a_snapshot() {
+    let network = support::learning();
+    let end = network.steps.min(1_000);
+    let mut one = network.build(&support::lanes(1));
+    one.run_steps(end);
+    let want = one.snapshot().expect("a snapshot");
+    for (first, second) in [(2, 3), (7, 1)] {
+        let mut simulation = network.build(&support::lanes(first));
+        simulation.run_steps(end / 2 + 13);
+        let kept = simulation.snapshot().expect("a snapshot");
+        let mut simulation = network.build(&support::lanes(second));
+        simulation.restore(&kept).expect("it fits");
+        simulation.run_steps(end - end / 2 - 13);
+        let got = simulation.snapshot().expect("a snapshot");
+        assert_eq!(
+            support::first_difference(&want, &got),
+            None,
+            "{first}, then {second} lanes"
+        );
+    }
+    for (name, _) in one.changing_projections() {
+        let before = network.build(&support::lanes(1)).weights(&name);
+        // Short-term dynamics alone leave weights as they are.
+        let changes = before != one.weights(&name);
+        assert_eq!(changes, name != "inhibitory → output", "{name}");
+    }
 }

@@ -22,6 +22,7 @@ mod executor;
 pub mod history;
 pub mod homeostatic;
 pub mod inhibitory;
+pub mod intrinsic;
 pub mod mstdp;
 pub mod oja;
 mod replay;
@@ -51,6 +52,7 @@ pub fn plugin(app: &mut App) {
     dopamine::plugin(app);
     homeostatic::plugin(app);
     inhibitory::plugin(app);
+    intrinsic::plugin(app);
     mstdp::plugin(app);
     oja::plugin(app);
     stdp::plugin(app);

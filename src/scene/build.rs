@@ -89,8 +89,10 @@ pub struct Built {
 /// Which optional systems a network needs.
 #[derive(Clone, Default)]
 pub struct Needs {
-    /// A stimulus is a current.
+    /// A region has a drive.
     pub currents: bool,
+    /// A region has intrinsic plasticity.
+    pub intrinsic: bool,
     /// A stimulus is Poisson input.
     pub background: bool,
     /// A stimulus is listed input spikes.

@@ -12,6 +12,7 @@ use crate::network::projection::Connect;
 use crate::network::region::{InputMap, Region};
 use crate::network::slots::InputSlots;
 use crate::plasticity::RuleFunctions;
+use crate::plasticity::intrinsic::IntrinsicCurrent;
 use crate::plasticity::upkeep::Keepers;
 use crate::sim::columns::LANES;
 use crate::synapses::short_term::ShortTerm;
@@ -73,6 +74,14 @@ pub(super) fn save(world: &mut World, steps: u64, out: &mut Snapshot) -> Result<
             out.put(name("upkeep"), keepers.save(steps))?;
         }
     }
+    for (index, entity) in region_entities(world) {
+        if let Some(intrinsic) = world.get::<IntrinsicCurrent>(entity) {
+            out.put(
+                format!("region.{index}.intrinsic"),
+                intrinsic.values().to_vec(),
+            )?;
+        }
+    }
     if !list.is_empty() {
         let (places, weights) = under_way(world, steps);
         out.put("input.places", places.into_flattened())?;
@@ -129,6 +138,14 @@ pub(super) fn restore(
             && !keepers.load(steps, snapshot.u32s(&name("upkeep"))?)
         {
             return Err(misfit(&name("upkeep")));
+        }
+    }
+    for (index, entity) in region_entities(world) {
+        if let Some(mut intrinsic) = world.get_mut::<IntrinsicCurrent>(entity) {
+            let name = format!("region.{index}.intrinsic");
+            if !intrinsic.load(snapshot.f64s(&name)?) {
+                return Err(misfit(&name));
+            }
         }
     }
     if !list.is_empty() {
