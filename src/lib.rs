@@ -115,11 +115,17 @@ pub mod prelude {
     pub use crate::neurons::poisson_source::PoissonSource;
     pub use crate::neurons::relay::Relay;
     pub use crate::neurons::spike_source::SpikeSource;
+    pub use crate::plasticity::bcm::Bcm;
+    pub use crate::plasticity::budget::{Budget, BudgetOver, Normalisation};
+    pub use crate::plasticity::convergent::ConvergentDecay;
     pub use crate::plasticity::dopamine::DopamineStdp;
+    pub use crate::plasticity::homeostatic::HomeostaticScaling;
     pub use crate::plasticity::inhibitory::InhibitoryStdp;
+    pub use crate::plasticity::intrinsic::IntrinsicPlasticity;
     pub use crate::plasticity::mstdp::{Mstdp, Mstdpet};
+    pub use crate::plasticity::oja::Oja;
     pub use crate::plasticity::stdp::{Dependence, Pairing, Stdp};
-    pub use crate::plasticity::triplet::TripletStdp;
+    pub use crate::plasticity::triplet::{Metaplasticity, TripletStdp};
     pub use crate::plasticity::{Coincidence, SendOrder};
     pub use crate::scene::build::{BuildError, BuildOptions};
     pub use crate::scene::schema::*;

@@ -11,6 +11,7 @@ use crate::network::region::{InputMap, Region};
 use crate::network::stimulus;
 use crate::network::synapses::SynapseStore;
 use crate::plasticity::RuleFunctions;
+use crate::plasticity::intrinsic;
 use crate::scene::build::{self, BuildError, BuildOptions, Integrate, Needs, Reuse};
 use crate::scene::prepare::{Prepared, prepare};
 use crate::scene::schema::Scene;
@@ -37,6 +38,10 @@ struct ArrivalOrder(usize);
 /// The order of the systems that send spikes on to changing synapses.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct TransmitOrder(usize);
+
+/// The order of the systems that see to all weights of changing synapses.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct UpkeepOrder(usize);
 
 /// A network in a world of its own, with its [`SimStep`](crate::sim::SimStep) schedule and its own threads.
 ///
@@ -592,6 +597,14 @@ fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: &Needs) 
     if needs.currents {
         schedule.add_systems(stimulus::drive_currents.in_set(SimSystems::Encode));
     }
+    if needs.intrinsic {
+        schedule.add_systems((
+            intrinsic::drive
+                .in_set(SimSystems::Encode)
+                .after(stimulus::drive_currents),
+            intrinsic::adapt.in_set(SimSystems::Learn),
+        ));
+    }
     if needs.background {
         schedule.add_systems(stimulus::background_input.in_set(SimSystems::Encode));
     }
@@ -633,11 +646,16 @@ fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: &Needs) 
         schedule.add_systems(arrive.in_set(ArrivalOrder(i)));
         let transmit = (rule.transmit)().in_set(SimSystems::Propagate);
         schedule.add_systems(transmit.in_set(TransmitOrder(i)));
+        if let Some(tend) = rule.tend {
+            let tend = tend().in_set(SimSystems::Learn);
+            schedule.add_systems(tend.in_set(UpkeepOrder(i)));
+        }
         if i > 0 {
             schedule.configure_sets((
                 ModulationOrder(i).after(ModulationOrder(i - 1)),
                 ArrivalOrder(i).after(ArrivalOrder(i - 1)),
                 TransmitOrder(i).after(TransmitOrder(i - 1)),
+                UpkeepOrder(i).after(UpkeepOrder(i - 1)),
             ));
         } else {
             schedule.configure_sets((

@@ -245,6 +245,14 @@ impl PlasticSynapses {
         start + self.table[at] as usize..start + self.table[at + 1] as usize
     }
 
+    /// The places of the synapses of `row` in `block`, whatever their delay.
+    #[inline(always)]
+    pub fn in_block(&self, row: usize, block: usize) -> core::ops::Range<usize> {
+        let (groups, start) = (self.groups.len(), self.row_start[row] as usize);
+        let at = row * (self.blocks * groups + 1) + block * groups;
+        start + self.table[at] as usize..start + self.table[at + groups] as usize
+    }
+
     /// The target neuron of every synapse.
     pub fn targets(&self) -> &[u32] {
         &self.targets

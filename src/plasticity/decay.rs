@@ -62,6 +62,37 @@ impl Decay {
     }
 }
 
+/// 1 − exp(−n·dt/τ) for any number n of steps, to about 10⁻⁷ of its value even where it is small: what slow decay takes away.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    fine: Vec<f32>,
+    coarse: Vec<f32>,
+    shift: u32,
+}
+
+impl Loss {
+    /// The loss with time constant `tau`, more than 0, in steps of `dt`, both in ms.
+    pub fn new(tau: f64, dt: f64) -> Self {
+        let decay = Decay::new(tau, dt);
+        let lost = |n: usize| -libm::expm1(-(n as f64) * dt / tau) as f32;
+        let mut coarse: Vec<f32> = (0..decay.last).map(|n| lost(n << decay.shift)).collect();
+        coarse.push(1.0);
+        Self {
+            fine: (0..=decay.mask).map(lost).collect(),
+            coarse,
+            shift: decay.shift,
+        }
+    }
+
+    /// What is lost of 1 after `steps` steps.
+    #[inline(always)]
+    pub fn after(&self, steps: u32) -> f32 {
+        let coarse = self.coarse[((steps >> self.shift) as usize).min(self.coarse.len() - 1)];
+        let fine = self.fine[steps as usize & (self.fine.len() - 1)];
+        coarse + (1.0 - coarse) * fine
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +129,22 @@ mod tests {
                 );
             }
             assert_eq!(Decay::new(0.0, dt).after(1), 0.0);
+        }
+    }
+
+    #[test]
+    fn loss_is_exact_where_it_is_small() {
+        for (tau, dt) in [(20.0, 0.1), (1e4, 1.0), (1e8, 0.1), (0.3, 0.1)] {
+            let loss = Loss::new(tau, dt);
+            assert_eq!(loss.after(0), 0.0);
+            for n in [1u32, 15, 256, 1000, 65_537, 1 << 20, 1 << 29] {
+                let want = -libm::expm1(-f64::from(n) * dt / tau);
+                let got = f64::from(loss.after(n));
+                assert!(
+                    (got - want).abs() <= 3e-7 * want,
+                    "tau {tau}, dt {dt}, {n} steps: {got}, want {want}"
+                );
+            }
         }
     }
 

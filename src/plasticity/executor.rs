@@ -2,6 +2,8 @@
 
 use super::history::{LastSpike, PostHistory, PreHistory, PreSpike};
 use super::replay::{Order, Window, replay, seen_by_pre};
+use super::tend::Tended;
+use super::upkeep::{Fade, Keepers};
 use super::{LearningRule, Seen, SendOrder, SynapseState};
 use crate::modulation::{Modulator, Signal};
 use crate::network::plastic::PlasticSynapses;
@@ -32,6 +34,35 @@ pub struct Learning<R: LearningRule> {
     frozen: bool,
     /// Per target neuron: the part of every change that counts; empty if all count fully.
     gain: Vec<f32>,
+    /// How weights decay all the time, if they do.
+    fade: Option<Fade>,
+    /// Room to list the newest spikes that have arrived.
+    newest: Vec<LastSpike<R::Pre>>,
+}
+
+/// The rule of projections whose weights only [fade](Fade).
+pub struct Fading;
+
+impl LearningRule for Fading {
+    type Pre = [f32; 0];
+    type Post = [f32; 0];
+
+    #[inline(always)]
+    fn pre_spiked(&self, last: [f32; 0], _: u32) -> ([f32; 0], [f32; 0]) {
+        (last, last)
+    }
+    #[inline(always)]
+    fn post_spiked(&self, last: [f32; 0], _: u32) -> [f32; 0] {
+        last
+    }
+    #[inline(always)]
+    fn at_pre(&self, state: SynapseState, _: Seen<[f32; 0]>, _: Seen<[f32; 0]>) -> SynapseState {
+        state
+    }
+    #[inline(always)]
+    fn at_post(&self, state: SynapseState, _: Seen<[f32; 0]>, _: Seen<[f32; 0]>) -> SynapseState {
+        state
+    }
 }
 
 /// The rule of projections whose weights stay as they are: they have short-term dynamics only.
@@ -165,7 +196,11 @@ impl RuleFunctions {
 }
 
 /// Puts a rule to work on a projection that has its synapses.
-pub(crate) fn insert<R: LearningRule>(projection: &mut EntityWorldMut<'_>, rule: R) {
+pub(crate) fn insert<R: LearningRule>(
+    projection: &mut EntityWorldMut<'_>,
+    rule: R,
+    fade: Option<Fade>,
+) {
     let Some(synapses) = projection.get::<PlasticSynapses>() else {
         return;
     };
@@ -188,6 +223,8 @@ pub(crate) fn insert<R: LearningRule>(projection: &mut EntityWorldMut<'_>, rule:
         settled: 0,
         frozen: false,
         gain: Vec::new(),
+        fade,
+        newest: Vec::new(),
         rule,
     };
     projection.insert((learning, RuleFunctions::of::<R>()));
@@ -274,6 +311,33 @@ pub fn transmit<R: LearningRule>(
                 learning.post.refresh(now as u32);
             }
         }
+    }
+}
+
+/// The system of `Learn`: keepers follow the spikes of target neurons, and act when it is time.
+pub fn tend<R: LearningRule>(
+    clock: Res<Clock>,
+    workers: Res<Workers>,
+    simd: Res<SimdLevel>,
+    regions: Query<&Spikes>,
+    mut projections: Query<(&mut PlasticSynapses, &mut Learning<R>, &mut Keepers)>,
+) {
+    let now = clock.step() + 1;
+    for (mut synapses, mut learning, mut keepers) in &mut projections {
+        if let Ok(spikes) = regions.get(synapses.target()) {
+            keepers.spiked(now, &spikes.list);
+        }
+        if !keepers.are_due(now) {
+            continue;
+        }
+        bring_up_to_date(&mut synapses, &mut learning, now, &workers, *simd);
+        let mut weights = Tended {
+            synapses: &mut synapses,
+            workers: &workers,
+            gain: &learning.gain,
+            frozen: learning.frozen,
+        };
+        keepers.act(now, &mut weights);
     }
 }
 
@@ -451,7 +515,7 @@ unsafe fn visit_segment<R: LearningRule, T: Accumulator>(
                 };
                 let spikes = learning.post.of(target);
                 let next;
-                (state, next) = replay(rule, state, spikes, &window);
+                (state, next) = replay(rule, state, spikes, &window, learning.fade.as_ref());
                 sent = state.weight;
                 state = rule.at_pre(state, pre, seen_by_pre::<R>(spikes, next, &window, order));
                 state.weight = learning.counted(target, *weight, state.weight);
@@ -498,7 +562,7 @@ fn bring_up_to_date<R: LearningRule>(
     if R::LEARNS && !learning.frozen {
         let (_, weights, tags) = synapses.parts_mut();
         let (weights, tags) = (Shares::new(weights), Shares::new(tags));
-        let mut newest = Vec::new();
+        let mut newest = core::mem::take(&mut learning.newest);
         for group in 0..synapses.groups().len() {
             let axonal = u64::from(synapses.groups()[group].axonal);
             learning
@@ -518,6 +582,7 @@ fn bring_up_to_date<R: LearningRule>(
                 settle_lane::<R>(simd, &settle, lane, workers.lanes());
             });
         }
+        learning.newest = newest;
     }
     learning.post.seen(now as u32, learning.longest_back);
     learning.settled = now;
@@ -572,8 +637,13 @@ unsafe fn settle_blocks<R: LearningRule>(settle: &Settle<'_, R>, lane: usize, la
                             0.0
                         },
                     };
-                    let (state, _) =
-                        replay(&learning.rule, state, learning.post.of(target), &window);
+                    let (state, _) = replay(
+                        &learning.rule,
+                        state,
+                        learning.post.of(target),
+                        &window,
+                        learning.fade.as_ref(),
+                    );
                     *weight = learning.counted(target, *weight, state.weight);
                     if R::TAGGED {
                         *settle.tags.get(place) = state.tag;

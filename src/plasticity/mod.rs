@@ -9,21 +9,31 @@
 //!
 //! Events act where and when spikes reach the synapse; see [`replay`] for their order and [`DelayParts`](crate::network::plastic::DelayParts) for the
 //! times. Synapses are visited only when a presynaptic spike arrives, so that the cost of a step follows spikes, not synapses; what a
-//! synapse missed in between is replayed in order then.
+//! synapse missed in between is replayed in order then. What acts on all weights whether spikes arrive or not is [`upkeep`].
 
+pub mod bcm;
+pub mod budget;
 pub mod control;
+pub mod convergent;
 pub mod decay;
 pub mod dopamine;
 pub mod eligibility;
 mod executor;
 pub mod history;
+pub mod homeostatic;
 pub mod inhibitory;
+pub mod intrinsic;
 pub mod mstdp;
+pub mod oja;
 mod replay;
 pub mod stdp;
+pub mod tend;
 pub mod triplet;
+pub mod upkeep;
 
-pub use executor::{Learning, ModulatedBy, RuleFunctions, Unchanging, arrive, modulate, transmit};
+pub use executor::{
+    Fading, Learning, ModulatedBy, RuleFunctions, Unchanging, arrive, modulate, tend, transmit,
+};
 
 use crate::modulation::Signal;
 use crate::sim::quantity::Range;
@@ -36,9 +46,15 @@ use bevy::reflect::{GetTypeRegistration, TypePath};
 /// Registers every rule of this folder.
 pub fn plugin(app: &mut App) {
     app.register_type::<Coincidence>();
+    bcm::plugin(app);
+    budget::plugin(app);
+    convergent::plugin(app);
     dopamine::plugin(app);
+    homeostatic::plugin(app);
     inhibitory::plugin(app);
+    intrinsic::plugin(app);
     mstdp::plugin(app);
+    oja::plugin(app);
     stdp::plugin(app);
     triplet::plugin(app);
 }
@@ -209,6 +225,8 @@ pub trait Plasticity:
     }
 }
 
+type Insert = dyn FnOnce(&mut EntityWorldMut<'_>, Option<upkeep::Fade>) + Send;
+
 /// A rule of any type, not yet at work.
 pub struct BoxedRule {
     /// Whether synapses carry a tag.
@@ -217,7 +235,7 @@ pub struct BoxedRule {
     pub coincidence: Coincidence,
     /// The systems that run it; equal types have equal names.
     pub systems: RuleSystems,
-    insert: Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send>,
+    insert: Box<Insert>,
 }
 
 impl BoxedRule {
@@ -227,13 +245,13 @@ impl BoxedRule {
             tagged: R::TAGGED,
             coincidence: rule.coincidence(),
             systems: RuleSystems::of::<R>(),
-            insert: Box::new(move |projection| executor::insert(projection, rule)),
+            insert: Box::new(move |projection, fade| executor::insert(projection, rule, fade)),
         }
     }
 
-    /// Puts the rule to work on a projection that has its synapses.
-    pub fn insert(self, projection: &mut EntityWorldMut<'_>) {
-        (self.insert)(projection);
+    /// Puts the rule to work on a projection that has its synapses, whose weights may also fade.
+    pub fn insert(self, projection: &mut EntityWorldMut<'_>, fade: Option<upkeep::Fade>) {
+        (self.insert)(projection, fade);
     }
 }
 
@@ -248,6 +266,8 @@ pub struct RuleSystems {
     pub modulate: Option<fn() -> ScheduleConfigs<ScheduleSystem>>,
     /// In `Propagate`: histories, and synapses whose delay has a dendritic part.
     pub transmit: fn() -> ScheduleConfigs<ScheduleSystem>,
+    /// In `Learn`: upkeep of the projections that have keepers, if one has.
+    pub tend: Option<fn() -> ScheduleConfigs<ScheduleSystem>>,
 }
 
 impl RuleSystems {
@@ -258,6 +278,7 @@ impl RuleSystems {
             arrive: || arrive::<R>.into_configs(),
             modulate: R::MODULATED.then_some(|| modulate::<R>.into_configs()),
             transmit: || transmit::<R>.into_configs(),
+            tend: Some(|| tend::<R>.into_configs()),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! the arriving input that may have caused it, and comes after.
 
 use super::history::{LastSpike, PostSpikes, PreSpike};
+use super::upkeep::Fade;
 use super::{Coincidence, LearningRule, Seen, SynapseState, Traces};
 
 /// What reaches the synapses of one segment between two visits, in ages: steps before the visit.
@@ -112,7 +113,7 @@ impl Order {
     }
 }
 
-/// Replays the postsynaptic spikes in a window and lets time pass to its end. Also returns the number of the first spike that was not
+/// Replays the postsynaptic spikes in a window and lets time pass to its end, in which weights fade if they do at all. Also returns the number of the first spike that was not
 /// replayed.
 #[inline(always)]
 pub(super) fn replay<R: LearningRule>(
@@ -120,7 +121,15 @@ pub(super) fn replay<R: LearningRule>(
     mut state: SynapseState,
     spikes: PostSpikes<'_, R::Post>,
     window: &Window<R::Pre>,
+    fade: Option<&Fade>,
 ) -> (SynapseState, u32) {
+    let pass = |state, now, steps| {
+        let mut state: SynapseState = rule.pass(state, now, steps);
+        if let Some(fade) = fade {
+            state.weight = fade.after(state.weight, steps);
+        }
+        state
+    };
     let age = |time: u32| window.now.wrapping_sub(time).wrapping_sub(window.back) as i32;
     let mut next = spikes.count;
     loop {
@@ -139,7 +148,7 @@ pub(super) fn replay<R: LearningRule>(
         }
         let previous = spikes.get(next.wrapping_sub(1));
         let here = here as u32;
-        state = rule.pass(state, window.now.wrapping_sub(here), clock - here);
+        state = pass(state, window.now.wrapping_sub(here), clock - here);
         clock = here;
         let pre = Seen {
             traces: if here == window.last_age {
@@ -156,7 +165,7 @@ pub(super) fn replay<R: LearningRule>(
         state = rule.at_post(state, pre, post);
         next = next.wrapping_add(1);
     }
-    (rule.pass(state, window.now, clock), next)
+    (pass(state, window.now, clock), next)
 }
 
 /// The postsynaptic traces that a presynaptic spike at the end of a window sees; `next` is what [`replay`] returned.

@@ -41,7 +41,8 @@
 //! *Agreement.* NEST's `stdp_synapse` has A₊ = λ, A₋ = αλ, μ as given; `stdp_nn_symm_synapse` is `Nearest`, `stdp_nn_pre_centered_synapse` is
 //! `PreCentred`, `stdp_nn_restr_synapse` is `Reduced`; `stdp_pl_synapse_hom` is `PowerLaw` with A₊ = λ, A₋ = αλ. NEST's delay is all dendritic.
 //!
-//! *Not modelled.* Differences between the synapses of a projection; weight changes without spikes.
+//! *Not modelled.* Differences between the synapses of a projection; weight changes without spikes, for which there is
+//! [`upkeep`](super::upkeep).
 //!
 //! *Source.* Song, Miller & Abbott (2000), doi:10.1038/78829; van Rossum, Bi & Turrigiano (2000), doi:10.1523/JNEUROSCI.20-23-08812.2000;
 //! Gütig et al. (2003), doi:10.1523/JNEUROSCI.23-09-03697.2003; Morrison, Aertsen & Diesmann (2007), doi:10.1162/neco.2007.19.6.1437;

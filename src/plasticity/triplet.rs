@@ -18,7 +18,12 @@
 //! | τ₋, τ_y | `tau_minus`, `tau_y` | 33.7, 125 | ms |
 //! | bounds | `w_min`, `w_max` | 0, 1 | receptor's |
 //! | | `nearest` | false: all spikes count | |
+//! | κ, τ_ν | `metaplasticity: Some(rate_hz, tau)` | none; 10, 1000 | Hz, ms |
 //! | | `order`, `coincidence` | as NEST | |
+//!
+//! With metaplasticity depression follows the target's own slow rate, so that the rate at which potentiation takes over slides as it does in
+//! [`bcm`](super::bcm): A₂⁻ and A₃⁻ are multiplied by (ν/κ)², where ν' = −ν/τ_ν and ν → ν + 1/τ_ν at a postsynaptic spike, and ν is that of the moment
+//! of the presynaptic spike.
 //!
 //! The defaults are the paper's full all-to-all model fitted to visual cortex (table 4).
 //!
@@ -27,7 +32,8 @@
 //! *Not modelled.* Dependence of the changes on the weight, other than the bounds.
 //!
 //! *Source.* Pfister & Gerstner (2006), J Neurosci 26:9673, eqs 1–4, doi:10.1523/JNEUROSCI.1425-06.2006. NEST's
-//! `stdp_triplet_synapse`.
+//! `stdp_triplet_synapse`. Metaplasticity: there, on the sliding threshold; Zenke, Hennequin & Gerstner (2013), doi:10.1371/journal.pcbi.1003330,
+//! whose A₂⁻ is A₃⁺ τ₊ τ_y κ/τ₋ at ν = κ.
 
 use super::decay::Decay;
 use super::{
@@ -79,10 +85,33 @@ pub struct TripletStdp {
     pub w_max: f64,
     /// Whether only the nearest spikes count: traces are set to 1 rather than raised by 1.
     pub nearest: bool,
+    /// How depression follows the target's slow rate; without it, not at all.
+    pub metaplasticity: Option<Metaplasticity>,
     /// Whether a presynaptic spike is sent with the weight before or after its change.
     pub order: SendOrder,
     /// What spikes of one step mean to each other.
     pub coincidence: Coincidence,
+}
+
+/// How depression follows the slow rate of the target neuron. See the [module](self).
+#[derive(Reflect, Clone, Debug, PartialEq)]
+#[reflect(Default)]
+pub struct Metaplasticity {
+    /// The rate at which depression is as given.
+    #[reflect(@Unit("Hz"), @Range::positive())]
+    pub rate_hz: f64,
+    /// Time constant of the rate.
+    #[reflect(@Unit("ms"), @Range::positive())]
+    pub tau: f64,
+}
+
+impl Default for Metaplasticity {
+    fn default() -> Self {
+        Self {
+            rate_hz: 10.0,
+            tau: 1_000.0,
+        }
+    }
 }
 
 impl Default for TripletStdp {
@@ -99,6 +128,7 @@ impl Default for TripletStdp {
             w_min: 0.0,
             w_max: 1.0,
             nearest: false,
+            metaplasticity: None,
             order: SendOrder::default(),
             coincidence: Coincidence::default(),
         }
@@ -107,7 +137,7 @@ impl Default for TripletStdp {
 
 impl Plasticity for TripletStdp {
     fn derive(&self, dt: f64) -> BoxedRule {
-        BoxedRule::new(TripletRule {
+        let triplet = TripletRule {
             fast: [
                 Decay::new(self.tau_plus, dt),
                 Decay::new(self.tau_minus, dt),
@@ -119,7 +149,15 @@ impl Plasticity for TripletStdp {
             kept: if self.nearest { 0.0 } else { 1.0 },
             order: self.order,
             coincidence: self.coincidence,
-        })
+        };
+        match &self.metaplasticity {
+            None => BoxedRule::new(triplet),
+            Some(meta) => BoxedRule::new(SlidingRule {
+                triplet,
+                rate: Decay::new(meta.tau, dt),
+                per_spike: (1e3 / (meta.tau * meta.rate_hz)) as f32,
+            }),
+        }
     }
 
     fn bounds(&self) -> (f64, f64) {
@@ -161,6 +199,13 @@ impl TripletRule {
     }
 
     #[inline(always)]
+    fn depression(&self, pre: Seen<[f32; 2]>, post: Seen<[f32; 2]>) -> f32 {
+        let o1 = post.traces[0] * self.fast[1].after(post.ago);
+        let r2 = pre.traces[1] * self.slow[0].after(pre.ago);
+        o1 * (self.minus[0] + self.minus[1] * r2)
+    }
+
+    #[inline(always)]
     fn changed(&self, state: SynapseState, change: f32) -> SynapseState {
         SynapseState {
             weight: min(max(state.weight + change, self.bounds[0]), self.bounds[1]),
@@ -191,9 +236,7 @@ impl LearningRule for TripletRule {
         pre: Seen<[f32; 2]>,
         post: Seen<[f32; 2]>,
     ) -> SynapseState {
-        let o1 = post.traces[0] * self.fast[1].after(post.ago);
-        let r2 = pre.traces[1] * self.slow[0].after(pre.ago);
-        self.changed(state, -o1 * (self.minus[0] + self.minus[1] * r2))
+        self.changed(state, -self.depression(pre, post))
     }
 
     #[inline(always)]
@@ -214,5 +257,68 @@ impl LearningRule for TripletRule {
 
     fn coincidence(&self) -> Coincidence {
         self.coincidence
+    }
+}
+
+/// [`TripletStdp`] with [`Metaplasticity`]. The third postsynaptic trace is ν/κ.
+struct SlidingRule {
+    triplet: TripletRule,
+    rate: Decay,
+    /// What a spike adds to ν/κ.
+    per_spike: f32,
+}
+
+/// The traces of the triplet rule.
+fn fast_and_slow(seen: Seen<[f32; 3]>) -> Seen<[f32; 2]> {
+    let [fast, slow, _] = seen.traces;
+    Seen {
+        traces: [fast, slow],
+        ago: seen.ago,
+    }
+}
+
+impl LearningRule for SlidingRule {
+    type Pre = [f32; 2];
+    type Post = [f32; 3];
+
+    #[inline(always)]
+    fn pre_spiked(&self, last: [f32; 2], ago: u32) -> ([f32; 2], [f32; 2]) {
+        self.triplet.pre_spiked(last, ago)
+    }
+
+    #[inline(always)]
+    fn post_spiked(&self, [fast, slow, rate]: [f32; 3], ago: u32) -> [f32; 3] {
+        let [fast, slow] = self.triplet.post_spiked([fast, slow], ago);
+        [fast, slow, rate * self.rate.after(ago) + self.per_spike]
+    }
+
+    #[inline(always)]
+    fn at_pre(
+        &self,
+        state: SynapseState,
+        pre: Seen<[f32; 2]>,
+        post: Seen<[f32; 3]>,
+    ) -> SynapseState {
+        let rate = post.traces[2] * self.rate.after(post.ago);
+        let depression = self.triplet.depression(pre, fast_and_slow(post));
+        self.triplet.changed(state, -depression * rate * rate)
+    }
+
+    #[inline(always)]
+    fn at_post(
+        &self,
+        state: SynapseState,
+        pre: Seen<[f32; 2]>,
+        post: Seen<[f32; 3]>,
+    ) -> SynapseState {
+        self.triplet.at_post(state, pre, fast_and_slow(post))
+    }
+
+    fn order(&self) -> SendOrder {
+        self.triplet.order
+    }
+
+    fn coincidence(&self) -> Coincidence {
+        self.triplet.coincidence
     }
 }

@@ -18,7 +18,8 @@ use crate::network::region::{
 use crate::network::slots::{InputSlots, Slots};
 use crate::network::stimulus::Selection;
 use crate::network::synapses::{DenseLayout, StorePlan, SynapseStore, Transfer, WeightFormat};
-use crate::plasticity::{BoxedRule, RuleFunctions, RuleSystems, Unchanging};
+use crate::plasticity::upkeep::{Care, Keepers};
+use crate::plasticity::{BoxedRule, Fading, RuleFunctions, RuleSystems, Unchanging};
 use crate::sim::clock::Clock;
 use crate::sim::columns::{LANES, padded};
 use crate::sim::rng::{Purpose, Random, Seed, entity_key};
@@ -89,8 +90,10 @@ pub struct Built {
 /// Which optional systems a network needs.
 #[derive(Clone, Default)]
 pub struct Needs {
-    /// A stimulus is a current.
+    /// A region has a drive.
     pub currents: bool,
+    /// A region has intrinsic plasticity.
+    pub intrinsic: bool,
     /// A stimulus is Poisson input.
     pub background: bool,
     /// A stimulus is listed input spikes.
@@ -511,8 +514,13 @@ fn build_stores(
                 progress(now as f64 / total);
             },
         )?;
-        if !result.rules.iter().any(|known| known.name == rule.name) {
-            result.rules.push(rule);
+        match result
+            .rules
+            .iter_mut()
+            .find(|known| known.name == rule.name)
+        {
+            Some(known) => known.tend = known.tend.or(rule.tend),
+            None => result.rules.push(rule),
         }
         if let Some(synapses) = world.get::<PlasticSynapses>(id) {
             let longest = synapses.groups().iter().map(|g| g.dendritic).max();
@@ -608,17 +616,42 @@ fn build_changing(
             ShortTerm::new(model.clone(), sources as usize, scene.dt_ms),
         ));
     }
-    let rule = match p.changing.as_ref().and_then(|c| c.rule.as_ref()) {
-        None => BoxedRule::new(Unchanging),
-        Some(rule) => {
-            let value = spec.plasticity[0].0.as_ref();
-            (rule.keep)(&mut projection, value);
-            (rule.derive)(value, scene.dt_ms)
-                .map_err(|e| BuildError::new(format!("projections[{index}].plasticity[0]"), e))?
-        }
+    let Some(changing) = &p.changing else {
+        let rule = BoxedRule::new(Unchanging);
+        let systems = rule.systems;
+        rule.insert(&mut projection, None);
+        return Ok((id, systems));
     };
-    let systems = rule.systems;
-    rule.insert(&mut projection);
+    let wrong = |at: usize| {
+        move |e: String| BuildError::new(format!("projections[{index}].plasticity[{at}]"), e)
+    };
+    let (mut keepers, mut fade) = (Keepers::new(), None);
+    for (at, rule) in &changing.upkeep {
+        let value = spec.plasticity[*at].0.as_ref();
+        (rule.keep)(&mut projection, value);
+        match (rule.derive)(value, &changing.setting).map_err(wrong(*at))? {
+            Care::Fade(one) => fade = Some(one),
+            Care::Periodic { every, keeper } => {
+                keepers.push(every, keeper, scene.regions[p.to].neurons as usize);
+            }
+        }
+    }
+    let rule = match &changing.rule {
+        Some((at, rule)) => {
+            let value = spec.plasticity[*at].0.as_ref();
+            (rule.keep)(&mut projection, value);
+            (rule.derive)(value, scene.dt_ms).map_err(wrong(*at))?
+        }
+        None if fade.is_some() => BoxedRule::new(Fading),
+        None => BoxedRule::new(Unchanging),
+    };
+    let mut systems = rule.systems;
+    rule.insert(&mut projection, fade);
+    if keepers.is_empty() {
+        systems.tend = None;
+    } else {
+        projection.insert(keepers);
+    }
     if let Some(functions) = projection.get::<RuleFunctions>().copied() {
         if spec.learning_targets != Selection::All {
             let random = Random::new(scene.seed, entity_key(&p.name), Purpose::Choice);
@@ -637,10 +670,8 @@ fn build_changing(
             (functions.freeze)(&mut projection, 0, true);
         }
     }
-    if let (Some(rule), Some(value)) = (
-        p.changing.as_ref().and_then(|c| c.rule.as_ref()),
-        spec.plasticity.first(),
-    ) && let Some(name) = (rule.modulator)(value.0.as_ref())
+    if let Some((at, rule)) = &changing.rule
+        && let Some(name) = (rule.modulator)(spec.plasticity[*at].0.as_ref())
     {
         modulators::attach(world, id, &name);
     }

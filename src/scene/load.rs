@@ -19,6 +19,7 @@ use crate::files::Files;
 use crate::network::distribution::Distribution;
 use crate::neurons::ReflectNeuronModel;
 use crate::plasticity::ReflectPlasticity;
+use crate::plasticity::upkeep::ReflectUpkeep;
 use crate::results::table::parse_present_columns;
 use crate::simulation::Registry;
 use bevy::reflect::PartialReflect;
@@ -240,10 +241,9 @@ impl Decode for ModelValue {
 
 impl Decode for RuleValue {
     fn decode(decoder: &Decoder<'_>, node: &Node) -> Result<Self, SceneError> {
-        let rules = decoder
-            .registry()
-            .iter()
-            .filter(|r| r.data::<ReflectPlasticity>().is_some());
+        let rules = decoder.registry().iter().filter(|r| {
+            r.data::<ReflectPlasticity>().is_some() || r.data::<ReflectUpkeep>().is_some()
+        });
         let (_, value) = decoder.decode_named(node, rules, "learning rule")?;
         Ok(Self(value))
     }

@@ -10,6 +10,7 @@ use crate::network::stimulus::{
     Action, Background, BackgroundInput, Course, Noise, PoissonCounts, Stimulus, StimulusKind,
     StimulusOrder, window_steps,
 };
+use crate::plasticity::intrinsic::IntrinsicCurrent;
 use crate::results::Window as StatisticsWindow;
 use crate::results::online::OnlineStatistics;
 use crate::sim::clock::to_steps;
@@ -89,6 +90,22 @@ pub(super) fn build_stimuli(
                 needs.clamps = true;
                 order.clamps.push(entity);
             }
+        }
+    }
+    for (region, entity) in scene.regions.iter().zip(entities) {
+        let Some(rule) = &region.intrinsic else {
+            continue;
+        };
+        let neurons = region.neurons as usize;
+        let current = IntrinsicCurrent::new(rule, neurons, scene.dt_ms);
+        let mut entity = world.entity_mut(*entity);
+        entity.insert((rule.clone(), current));
+        needs.intrinsic = true;
+        // The drive is cleared with those of stimuli.
+        needs.currents = true;
+        if !order.driven.contains(&entity.id()) {
+            order.driven.push(entity.id());
+            entity.insert(Drive(Column::filled(neurons, 0.0)));
         }
     }
     world.insert_resource(order);

@@ -373,6 +373,17 @@ fn prepare_region(
             .check(region.neurons)
             .map_err(|e| at("layout", e.to_string()))?;
     }
+    if let Some(intrinsic) = &region.intrinsic {
+        if model.source {
+            let message = format!(
+                "{type_name} takes no input, so no current changes its rate; leave `intrinsic` out"
+            );
+            return Err(at("intrinsic", message));
+        }
+        values::check_fields(&format!("{path}.intrinsic"), intrinsic)?;
+        (intrinsic.check(dt))
+            .map_err(|(field, message)| at(&format!("intrinsic.{field}"), message))?;
+    }
     if model.source
         && let Some(rate) = values::distribution_of(value, "rate_hz")
         && rate.largest_magnitude() * dt * 1e-3 >= 1.0
@@ -470,7 +481,9 @@ fn warn_of_silence(
         .map(|s| s.to.as_str())
         .collect();
     for (i, region) in scene.regions.iter().enumerate() {
-        let driven = reached.contains(&i) || stimulated.contains(region.name.as_str());
+        let driven = reached.contains(&i)
+            || stimulated.contains(region.name.as_str())
+            || region.intrinsic.is_some();
         if !driven
             && !regions[i].model.source
             && !(regions[i].model.self_driven)(region.model.0.as_ref())

@@ -8,6 +8,7 @@ use crate::network::connect::Rule;
 use crate::network::distribution::Distribution;
 use crate::network::layout::Layout;
 use crate::network::stimulus::{Selection, StimulusKind, Window};
+use crate::plasticity::intrinsic::IntrinsicPlasticity;
 use crate::sim::quantity::{Range, Unit};
 use crate::synapses::short_term::TsodyksMarkram;
 use bevy::prelude::*;
@@ -141,6 +142,9 @@ pub struct RegionSpec {
     /// Dale's principle: the sign that all weights of the region's neurons must have.
     #[reflect(default)]
     pub sign: NeuronSign,
+    /// How its neurons change their excitability to keep to a rate.
+    #[reflect(default)]
+    pub intrinsic: Option<IntrinsicPlasticity>,
 }
 
 impl RegionSpec {
@@ -153,6 +157,7 @@ impl RegionSpec {
             layout: None,
             initial: Vec::new(),
             sign: NeuronSign::Mixed,
+            intrinsic: None,
         }
     }
 
@@ -222,7 +227,7 @@ pub struct ProjectionSpec {
     /// Short-term depression and facilitation.
     #[reflect(default)]
     pub short_term: Option<TsodyksMarkram>,
-    /// The rules by which weights change. Without one they stay as they are.
+    /// The rules by which weights change: at most one that acts at spikes, and upkeep of all weights. Without one they stay as they are.
     #[reflect(default)]
     pub plasticity: Vec<RuleValue>,
     /// Whether its weights are held; traces go on.

@@ -81,6 +81,17 @@ impl Simulation {
                 }
                 merged.put(section, bits)?;
             }
+            let section = format!("region.{index}.intrinsic");
+            if let Ok(built) = fresh.f64s(&section) {
+                let mut currents = built.to_vec();
+                if let Some(from) = from
+                    && let Ok(old) = (carried.snapshot).f64s(&format!("region.{from}.intrinsic"))
+                {
+                    let kept = (carried.regions[from].1).min(*neurons) as usize;
+                    currents[..kept].copy_from_slice(&old[..kept]);
+                }
+                merged.put(section, currents)?;
+            }
             let (lens, ids) = history(self, carried, index, from, *neurons, steps)?;
             merged.put(format!("region.{index}.history.lens"), lens)?;
             merged.put(format!("region.{index}.history.neurons"), ids)?;

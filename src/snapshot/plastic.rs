@@ -12,6 +12,8 @@ use crate::network::projection::Connect;
 use crate::network::region::{InputMap, Region};
 use crate::network::slots::InputSlots;
 use crate::plasticity::RuleFunctions;
+use crate::plasticity::intrinsic::IntrinsicCurrent;
+use crate::plasticity::upkeep::Keepers;
 use crate::sim::columns::LANES;
 use crate::synapses::short_term::ShortTerm;
 use bevy::prelude::*;
@@ -68,6 +70,17 @@ pub(super) fn save(world: &mut World, steps: u64, out: &mut Snapshot) -> Result<
         if let Some(short_term) = entity.get::<ShortTerm>() {
             out.put(name("short_term"), short_term.save())?;
         }
+        if let Some(keepers) = entity.get::<Keepers>() {
+            out.put(name("upkeep"), keepers.save(steps))?;
+        }
+    }
+    for (index, entity) in region_entities(world) {
+        if let Some(intrinsic) = world.get::<IntrinsicCurrent>(entity) {
+            out.put(
+                format!("region.{index}.intrinsic"),
+                intrinsic.values().to_vec(),
+            )?;
+        }
     }
     if !list.is_empty() {
         let (places, weights) = under_way(world, steps);
@@ -120,6 +133,19 @@ pub(super) fn restore(
             && !short_term.load(snapshot.u64s(&name("short_term"))?, steps)
         {
             return Err(misfit(&name("short_term")));
+        }
+        if let Some(mut keepers) = entity.get_mut::<Keepers>()
+            && !keepers.load(steps, snapshot.u32s(&name("upkeep"))?)
+        {
+            return Err(misfit(&name("upkeep")));
+        }
+    }
+    for (index, entity) in region_entities(world) {
+        if let Some(mut intrinsic) = world.get_mut::<IntrinsicCurrent>(entity) {
+            let name = format!("region.{index}.intrinsic");
+            if !intrinsic.load(snapshot.f64s(&name)?) {
+                return Err(misfit(&name));
+            }
         }
     }
     if !list.is_empty() {
@@ -328,12 +354,12 @@ impl Before {
                 let (old, _) = old?;
                 carried.section(&format!("projection.{old}.{part}")).ok()
             };
-            for part in ["weights", "tags", "short_term"] {
+            for part in ["weights", "tags", "short_term", "upkeep"] {
                 let name = format!("projection.{index}.{part}");
                 let Ok(built) = fresh.section(&name) else {
                     continue;
                 };
-                // A rule of another kind has tags of its own.
+                // A rule of another kind has tags and rates of its own.
                 let kept = kept(part).filter(|kept| kept.len() == built.len());
                 merged.put(name, kept.unwrap_or(built).clone())?;
             }

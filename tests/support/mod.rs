@@ -376,6 +376,11 @@ pub fn learning() -> Network {
         cells("inhibitory", 80),
         cells("output", 100),
     ];
+    scene.regions[2].intrinsic = Some(IntrinsicPlasticity {
+        rate_hz: 15.0,
+        tau_ms: 300.0,
+        ..default()
+    });
     let delays = || Distribution::Uniform { min: 0.1, max: 4.0 };
     let weights = || Distribution::Uniform {
         min: 0.0,
@@ -390,6 +395,11 @@ pub fn learning() -> Network {
     });
     recurrent.dendritic = Dendritic::Ms(0.1);
     recurrent.short_term = Some(TsodyksMarkram::default());
+    recurrent = recurrent.learning(Budget {
+        total: 700.0,
+        every_ms: 7.0,
+        ..default()
+    });
     let mut forward = join("excitatory", "output", 20).learning(TripletStdp {
         w_max: 60.0,
         a3_plus: 0.5,
@@ -397,6 +407,10 @@ pub fn learning() -> Network {
         ..default()
     });
     forward.dendritic = Dendritic::All;
+    forward = forward.learning(ConvergentDecay {
+        w_rest: 30.0,
+        tau_ms: 500.0,
+    });
     let mut lateral = join("output", "output", 10).learning(Stdp {
         w_max: 60.0,
         pairing: Pairing::PreCentred,
@@ -404,10 +418,23 @@ pub fn learning() -> Network {
         ..default()
     });
     lateral.backpropagation_ms = Some(1.3);
+    let scaling = HomeostaticScaling {
+        tau_rate_ms: 50.0,
+        tau_ms: 400.0,
+        every_ms: 3.0,
+        ..default()
+    };
+    lateral = lateral.learning(scaling.clone());
     let rewarded = join("excitatory", "inhibitory", 20).learning(DopamineStdp {
         w_max: 60.0,
         gain: 0.1,
         ..default()
+    });
+    let rewarded = rewarded.learning(Budget {
+        total: 150.0,
+        over: BudgetOver::Sources,
+        how: Normalisation::Subtractive,
+        every_ms: 11.0,
     });
     let mut inhibition = ProjectionSpec::new(
         "inhibitory",
@@ -422,6 +449,7 @@ pub fn learning() -> Network {
         ..default()
     });
     inhibition.name = Some("inhibition".into());
+    inhibition = inhibition.learning(scaling.clone());
     let mut facilitating = join("inhibitory", "output", 5);
     facilitating.weight = (-50.0).into();
     facilitating.short_term = Some(TsodyksMarkram {
@@ -440,7 +468,32 @@ pub fn learning() -> Network {
             max: 20.0,
         },
     );
+    let oja = join("output", "inhibitory", 5).learning(Oja {
+        w_norm: 40.0,
+        w_max: 60.0,
+        ..default()
+    });
+    let bcm = join("output", "excitatory", 3).learning(Bcm {
+        eta: 1e-3,
+        tau_theta: 50.0,
+        w_max: 60.0,
+        ..default()
+    });
+    let kept = join("output", "inhibitory", 4)
+        .learning(HomeostaticScaling {
+            w_max: Some(200.0),
+            ..scaling
+        })
+        .learning(Budget {
+            total: 9_000.0,
+            over: BudgetOver::Projection,
+            every_ms: 5.0,
+            ..default()
+        });
     scene.projections = vec![
+        oja,
+        bcm,
+        kept,
         recurrent,
         forward,
         lateral,

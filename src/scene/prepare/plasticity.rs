@@ -3,8 +3,11 @@
 use super::projections::Place;
 use super::values::{self, shown};
 use super::{BuildError, Delays, PreparedRegion};
+use crate::network::connect;
+use crate::network::connect::Rule;
 use crate::network::plastic::DelayParts;
 use crate::neurons::Sign;
+use crate::plasticity::upkeep::{ReflectUpkeep, Setting};
 use crate::plasticity::{Coincidence, ReflectPlasticity};
 use crate::scene::modulators;
 use crate::scene::schema::Dendritic;
@@ -13,8 +16,12 @@ use bevy::reflect::TypeRegistry;
 /// What is known of changing synapses before they are built.
 #[derive(Clone)]
 pub(in crate::scene) struct Changing {
-    /// The rule, if the synapses learn.
-    pub(in crate::scene) rule: Option<ReflectPlasticity>,
+    /// The rule and its place in the list, if the synapses learn.
+    pub(in crate::scene) rule: Option<(usize, ReflectPlasticity)>,
+    /// Rules of upkeep and their places in the list.
+    pub(in crate::scene) upkeep: Vec<(usize, ReflectUpkeep)>,
+    /// What those know of the projection.
+    pub(in crate::scene) setting: Setting,
     /// The least and the largest weight, as the rule sees it.
     pub(in crate::scene) bounds: (f64, f64),
     /// Whether synapses carry a tag.
@@ -60,6 +67,7 @@ impl Place<'_> {
         receptor: usize,
         (low, high): (f64, f64),
         delays: &Delays,
+        (rule, synapses): (&Rule, f64),
         types: &TypeRegistry,
     ) -> Result<Option<Changing>, BuildError> {
         let (spec, dt) = (self.spec, self.scene.dt_ms);
@@ -79,20 +87,39 @@ impl Place<'_> {
         if let Some(model) = &spec.short_term {
             values::check_fields(&format!("{}.short_term", self.path), model)?;
         }
-        let mut found: Option<Changing> = None;
+        let mut setting = Setting {
+            dt,
+            bounds: (low, high),
+            inhibitory,
+            most_per_target: f64::from(connect::indegree_bound(
+                rule,
+                self.scene.regions[self.from].neurons,
+                self.scene.regions[self.to].neurons,
+            )),
+            synapses,
+        };
+        let mut upkeep = Vec::new();
+        let mut found: Option<((usize, ReflectPlasticity), bool)> = None;
         for (i, value) in spec.plasticity.iter().enumerate() {
             let field = format!("plasticity[{i}]");
             let value = value.0.as_ref();
-            let rule = value
-                .get_represented_type_info()
+            let info = value.get_represented_type_info();
+            values::check_fields(&format!("{}.{field}", self.path), value)?;
+            if let Some(rule) =
+                info.and_then(|info| types.get_type_data::<ReflectUpkeep>(info.type_id()))
+            {
+                upkeep.push((i, rule.clone()));
+                continue;
+            }
+            let rule = info
                 .and_then(|info| types.get_type_data::<ReflectPlasticity>(info.type_id()))
                 .ok_or_else(|| self.wrong(&field, "this is no learning rule"))?;
-            values::check_fields(&format!("{}.{field}", self.path), value)?;
             let at = |message: String| self.wrong(&field, message);
             (rule.check)(value, dt).map_err(at)?;
             if found.is_some() {
                 return Err(at(
-                    "this projection has a rule already; a projection has at most one".into(),
+                    "this projection has a rule already; a projection has at most one that acts at spikes"
+                        .into(),
                 ));
             }
             let bounds = (rule.bounds)(value).map_err(at)?;
@@ -121,13 +148,10 @@ impl Place<'_> {
                         .into(),
                 ));
             }
-            found = Some(Changing {
-                rule: Some(rule.clone()),
-                bounds,
-                tagged: boxed.tagged,
-                sign,
-            });
+            setting.bounds = bounds;
+            found = Some(((i, rule.clone()), boxed.tagged));
         }
+        self.check_upkeep(&upkeep, found.is_some(), &mut setting)?;
         if let Dendritic::Ms(ms) = spec.dendritic
             && let Some(shortest) = shortest(delays)
             && libm::rint(ms / dt) > f64::from(shortest)
@@ -146,14 +170,48 @@ impl Place<'_> {
             );
             return Err(self.wrong("backpropagation_ms", message));
         }
-        Ok(found.or_else(|| {
-            spec.short_term.is_some().then_some(Changing {
-                rule: None,
-                bounds: (low, high),
-                tagged: false,
-                sign,
-            })
+        if found.is_none() && upkeep.is_empty() && spec.short_term.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Changing {
+            tagged: found.as_ref().is_some_and(|(_, tagged)| *tagged),
+            rule: found.map(|(rule, _)| rule),
+            upkeep,
+            bounds: setting.bounds,
+            setting,
+            sign,
         }))
+    }
+
+    /// Checks rules of upkeep, and works out the bounds of weights if no learning rule sets them.
+    fn check_upkeep(
+        &self,
+        upkeep: &[(usize, ReflectUpkeep)],
+        is_bounded: bool,
+        setting: &mut Setting,
+    ) -> Result<(), BuildError> {
+        let at = |i: usize| move |message: String| self.wrong(&format!("plasticity[{i}]"), message);
+        let value = |i: usize| self.spec.plasticity[i].0.as_ref();
+        if !is_bounded {
+            let start = setting.bounds;
+            for (i, rule) in upkeep {
+                let (low, high) = (rule.reach)(value(*i), start).map_err(at(*i))?;
+                setting.bounds.0 = setting.bounds.0.min(low);
+                setting.bounds.1 = setting.bounds.1.max(high);
+            }
+        }
+        let mut seen: Vec<(usize, &'static str)> = Vec::new();
+        for (i, rule) in upkeep {
+            (rule.check)(value(*i), setting).map_err(at(*i))?;
+            let what = (rule.sees_to)(value(*i)).map_err(at(*i))?;
+            if let Some((other, _)) = seen.iter().find(|(_, known)| *known == what) {
+                return Err(at(*i)(format!(
+                    "plasticity[{other}] sees to {what} already; remove one of them"
+                )));
+            }
+            seen.push((*i, what));
+        }
+        Ok(())
     }
 
     /// Whether a rule's bounds include negative weights.

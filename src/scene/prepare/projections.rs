@@ -193,7 +193,9 @@ impl Place<'_> {
         if synapses == 0.0 {
             warnings.push(self.warning("rule", "this projection joins no neurons"));
         }
-        let changing = self.changing(target_model, receptor, (low, high), &delays, types)?;
+        let counted = (&rule, synapses);
+        let changing =
+            self.changing(target_model, receptor, (low, high), &delays, counted, types)?;
         let format = match (listed_weights, &spec.weight) {
             _ if changing.is_some() => WeightFormat::Wide,
             (Some(weights), _) if weights.len() < MANY_WEIGHTS => WeightFormat::Wide,

@@ -245,6 +245,7 @@ impl Probed {
             joined: projections.iter().map(|p| (p.from, p.to)).collect(),
             driven: currents
                 .filter_map(|s| places.get(s.to.as_str()).copied())
+                .chain((0..scene.regions.len()).filter(|i| scene.regions[*i].intrinsic.is_some()))
                 .collect(),
             columns: HashSet::new(),
         }

@@ -293,6 +293,7 @@ fn region(
         layout: None,
         initial: Vec::new(),
         sign: Default::default(),
+        intrinsic: None,
     };
     set(&mut spec, "layout", layout, &types)?;
     Ok(spec)
