@@ -7,8 +7,8 @@
 //! postsynaptic spike that reaches a synapse does to its weight. Rules register in the list below; scene loading, checks, delivery,
 //! snapshots, live edits and probes follow from that.
 //!
-//! Events act where and when spikes reach the synapse; see [`replay`] for their order and [`DelayParts`](crate::network::plastic::DelayParts) for the
-//! times. Synapses are visited only when a presynaptic spike arrives, so that the cost of a step follows spikes, not synapses; what a
+//! Events act where and when spikes reach the synapse; the module `replay` says in which order, and [`DelayParts`](crate::network::plastic::DelayParts)
+//! after which times. Synapses are visited only when a presynaptic spike arrives, so that the cost of a step follows spikes, not synapses; what a
 //! synapse missed in between is replayed in order then. What acts on all weights whether spikes arrive or not is [`upkeep`].
 
 pub mod bcm;
