@@ -39,6 +39,7 @@ impl Simulation {
 
     /// The weights of a projection whose synapses change, at this moment, in the order of storage: by source, then by delay, then by
     /// target (with several blocks of targets, by block before delay). In the receptor's unit; magnitudes where the receptor takes those.
+    /// Spikes that have reached a synapse by now are in; a reward of this moment acts with the next step.
     ///
     /// # Errors
     /// There is no such projection, or its synapses do not change.
@@ -58,8 +59,8 @@ impl Simulation {
         Ok((functions.now)(self.world().entity(entity), steps).1)
     }
 
-    /// Stops or resumes the learning of a projection. While it is frozen its weights stay; traces go on, so that nothing jumps when it is
-    /// resumed.
+    /// Stops or resumes the learning of a projection. While it is frozen its weights stay; traces and tags go on, so that nothing jumps
+    /// when it is resumed.
     ///
     /// # Errors
     /// As [`weights`](Self::weights).
@@ -69,7 +70,8 @@ impl Simulation {
         })
     }
 
-    /// Sets the traces and tags of a projection to zero, as if no spike had been.
+    /// Sets the traces and tags of a projection to zero, as if no spike had been: those up to this moment are not learnt from any more,
+    /// even if they have yet to reach the synapse. Their transmission and short-term dynamics go on.
     ///
     /// # Errors
     /// As [`weights`](Self::weights).
@@ -79,8 +81,8 @@ impl Simulation {
         })
     }
 
-    /// Restricts the learning of a projection: `gain` says how much of every change counts, per target neuron, from 0 to 1. An empty list
-    /// lifts the restriction.
+    /// Restricts the learning of a projection: `gain` says how much of every change of a weight, as limited by the bounds, counts, per
+    /// target neuron, from 0 to 1. Tags change in full. An empty list lifts the restriction.
     ///
     /// # Errors
     /// As [`weights`](Self::weights); or the list has the wrong length or a number outside its range.

@@ -1,7 +1,7 @@
 //! Delivery over synapses that change: histories of spikes, visits of synapses, and what is sent to the target's input slots.
 
 use super::history::{LastSpike, PostHistory, PreHistory, PreSpike};
-use super::replay::{Order, Window, replay, seen_by_pre};
+use super::replay::{Order, Share, Window, replay, seen_by_pre};
 use super::{LearningRule, Seen, SendOrder, SynapseState};
 use crate::modulation::{Modulator, Signal};
 use crate::network::plastic::PlasticSynapses;
@@ -69,7 +69,7 @@ pub struct RuleFunctions {
     pub settle: fn(&mut EntityWorldMut<'_>, u64),
     /// Stops or resumes learning; traces go on.
     pub freeze: fn(&mut EntityWorldMut<'_>, u64, bool),
-    /// Sets traces and tags to zero.
+    /// Sets traces and tags to zero, and forgets the spikes that are under way.
     pub reset: fn(&mut EntityWorldMut<'_>, u64),
     /// Says how much of every change counts, per target neuron, each from 0 to 1; nothing for all of it.
     pub restrict: fn(&mut EntityWorldMut<'_>, u64, Vec<f32>),
@@ -93,8 +93,8 @@ impl RuleFunctions {
             reset: |entity, now| {
                 settle::<R>(entity, now);
                 if let Some(mut learning) = entity.get_mut::<Learning<R>>() {
-                    learning.pre.reset();
-                    learning.post.reset();
+                    learning.pre.forget(now as u32);
+                    learning.post.forget(now as u32);
                 }
                 if let Some(mut synapses) = entity.get_mut::<PlasticSynapses>() {
                     synapses.parts_mut().2.fill(0.0);
@@ -401,7 +401,7 @@ unsafe fn visit_segment<R: LearningRule, T: Accumulator>(
         ago: window.last_age,
     };
     let late = rule.order() == SendOrder::SendThenChange;
-    let learns = R::LEARNS && !learning.frozen;
+    let changes = learning.changes();
     let scale = spike.efficacy * synapses.per_quantum();
     let targets = synapses.targets();
     for place in places {
@@ -410,7 +410,7 @@ unsafe fn visit_segment<R: LearningRule, T: Accumulator>(
             let target = *targets.get_unchecked(place);
             let weight = visit.weights.get(place);
             let mut sent = *weight;
-            if learns {
+            if changes {
                 let mut state = SynapseState {
                     weight: *weight,
                     tag: if R::TAGGED {
@@ -419,18 +419,20 @@ unsafe fn visit_segment<R: LearningRule, T: Accumulator>(
                         0.0
                     },
                 };
-                let spikes = learning.post.of(target);
+                let (spikes, share) = (learning.post.of(target), learning.share(target));
                 let next;
-                (state, next) = replay(rule, state, spikes, &window);
+                (state, next) = replay(rule, state, spikes, &window, share);
                 sent = state.weight;
-                state = rule.at_pre(state, pre, seen_by_pre::<R>(spikes, next, &window, order));
-                state.weight = learning.counted(target, *weight, state.weight);
-                if !late {
-                    sent = state.weight;
-                }
-                *weight = state.weight;
-                if R::TAGGED {
-                    *visit.tags.get(place) = state.tag;
+                if !spike.forgotten {
+                    let post = seen_by_pre::<R>(spikes, next, &window, order);
+                    state = share.of(state.weight, rule.at_pre(state, pre, post));
+                    if !late {
+                        sent = state.weight;
+                    }
+                    *weight = state.weight;
+                    if R::TAGGED {
+                        *visit.tags.get(place) = state.tag;
+                    }
                 }
             }
             let at = usize::from(*synapses.slot_of().get_unchecked(target as usize));
@@ -440,13 +442,20 @@ unsafe fn visit_segment<R: LearningRule, T: Accumulator>(
 }
 
 impl<R: LearningRule> Learning<R> {
-    /// The weight after a change of which only a part may count.
+    /// Whether synapses change at all: the tags of frozen ones do.
     #[inline(always)]
-    fn counted(&self, target: u32, before: f32, after: f32) -> f32 {
-        match self.gain.get(target as usize) {
-            Some(gain) => before + gain * (after - before),
-            None => after,
-        }
+    fn changes(&self) -> bool {
+        R::LEARNS && (R::TAGGED || !self.frozen)
+    }
+
+    /// How much of every change of the weights onto a target neuron counts.
+    #[inline(always)]
+    fn share(&self, target: u32) -> Share {
+        Share(if self.frozen {
+            Some(0.0)
+        } else {
+            self.gain.get(target as usize).copied()
+        })
     }
 }
 
@@ -465,7 +474,7 @@ fn bring_up_to_date<R: LearningRule>(
     workers: &Workers,
     simd: SimdLevel,
 ) {
-    if R::LEARNS && !learning.frozen {
+    if learning.changes() {
         let (_, weights, tags) = synapses.parts_mut();
         let (weights, tags) = (Shares::new(weights), Shares::new(tags));
         let mut newest = Vec::new();
@@ -542,9 +551,9 @@ unsafe fn settle_blocks<R: LearningRule>(settle: &Settle<'_, R>, lane: usize, la
                             0.0
                         },
                     };
-                    let (state, _) =
-                        replay(&learning.rule, state, learning.post.of(target), &window);
-                    *weight = learning.counted(target, *weight, state.weight);
+                    let (spikes, share) = (learning.post.of(target), learning.share(target));
+                    let (state, _) = replay(&learning.rule, state, spikes, &window, share);
+                    *weight = state.weight;
                     if R::TAGGED {
                         *settle.tags.get(place) = state.tag;
                     }
@@ -563,7 +572,7 @@ fn now<R: LearningRule>(entity: EntityRef<'_>, steps: u64) -> (Vec<f32>, Vec<f32
     };
     let mut weights = synapses.stored_weights().to_vec();
     let mut tags = synapses.stored_tags().to_vec();
-    if R::LEARNS && !learning.frozen {
+    if learning.changes() {
         let mut newest = Vec::new();
         for group in 0..synapses.groups().len() {
             let axonal = u64::from(synapses.groups()[group].axonal);

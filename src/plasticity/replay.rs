@@ -3,13 +3,15 @@
 //! A synapse is visited when a presynaptic spike arrives, when some target neuron has spiked so often that its spikes must be dealt with, and
 //! when weights are read. Between visits nothing is done for it, so that the cost follows spikes and not synapses. A visit first
 //! replays the postsynaptic spikes that have come back to the synapse since the last one, then takes the presynaptic spike. What comes out
-//! depends on the events alone and not on when visits happened.
+//! depends on the events alone and not on when visits happened; but where a modulator acts between spikes, bounds are applied at visits only
+//! (see [`eligibility`](super::eligibility)).
 //!
 //! # Events of one time
 //!
-//! A presynaptic and a postsynaptic spike may reach a synapse in the same step: see [`Coincidence`]. Where the
-//! delay has a dendritic part, the postsynaptic spike is known in time and comes first, as in NEST; where all of the delay is axonal, it is
-//! the arriving input that may have caused it, and comes after.
+//! A presynaptic and a postsynaptic spike may reach a synapse in the same step: see [`Coincidence`]. Even where they mean nothing to each
+//! other, one of them acts first, which matters to bounds, to changes that depend on the weight, and to what is sent. Where the delay has a
+//! dendritic part, the postsynaptic spike is known in time and comes first, as in NEST; where all of the delay is axonal, it is the arriving
+//! input that may have caused it, and comes after, as it does wherever it sees the presynaptic one.
 
 use super::history::{LastSpike, PostSpikes, PreSpike};
 use super::{Coincidence, LearningRule, Seen, SynapseState, Traces};
@@ -112,6 +114,21 @@ impl Order {
     }
 }
 
+/// How much of every change of a weight counts; `None` for all of it. Tags change in full.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share(pub Option<f32>);
+
+impl Share {
+    /// The state after a change of the weight from `before`.
+    #[inline(always)]
+    pub fn of(self, before: f32, mut after: SynapseState) -> SynapseState {
+        if let Some(part) = self.0 {
+            after.weight = before + part * (after.weight - before);
+        }
+        after
+    }
+}
+
 /// Replays the postsynaptic spikes in a window and lets time pass to its end. Also returns the number of the first spike that was not
 /// replayed.
 #[inline(always)]
@@ -120,6 +137,7 @@ pub(super) fn replay<R: LearningRule>(
     mut state: SynapseState,
     spikes: PostSpikes<'_, R::Post>,
     window: &Window<R::Pre>,
+    share: Share,
 ) -> (SynapseState, u32) {
     let age = |time: u32| window.now.wrapping_sub(time).wrapping_sub(window.back) as i32;
     let mut next = spikes.count;
@@ -139,7 +157,8 @@ pub(super) fn replay<R: LearningRule>(
         }
         let previous = spikes.get(next.wrapping_sub(1));
         let here = here as u32;
-        state = rule.pass(state, window.now.wrapping_sub(here), clock - here);
+        let passed = rule.pass(state, window.now.wrapping_sub(here), clock - here);
+        state = share.of(state.weight, passed);
         clock = here;
         let pre = Seen {
             traces: if here == window.last_age {
@@ -153,10 +172,11 @@ pub(super) fn replay<R: LearningRule>(
             traces: previous.after,
             ago: spike.time.wrapping_sub(previous.time),
         };
-        state = rule.at_post(state, pre, post);
+        state = share.of(state.weight, rule.at_post(state, pre, post));
         next = next.wrapping_add(1);
     }
-    (rule.pass(state, window.now, clock), next)
+    let passed = rule.pass(state, window.now, clock);
+    (share.of(state.weight, passed), next)
 }
 
 /// The postsynaptic traces that a presynaptic spike at the end of a window sees; `next` is what [`replay`] returned.
