@@ -377,15 +377,23 @@ unsafe fn visit_blocks<R: LearningRule, T: Accumulator>(
                 .synapses
                 .segment(spike.neuron as usize, block, visit.group);
             // SAFETY: the caller's promise; a row lies within the arrays.
-            unsafe { visit_segment(visit, spike, places, slot) };
+            unsafe {
+                if visit.learning.is_steered() || spike.forgotten {
+                    visit_segment::<R, T, true>(visit, spike, places, slot);
+                } else {
+                    visit_segment::<R, T, false>(visit, spike, places, slot);
+                }
+            }
         }
     }
 }
 
+/// `STEERED` says that learning is, or that the spike is forgotten: so that the loop over the synapses need not ask in all other cases.
+///
 /// # Safety
 /// The slots of the block of the segment's targets start at `slot`; no other thread uses them or the segment.
 #[inline(always)]
-unsafe fn visit_segment<R: LearningRule, T: Accumulator>(
+unsafe fn visit_segment<R: LearningRule, T: Accumulator, const STEERED: bool>(
     visit: &Visit<'_, R>,
     spike: &PreSpike<R::Pre>,
     places: core::ops::Range<usize>,
@@ -401,7 +409,11 @@ unsafe fn visit_segment<R: LearningRule, T: Accumulator>(
         ago: window.last_age,
     };
     let late = rule.order() == SendOrder::SendThenChange;
-    let changes = learning.changes();
+    let changes = if STEERED {
+        learning.changes()
+    } else {
+        R::LEARNS
+    };
     let scale = spike.efficacy * synapses.per_quantum();
     let targets = synapses.targets();
     for place in places {
@@ -419,11 +431,16 @@ unsafe fn visit_segment<R: LearningRule, T: Accumulator>(
                         0.0
                     },
                 };
-                let (spikes, share) = (learning.post.of(target), learning.share(target));
+                let spikes = learning.post.of(target);
+                let share = if STEERED {
+                    learning.share(target)
+                } else {
+                    Share::ALL
+                };
                 let next;
                 (state, next) = replay(rule, state, spikes, &window, share);
                 sent = state.weight;
-                if !spike.forgotten {
+                if !(STEERED && spike.forgotten) {
                     let post = seen_by_pre::<R>(spikes, next, &window, order);
                     state = share.of(state.weight, rule.at_pre(state, pre, post));
                     if !late {
@@ -446,6 +463,12 @@ impl<R: LearningRule> Learning<R> {
     #[inline(always)]
     fn changes(&self) -> bool {
         R::LEARNS && (R::TAGGED || !self.frozen)
+    }
+
+    /// Whether not all of every change counts.
+    #[inline(always)]
+    fn is_steered(&self) -> bool {
+        self.frozen || !self.gain.is_empty()
     }
 
     /// How much of every change of the weights onto a target neuron counts.

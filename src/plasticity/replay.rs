@@ -119,6 +119,9 @@ impl Order {
 pub(super) struct Share(pub Option<f32>);
 
 impl Share {
+    /// All of it.
+    pub const ALL: Self = Self(None);
+
     /// The state after a change of the weight from `before`.
     #[inline(always)]
     pub fn of(self, before: f32, mut after: SynapseState) -> SynapseState {
