@@ -49,7 +49,9 @@ impl Simulation {
         Ok((functions.now)(self.world().entity(entity), steps).0)
     }
 
-    /// The tags of the synapses of a projection: their eligibility, in the order of [`weights`](Self::weights). Empty if its rule has none.
+    /// The tags of the synapses of a projection, in the order of [`weights`](Self::weights): what rules with a third factor add up of the pairs
+    /// of spikes (the eligibility c, τ_z z of MSTDPET, ζ of MSTDP), and of `PreCentred` STDP the trace of presynaptic spikes that
+    /// have yet to pair, as it was at the last of them. Empty for all other rules.
     ///
     /// # Errors
     /// As [`weights`](Self::weights).
