@@ -37,8 +37,9 @@ impl Simulation {
             .collect()
     }
 
-    /// The weights of a projection whose synapses change, at this moment, by source, then by delay, then by target. In the receptor's unit; magnitudes of weights that are all
-    /// inhibitory, unless the bounds of the rule go below 0.
+    /// The weights of a projection whose synapses change, at this moment, by source, then by delay, then by target. In the receptor's unit;
+    /// magnitudes of weights that are all inhibitory, unless the bounds of the rule go below 0. Spikes that have reached a synapse by now
+    /// are in; a reward of this moment acts with the next step.
     ///
     /// # Errors
     /// There is no such projection, or its synapses do not change.
@@ -46,7 +47,9 @@ impl Simulation {
         Ok(self.now(projection)?.0)
     }
 
-    /// The tags of the synapses of a projection: their eligibility, in the order of [`weights`](Self::weights). Empty if its rule has none.
+    /// The tags of the synapses of a projection, in the order of [`weights`](Self::weights): what rules with a third factor add up of the pairs
+    /// of spikes (the eligibility c, τ_z z of MSTDPET, ζ of MSTDP), and of `PreCentred` STDP the trace of presynaptic spikes that
+    /// have yet to pair, as it was at the last of them. Empty for all other rules.
     ///
     /// # Errors
     /// As [`weights`](Self::weights).
@@ -120,8 +123,8 @@ impl Simulation {
         })
     }
 
-    /// Stops or resumes the learning of a projection. While it is frozen its weights stay; traces go on, so that nothing jumps when it is
-    /// resumed.
+    /// Stops or resumes the learning of a projection. While it is frozen its weights stay; traces and tags go on, so that nothing jumps
+    /// when it is resumed.
     ///
     /// # Errors
     /// As [`weights`](Self::weights).
@@ -131,7 +134,8 @@ impl Simulation {
         })
     }
 
-    /// Sets the traces and tags of a projection to zero, as if no spike had been.
+    /// Sets the traces and tags of a projection to zero, as if no spike had been: those up to this moment are not learnt from any more,
+    /// even if they have yet to reach the synapse. Their transmission and short-term dynamics go on.
     ///
     /// # Errors
     /// As [`weights`](Self::weights).
@@ -141,8 +145,8 @@ impl Simulation {
         })
     }
 
-    /// Restricts the learning of a projection: `gain` says how much of every change counts, per target neuron, from 0 to 1. An empty list
-    /// lifts the restriction.
+    /// Restricts the learning of a projection: `gain` says how much of every change of a weight, as limited by the bounds, counts, per
+    /// target neuron, from 0 to 1. Tags change in full. An empty list lifts the restriction.
     ///
     /// # Errors
     /// As [`weights`](Self::weights); or the list has the wrong length or a number outside its range.

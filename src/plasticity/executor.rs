@@ -1,7 +1,7 @@
 //! Delivery over synapses that change: histories of spikes, visits of synapses, and what is sent to the target's input slots.
 
 use super::history::{LastSpike, PostHistory, PreHistory, PreSpike};
-use super::replay::{Order, Window, replay, seen_by_pre};
+use super::replay::{Order, Share, Window, replay, seen_by_pre};
 use super::tend::Tended;
 use super::upkeep::{Fade, Keepers};
 use super::{LearningRule, Seen, SendOrder, SynapseState};
@@ -100,7 +100,7 @@ pub struct RuleFunctions {
     pub settle: fn(&mut EntityWorldMut<'_>, u64),
     /// Stops or resumes learning; traces go on.
     pub freeze: fn(&mut EntityWorldMut<'_>, u64, bool),
-    /// Sets traces and tags to zero.
+    /// Sets traces and tags to zero, and forgets the spikes that are under way.
     pub reset: fn(&mut EntityWorldMut<'_>, u64),
     /// Says how much of every change counts, per target neuron, each from 0 to 1; nothing for all of it.
     pub restrict: fn(&mut EntityWorldMut<'_>, u64, Vec<f32>),
@@ -127,8 +127,8 @@ impl RuleFunctions {
             reset: |entity, now| {
                 settle::<R>(entity, now);
                 if let Some(mut learning) = entity.get_mut::<Learning<R>>() {
-                    learning.pre.reset();
-                    learning.post.reset();
+                    learning.pre.forget(now as u32);
+                    learning.post.forget(now as u32);
                 }
                 if let Some(mut synapses) = entity.get_mut::<PlasticSynapses>() {
                     synapses.parts_mut().2.fill(0.0);
@@ -471,15 +471,23 @@ unsafe fn visit_blocks<R: LearningRule, T: Accumulator>(
                 .synapses
                 .segment(spike.neuron as usize, block, visit.group);
             // SAFETY: the caller's promise; a row lies within the arrays.
-            unsafe { visit_segment(visit, spike, places, slot) };
+            unsafe {
+                if visit.learning.is_steered() || spike.forgotten {
+                    visit_segment::<R, T, true>(visit, spike, places, slot);
+                } else {
+                    visit_segment::<R, T, false>(visit, spike, places, slot);
+                }
+            }
         }
     }
 }
 
+/// `STEERED` says that learning is, or that the spike is forgotten: so that the loop over the synapses need not ask in all other cases.
+///
 /// # Safety
 /// The slots of the block of the segment's targets start at `slot`; no other thread uses them or the segment.
 #[inline(always)]
-unsafe fn visit_segment<R: LearningRule, T: Accumulator>(
+unsafe fn visit_segment<R: LearningRule, T: Accumulator, const STEERED: bool>(
     visit: &Visit<'_, R>,
     spike: &PreSpike<R::Pre>,
     places: core::ops::Range<usize>,
@@ -495,7 +503,11 @@ unsafe fn visit_segment<R: LearningRule, T: Accumulator>(
         ago: window.last_age,
     };
     let late = rule.order() == SendOrder::SendThenChange;
-    let learns = R::LEARNS && !learning.frozen;
+    let changes = if STEERED {
+        learning.changes()
+    } else {
+        R::LEARNS
+    };
     let scale = spike.efficacy * synapses.per_quantum();
     let targets = synapses.targets();
     for place in places {
@@ -504,7 +516,7 @@ unsafe fn visit_segment<R: LearningRule, T: Accumulator>(
             let target = *targets.get_unchecked(place);
             let weight = visit.weights.get(place);
             let mut sent = *weight;
-            if learns {
+            if changes {
                 let mut state = SynapseState {
                     weight: *weight,
                     tag: if R::TAGGED {
@@ -514,17 +526,24 @@ unsafe fn visit_segment<R: LearningRule, T: Accumulator>(
                     },
                 };
                 let spikes = learning.post.of(target);
+                let share = if STEERED {
+                    learning.share(target)
+                } else {
+                    Share::ALL
+                };
                 let next;
-                (state, next) = replay(rule, state, spikes, &window, learning.fade.as_ref());
+                (state, next) = replay(rule, state, spikes, &window, share, learning.fade.as_ref());
                 sent = state.weight;
-                state = rule.at_pre(state, pre, seen_by_pre::<R>(spikes, next, &window, order));
-                state.weight = learning.counted(target, *weight, state.weight);
-                if !late {
-                    sent = state.weight;
-                }
-                *weight = state.weight;
-                if R::TAGGED {
-                    *visit.tags.get(place) = state.tag;
+                if !(STEERED && spike.forgotten) {
+                    let post = seen_by_pre::<R>(spikes, next, &window, order);
+                    state = share.of(state.weight, rule.at_pre(state, pre, post));
+                    if !late {
+                        sent = state.weight;
+                    }
+                    *weight = state.weight;
+                    if R::TAGGED {
+                        *visit.tags.get(place) = state.tag;
+                    }
                 }
             }
             let at = usize::from(*synapses.slot_of().get_unchecked(target as usize));
@@ -534,13 +553,26 @@ unsafe fn visit_segment<R: LearningRule, T: Accumulator>(
 }
 
 impl<R: LearningRule> Learning<R> {
-    /// The weight after a change of which only a part may count.
+    /// Whether synapses change at all: the tags of frozen ones do.
     #[inline(always)]
-    fn counted(&self, target: u32, before: f32, after: f32) -> f32 {
-        match self.gain.get(target as usize) {
-            Some(gain) => before + gain * (after - before),
-            None => after,
-        }
+    fn changes(&self) -> bool {
+        R::LEARNS && (R::TAGGED || !self.frozen)
+    }
+
+    /// Whether not all of every change counts.
+    #[inline(always)]
+    fn is_steered(&self) -> bool {
+        self.frozen || !self.gain.is_empty()
+    }
+
+    /// How much of every change of the weights onto a target neuron counts.
+    #[inline(always)]
+    fn share(&self, target: u32) -> Share {
+        Share(if self.frozen {
+            Some(0.0)
+        } else {
+            self.gain.get(target as usize).copied()
+        })
     }
 }
 
@@ -559,7 +591,7 @@ fn bring_up_to_date<R: LearningRule>(
     workers: &Workers,
     simd: SimdLevel,
 ) {
-    if R::LEARNS && !learning.frozen {
+    if learning.changes() {
         let (_, weights, tags) = synapses.parts_mut();
         let (weights, tags) = (Shares::new(weights), Shares::new(tags));
         let mut newest = core::mem::take(&mut learning.newest);
@@ -637,14 +669,10 @@ unsafe fn settle_blocks<R: LearningRule>(settle: &Settle<'_, R>, lane: usize, la
                             0.0
                         },
                     };
-                    let (state, _) = replay(
-                        &learning.rule,
-                        state,
-                        learning.post.of(target),
-                        &window,
-                        learning.fade.as_ref(),
-                    );
-                    *weight = learning.counted(target, *weight, state.weight);
+                    let (spikes, share) = (learning.post.of(target), learning.share(target));
+                    let (rule, fade) = (&learning.rule, learning.fade.as_ref());
+                    let (state, _) = replay(rule, state, spikes, &window, share, fade);
+                    *weight = state.weight;
                     if R::TAGGED {
                         *settle.tags.get(place) = state.tag;
                     }
@@ -663,7 +691,7 @@ fn now<R: LearningRule>(entity: EntityRef<'_>, steps: u64) -> (Vec<f32>, Vec<f32
     };
     let mut weights = synapses.stored_weights().to_vec();
     let mut tags = synapses.stored_tags().to_vec();
-    if R::LEARNS && !learning.frozen {
+    if learning.changes() {
         let mut newest = Vec::new();
         for group in 0..synapses.groups().len() {
             let axonal = u64::from(synapses.groups()[group].axonal);

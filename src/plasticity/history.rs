@@ -25,6 +25,8 @@ pub struct PreSpike<P> {
     pub after: P,
     /// The part of the weight that this spike transmits: see [`short_term`](crate::synapses::short_term).
     pub efficacy: f32,
+    /// Whether it is transmitted but not learnt from: see [`PreHistory::forget`].
+    pub forgotten: bool,
 }
 
 /// The newest spike of a neuron that has reached a place.
@@ -36,6 +38,17 @@ pub struct LastSpike<P> {
     pub before: P,
     /// The traces just after it.
     pub after: P,
+}
+
+impl<P: Traces> LastSpike<P> {
+    /// That of a neuron that has not spiked up to `now`.
+    fn none(now: u32) -> Self {
+        Self {
+            time: now.wrapping_sub(LONG_AGO),
+            before: P::default(),
+            after: P::default(),
+        }
+    }
 }
 
 /// The spikes of the source neurons: the last one of each, and those that may still be under way along axons.
@@ -50,13 +63,8 @@ pub struct PreHistory<P> {
 impl<P: Traces> PreHistory<P> {
     /// No spikes of `neurons` neurons; those of the last `longest` steps can be asked for.
     pub fn new(neurons: usize, longest: u32) -> Self {
-        let silent = LastSpike {
-            time: LONG_AGO.wrapping_neg(),
-            before: P::default(),
-            after: P::default(),
-        };
         Self {
-            newest: vec![silent; neurons],
+            newest: vec![LastSpike::none(0); neurons],
             // With some room, so that a burst does not allocate, but not for many steps at once.
             steps: (0..=longest)
                 .map(|_| {
@@ -92,6 +100,7 @@ impl<P: Traces> PreHistory<P> {
             before,
             after,
             efficacy,
+            forgotten: false,
         });
         self.newest[neuron as usize] = LastSpike {
             time: now as u32,
@@ -140,14 +149,21 @@ impl<P: Traces> PreHistory<P> {
             .collect()
     }
 
-    /// Sets every trace to zero.
-    pub fn reset(&mut self) {
-        for last in &mut self.newest {
-            (last.before, last.after) = (P::default(), P::default());
-        }
+    /// Forgets every spike up to `now`, as if none had been. Those under way are still transmitted.
+    pub fn forget(&mut self, now: u32) {
+        let silent = LastSpike::none(now);
+        self.newest.fill(silent);
         for spike in self.steps.iter_mut().flatten() {
-            (spike.before, spike.after) = (P::default(), P::default());
-            (spike.last, spike.before_last) = (P::default(), P::default());
+            *spike = PreSpike {
+                neuron: spike.neuron,
+                last_time: silent.time,
+                last: P::default(),
+                before_last: P::default(),
+                before: P::default(),
+                after: P::default(),
+                efficacy: spike.efficacy,
+                forgotten: true,
+            };
         }
     }
 
@@ -163,6 +179,7 @@ impl<P: Traces> PreHistory<P> {
             out.push(step.len() as u32);
             for spike in step {
                 out.extend([spike.neuron, spike.last_time, spike.efficacy.to_bits()]);
+                out.push(u32::from(spike.forgotten));
                 for p in [&spike.last, &spike.before_last, &spike.before, &spike.after] {
                     put(out, p);
                 }
@@ -184,10 +201,12 @@ impl<P: Traces> PreHistory<P> {
                 let neuron = take(from).filter(|n| *n < neurons)?;
                 let last_time = take(from)?;
                 let efficacy = f32::from_bits(take(from)?);
+                let forgotten = take(from)? != 0;
                 step.push(PreSpike {
                     neuron,
                     last_time,
                     efficacy,
+                    forgotten,
                     last: take_traces(from)?,
                     before_last: take_traces(from)?,
                     before: take_traces(from)?,
@@ -223,6 +242,16 @@ pub struct PostSpike<P> {
     pub after: P,
 }
 
+impl<P: Traces> PostSpike<P> {
+    /// In place of the spikes of a neuron that has not spiked up to `now`.
+    fn none(now: u32) -> Self {
+        Self {
+            time: now.wrapping_sub(LONG_AGO),
+            after: P::default(),
+        }
+    }
+}
+
 /// The spikes of the target neurons that some synapse has not seen yet, and at least two more of each neuron.
 #[derive(Clone, Debug)]
 pub struct PostHistory<P> {
@@ -242,12 +271,8 @@ impl<P: Traces> PostHistory<P> {
     /// No spikes of `neurons` neurons, whose spikes reach synapses after at most `longest_back` steps.
     pub fn new(neurons: usize, longest_back: u32) -> Self {
         let size = (longest_back + SEEN + 8).next_power_of_two().max(64);
-        let silent = PostSpike {
-            time: LONG_AGO.wrapping_neg(),
-            after: P::default(),
-        };
         Self {
-            rings: vec![silent; neurons * size as usize],
+            rings: vec![PostSpike::none(0); neurons * size as usize],
             mask: size - 1,
             count: vec![0; neurons],
             pending: vec![0; neurons],
@@ -322,11 +347,10 @@ impl<P: Traces> PostHistory<P> {
             .collect()
     }
 
-    /// Sets every trace to zero.
-    pub fn reset(&mut self) {
-        for spike in &mut self.rings {
-            spike.after = P::default();
-        }
+    /// Forgets every spike up to `now`, as if none had been.
+    pub fn forget(&mut self, now: u32) {
+        self.rings.fill(PostSpike::none(now));
+        self.pending.fill(0);
     }
 
     /// The numbers of the history, for a snapshot: see [`load`](Self::load).

@@ -188,6 +188,9 @@ pub enum SendOrder {
 }
 
 /// What a pre- and a postsynaptic spike that reach a synapse in the same step mean to each other.
+///
+/// The presynaptic one acts first, and so is sent before the postsynaptic one has changed the weight, except with `Ignored` and a delay that
+/// has a dendritic part.
 #[derive(Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[reflect(Default)]
 pub enum Coincidence {

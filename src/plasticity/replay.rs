@@ -3,13 +3,15 @@
 //! A synapse is visited when a presynaptic spike arrives, when some target neuron has spiked so often that its spikes must be dealt with, and
 //! when weights are read. Between visits nothing is done for it, so that the cost follows spikes and not synapses. A visit first
 //! replays the postsynaptic spikes that have come back to the synapse since the last one, then takes the presynaptic spike. What comes out
-//! depends on the events alone and not on when visits happened.
+//! depends on the events alone and not on when visits happened; but where a modulator acts between spikes, bounds are applied at visits only
+//! (see [`eligibility`](super::eligibility)).
 //!
 //! # Events of one time
 //!
-//! A presynaptic and a postsynaptic spike may reach a synapse in the same step: see [`Coincidence`]. Where the
-//! delay has a dendritic part, the postsynaptic spike is known in time and comes first, as in NEST; where all of the delay is axonal, it is
-//! the arriving input that may have caused it, and comes after.
+//! A presynaptic and a postsynaptic spike may reach a synapse in the same step: see [`Coincidence`]. Even where they mean nothing to each
+//! other, one of them acts first, which matters to bounds, to changes that depend on the weight, and to what is sent. Where the delay has a
+//! dendritic part, the postsynaptic spike is known in time and comes first, as in NEST; where all of the delay is axonal, it is the arriving
+//! input that may have caused it, and comes after, as it does wherever it sees the presynaptic one.
 
 use super::history::{LastSpike, PostSpikes, PreSpike};
 use super::upkeep::Fade;
@@ -113,7 +115,26 @@ impl Order {
     }
 }
 
-/// Replays the postsynaptic spikes in a window and lets time pass to its end, in which weights fade if they do at all. Also returns the number of the first spike that was not
+/// How much of every change of a weight counts; `None` for all of it. Tags change in full.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share(pub Option<f32>);
+
+impl Share {
+    /// All of it.
+    pub const ALL: Self = Self(None);
+
+    /// The state after a change of the weight from `before`.
+    #[inline(always)]
+    pub fn of(self, before: f32, mut after: SynapseState) -> SynapseState {
+        if let Some(part) = self.0 {
+            after.weight = before + part * (after.weight - before);
+        }
+        after
+    }
+}
+
+/// Replays the postsynaptic spikes in a window and lets time pass to its end, in which weights fade if they do at all. Also returns the
+/// number of the first spike that was not
 /// replayed.
 #[inline(always)]
 pub(super) fn replay<R: LearningRule>(
@@ -121,14 +142,15 @@ pub(super) fn replay<R: LearningRule>(
     mut state: SynapseState,
     spikes: PostSpikes<'_, R::Post>,
     window: &Window<R::Pre>,
+    share: Share,
     fade: Option<&Fade>,
 ) -> (SynapseState, u32) {
-    let pass = |state, now, steps| {
-        let mut state: SynapseState = rule.pass(state, now, steps);
+    let pass = |state: SynapseState, now, steps| {
+        let mut after = rule.pass(state, now, steps);
         if let Some(fade) = fade {
-            state.weight = fade.after(state.weight, steps);
+            after.weight = fade.after(after.weight, steps);
         }
-        state
+        share.of(state.weight, after)
     };
     let age = |time: u32| window.now.wrapping_sub(time).wrapping_sub(window.back) as i32;
     let mut next = spikes.count;
@@ -162,7 +184,7 @@ pub(super) fn replay<R: LearningRule>(
             traces: previous.after,
             ago: spike.time.wrapping_sub(previous.time),
         };
-        state = rule.at_post(state, pre, post);
+        state = share.of(state.weight, rule.at_post(state, pre, post));
         next = next.wrapping_add(1);
     }
     (pass(state, window.now, clock), next)

@@ -36,10 +36,15 @@
 //! | `PreCentred` | all since the last postsynaptic spike | the last one |
 //! | `Reduced` | the last one, if none of both came between | the last one, likewise |
 //!
+//! Of spikes that reach the synapse in one step, the postsynaptic one counts as the earlier to all others if they do not see each
+//! other ([`Coincidence::Ignored`]), else as the later.
+//!
 //! *Integration.* Event by event, exactly; traces are advanced from spike to spike.
 //!
 //! *Agreement.* NEST's `stdp_synapse` has A₊ = λ, A₋ = αλ, μ as given; `stdp_nn_symm_synapse` is `Nearest`, `stdp_nn_pre_centered_synapse` is
 //! `PreCentred`, `stdp_nn_restr_synapse` is `Reduced`; `stdp_pl_synapse_hom` is `PowerLaw` with A₊ = λ, A₋ = αλ. NEST's delay is all dendritic.
+//! Its restricted synapse lets a postsynaptic spike open the way for the depression by a presynaptic one of the same time, which then pairs
+//! with an earlier postsynaptic spike although a presynaptic one came between; `Reduced` does not.
 //!
 //! *Not modelled.* Differences between the synapses of a projection; weight changes without spikes, for which there is
 //! [`upkeep`](super::upkeep).
@@ -160,6 +165,7 @@ impl Plasticity for Stdp {
         let additive = self.dependence == Dependence::Additive;
         match (self.pairing, additive) {
             (Pairing::PreCentred, _) => BoxedRule::new(PreCentredRule(self.constants(dt))),
+            (Pairing::Reduced, _) => BoxedRule::new(ReducedRule(self.constants(dt))),
             (Pairing::AllToAll, true) => BoxedRule::new(self.constants::<true, true>(dt)),
             (Pairing::AllToAll, false) => BoxedRule::new(self.constants::<false, true>(dt)),
             (_, true) => BoxedRule::new(self.constants::<true, false>(dt)),
@@ -207,7 +213,6 @@ impl Stdp {
             w_max: self.w_max as f32,
             per_width: (1.0 / width) as f32,
             power_law: w_ref.is_some(),
-            pairing: self.pairing,
             order: self.order,
             coincidence: self.coincidence,
         }
@@ -226,7 +231,6 @@ struct PairRule<const ADDITIVE: bool, const ALL: bool> {
     w_max: f32,
     per_width: f32,
     power_law: bool,
-    pairing: Pairing,
     order: SendOrder,
     coincidence: Coincidence,
 }
@@ -303,13 +307,11 @@ impl<const ADDITIVE: bool, const ALL: bool> LearningRule for PairRule<ADDITIVE, 
     fn at_pre(
         &self,
         mut state: SynapseState,
-        pre: Seen<[f32; 1]>,
+        _pre: Seen<[f32; 1]>,
         post: Seen<[f32; 1]>,
     ) -> SynapseState {
-        let between = post.ago < pre.ago || (post.ago == pre.ago && self.post_comes_last());
-        let counts = ALL || self.pairing != Pairing::Reduced || between;
         let amount = post.traces[0] * self.minus.after(post.ago);
-        state.weight = self.depressed(state.weight, if counts { amount } else { 0.0 });
+        state.weight = self.depressed(state.weight, amount);
         state
     }
 
@@ -318,12 +320,10 @@ impl<const ADDITIVE: bool, const ALL: bool> LearningRule for PairRule<ADDITIVE, 
         &self,
         mut state: SynapseState,
         pre: Seen<[f32; 1]>,
-        post: Seen<[f32; 1]>,
+        _post: Seen<[f32; 1]>,
     ) -> SynapseState {
-        let between = pre.ago < post.ago || (pre.ago == post.ago && !self.post_comes_last());
-        let counts = ALL || self.pairing != Pairing::Reduced || between;
         let amount = pre.traces[0] * self.plus.after(pre.ago);
-        state.weight = self.potentiated(state.weight, if counts { amount } else { 0.0 });
+        state.weight = self.potentiated(state.weight, amount);
         state
     }
 
@@ -375,11 +375,74 @@ impl LearningRule for PreCentredRule {
         pre: Seen<[f32; 1]>,
         _post: Seen<[f32; 1]>,
     ) -> SynapseState {
-        let amount = state.tag * self.0.plus.after(pre.ago);
+        // A presynaptic spike of the same time that has been taken already, though this one does not see it, pairs with the next.
+        let unseen = if pre.ago == 0 && !self.0.post_comes_last() {
+            1.0
+        } else {
+            0.0
+        };
+        let amount = (state.tag - unseen) * self.0.plus.after(pre.ago);
         SynapseState {
             weight: self.0.potentiated(state.weight, amount),
-            tag: 0.0,
+            tag: unseen,
         }
+    }
+
+    fn order(&self) -> SendOrder {
+        self.0.order
+    }
+
+    fn coincidence(&self) -> Coincidence {
+        self.0.coincidence
+    }
+}
+
+/// [`Pairing::Reduced`]. Presynaptic traces are what is left of the last spike, and how many steps before the time of the trace that spike
+/// was: a postsynaptic spike that does not see a presynaptic one of the same time has to know when the one before it was.
+struct ReducedRule(PairRule<false, false>);
+
+impl LearningRule for ReducedRule {
+    type Pre = [f32; 2];
+    type Post = [f32; 1];
+
+    #[inline(always)]
+    fn pre_spiked(&self, last: [f32; 2], ago: u32) -> ([f32; 2], [f32; 2]) {
+        let ([left], [raised]) = self.0.pre_spiked([last[0]], ago);
+        ([left, ago as f32], [raised, 0.0])
+    }
+
+    #[inline(always)]
+    fn post_spiked(&self, last: [f32; 1], ago: u32) -> [f32; 1] {
+        self.0.post_spiked(last, ago)
+    }
+
+    #[inline(always)]
+    fn at_pre(
+        &self,
+        mut state: SynapseState,
+        pre: Seen<[f32; 2]>,
+        post: Seen<[f32; 1]>,
+    ) -> SynapseState {
+        let free = post.ago < pre.ago || (post.ago == pre.ago && self.0.post_comes_last());
+        let amount = post.traces[0] * self.0.minus.after(post.ago);
+        let amount = if free { amount } else { 0.0 };
+        state.weight = self.0.depressed(state.weight, amount);
+        state
+    }
+
+    #[inline(always)]
+    fn at_post(
+        &self,
+        mut state: SynapseState,
+        pre: Seen<[f32; 2]>,
+        post: Seen<[f32; 1]>,
+    ) -> SynapseState {
+        let (pre_ago, post_ago) = (pre.ago as f32 + pre.traces[1], post.ago as f32);
+        let free = pre_ago < post_ago || (pre_ago == post_ago && !self.0.post_comes_last());
+        let amount = pre.traces[0] * self.0.plus.after(pre.ago);
+        let amount = if free { amount } else { 0.0 };
+        state.weight = self.0.potentiated(state.weight, amount);
+        state
     }
 
     fn order(&self) -> SendOrder {

@@ -1,0 +1,126 @@
+//! A rule with all that acts on it, run and replayed.
+
+use crate::course::{self, Course, Replayed, run};
+use crate::events::PairRule;
+use crate::network::{Network, probed_currents};
+use crate::third_factor::{self, Marking, Signal};
+use bevy::prelude::Reflect;
+use core::fmt::Debug;
+use neuropil::prelude::*;
+
+/// How far a weight may be from its replay, as a part of the largest or of 1: what single precision does to some hundred changes. A pair of
+/// spikes that was missed would make a difference of some thousandths.
+const WEIGHT: f64 = 1e-5;
+/// How far a synaptic current may be: many spikes' weights, in fixed point.
+const CURRENT: f64 = 1e-4;
+/// How far a tag may be, as a part of the largest.
+const TAG: f64 = 1e-5;
+
+/// A rule, and how it is replayed.
+pub struct Case {
+    pub name: String,
+    pub rule: RuleValue,
+    pub modulator: Option<(&'static str, Signal)>,
+    pub short_term: Option<TsodyksMarkram>,
+    replay: Box<dyn Fn(&Network, &Course) -> Replayed>,
+}
+
+impl Case {
+    /// A rule of pre- and postsynaptic spikes, perhaps with short-term dynamics.
+    pub fn pairs<R>(rule: R, short_term: Option<TsodyksMarkram>) -> Self
+    where
+        R: PairRule + Reflect + Clone + Debug,
+    {
+        Self {
+            name: format!("{rule:?}"),
+            rule: RuleValue::new(rule.clone()),
+            modulator: None,
+            short_term: short_term.clone(),
+            replay: Box::new(move |network, course| {
+                course::replay(network, &rule, short_term.as_ref(), course)
+            }),
+        }
+    }
+
+    /// A rule with a third factor.
+    pub fn modulated<R>(rule: R, modulator: &'static str, signal: Signal) -> Self
+    where
+        R: Reflect + Clone + Debug,
+        for<'a> Marking: From<&'a R>,
+    {
+        let (marking, given) = (Marking::from(&rule), signal.clone());
+        Self {
+            name: format!("{rule:?} under {signal:?}"),
+            rule: RuleValue::new(rule),
+            modulator: Some((modulator, signal)),
+            short_term: None,
+            replay: Box::new(move |network, course| {
+                third_factor::replay(network, &marking, &given, course)
+            }),
+        }
+    }
+
+    /// The network with this rule, in steps of `dt_ms`.
+    pub fn scene(&self, network: &Network, dt_ms: f64) -> Scene {
+        let mut scene = network.scene(self.rule.clone(), dt_ms);
+        scene.projections[0].short_term = self.short_term.clone();
+        if let Some((name, signal)) = &self.modulator {
+            signal.add_to(&mut scene, name);
+        }
+        scene
+    }
+
+    /// What a course over the network comes to.
+    pub fn replay(&self, network: &Network, course: &Course) -> Replayed {
+        (self.replay)(network, course)
+    }
+
+    /// Runs the network through a course, and checks weights, tags and what was sent against the replay, which it returns.
+    pub fn check(&self, network: &Network, course: &Course, dt_ms: f64) -> Replayed {
+        let mut scene = self.scene(network, dt_ms);
+        network.probe_currents(&mut scene);
+        let mut simulation = network.simulate(&scene);
+        let read = run(&mut simulation, course);
+        let currents = probed_currents(&mut simulation);
+        let want = self.replay(network, course);
+        let at = format!("{}\n{:?}, steps of {dt_ms} ms", self.name, network.delays);
+        for (i, (read, want)) in read.iter().zip(&want.weights).enumerate() {
+            agree(&read.weights, want, WEIGHT * largest(want).max(1.0), &|n| {
+                format!("weight of {:?}, reading {i}, {at}", network.synapses[n])
+            });
+        }
+        if self.modulator.is_some() {
+            for (i, (read, want)) in read.iter().zip(&want.tags).enumerate() {
+                agree(&read.tags, want, TAG * largest(want), &|n| {
+                    format!("tag of {:?}, reading {i}, {at}", network.synapses[n])
+                });
+            }
+        }
+        let until = currents.len() as i64;
+        let expected = network.currents(&want.sent, until);
+        for (time, row) in currents.iter().enumerate() {
+            let expected: Vec<f64> = expected.iter().map(|c| c[time]).collect();
+            agree(row, &expected, CURRENT, &|n| {
+                format!("current of target {n} at {} units, {at}", time + 1)
+            });
+        }
+        want
+    }
+}
+
+/// The largest magnitude.
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |a, b| a.max(b.abs()))
+}
+
+/// Compares numbers with what they should be.
+fn agree(got: &[f64], want: &[f64], tolerance: f64, what: &dyn Fn(usize) -> String) {
+    assert_eq!(got.len(), want.len());
+    for (n, (got, want)) in got.iter().zip(want).enumerate() {
+        assert!(
+            (got - want).abs() <= tolerance,
+            "{got}, replayed {want}: {}",
+            what(n)
+        );
+    }
+}
