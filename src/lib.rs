@@ -68,6 +68,7 @@
 
 pub mod bench;
 pub mod cli;
+pub mod coding;
 pub mod files;
 pub mod headless;
 pub mod network;
