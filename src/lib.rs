@@ -12,6 +12,7 @@
 //! | neuron model | a component with parameters, and a [`kernel!`](crate::kernel): the equation, written once as Rust and WGSL | [`neurons`] |
 //! | projection | an entity that joins two regions by a [rule](network::connect::Rule), with weights and delays | [`network::projection`] |
 //! | synapse store | the synapses of one source region, 2 to 6 bytes each | [`network::synapses`] |
+//! | encoder | turns a world into spikes of afferents | [`coding`] |
 //! | stimulus, probe | entities that point at a region: what reaches it from outside, what is kept of it | [`network::stimulus`], [`network::probe`] |
 //! | scene | RON text or a [`Scene`](scene::schema::Scene) value that describes all of this | [`scene`] |
 //! | session | a network that is edited, undone, rewound and watched while it runs, on a thread of its own | [`session`] |

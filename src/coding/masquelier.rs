@@ -19,13 +19,14 @@
 //! | share of a pattern's spikes that are replaced | `deletion` | 0 | |
 //! | slots after which all repeats | `repeat_slots` | 3000 | |
 //!
-//! The walk and the forced spikes give 54 Hz, 64 Hz with the noise. A pattern is what the walk gives in the slot of its first
-//! presentation. (That is the authors' choice, and it matters: rates begin uniform in 0–90 Hz and later crowd at both ends, so a pattern from the
-//! first slot is easier than a later one. One neuron of the paper of 2008 found the first kind in 100 of 100 runs, a kind taken
-//! after a second in about 88.) With one pattern
-//! the first afferents are the involved ones; of several, each draws its own at random. A jittered spike may leave its slot. A
-//! replaced spike goes to a uniform time in the slot, at the same afferent, so that rates stay. A slot that follows one without pattern has one with
-//! probability f/(1 − f), any of them equally likely. As in the papers, 150 s of spikes are repeated; 0 is never.
+//! The walk and the forced spikes give 54 Hz, 64 Hz with the noise. With one pattern the first afferents are the involved ones; of several, each
+//! draws its own at random. A jittered spike may leave its slot. A replaced spike goes to a uniform time in the slot, at the same
+//! afferent, so that rates stay. A slot that follows one without pattern has one with probability f/(1 − f), any of them equally likely. As in
+//! the papers, 150 s of spikes are repeated; 0 is never.
+//!
+//! A pattern is what the walk gives in the slot of its first presentation. That is the authors' choice, and it matters: rates begin
+//! uniform and crowd at both ends later on, so a pattern from the very first slot is easier than others. The protocol of 2008 with
+//! patterns of the first slot alone succeeds in 100 of 100 runs, with patterns taken after a second in 90, as it is in 97.
 //!
 //! **Generation**: slot by slot, as it is asked for. Every random number is a function of the seed and of its place; times are multiples of
 //! 2⁻³² ms within their slot. The result does not depend on the processor.
@@ -92,7 +93,7 @@ impl Default for MasquelierStimulus {
     }
 }
 
-/// How many slots at most are searched for the first presentation of each pattern; one that is not in them stays empty.
+/// How many slots are searched for the first presentation of each pattern; one that is not in them has no spikes.
 const SEARCHED_SLOTS: u64 = 100_000;
 
 /// A parameter is out of range.
@@ -348,32 +349,36 @@ impl SlotStream {
 
     /// Takes the spikes of each pattern from the walk in the slot of its first presentation.
     fn take_patterns(&mut self) {
-        let mut missing = self.patterns.len();
-        let mut rates = self.fresh.clone();
+        let mut firsts = vec![None; self.patterns.len()];
         let mut before = None;
-        let last = match self.stimulus.repeat_slots {
+        let searched = match self.stimulus.repeat_slots {
             0 => SEARCHED_SLOTS,
             period => period.min(SEARCHED_SLOTS),
         };
-        for index in 0..last {
-            if missing == 0 || self.stimulus.frequency == 0.0 {
-                break;
+        for index in 0..searched {
+            before = self.pattern_of(index, before);
+            if let Some(pattern) = before {
+                firsts[pattern as usize].get_or_insert(index);
+                if firsts.iter().all(Option::is_some) {
+                    break;
+                }
             }
-            let shown = self.pattern_of(index, before);
-            before = shown;
-            let new = shown.filter(|&p| self.patterns[p as usize].spikes.is_empty());
+        }
+        let last = firsts.iter().flatten().max().map_or(0, |last| last + 1);
+        let mut rates = self.fresh.clone();
+        for index in 0..last {
+            let new = firsts.iter().position(|&first| first == Some(index));
             let mut spikes = Vec::new();
             for_each_spike(
                 &mut rates,
                 self.stimulus.afferents,
                 self.simd,
                 self.keys(index),
-                |block| new.map_or(0, |p| self.patterns[p as usize].involved[block]),
+                |block| new.map_or(0, |pattern| self.patterns[pattern].involved[block]),
                 |offset, afferent| spikes.push((offset, afferent)),
             );
-            if let Some(p) = new {
-                self.patterns[p as usize].spikes = spikes;
-                missing -= 1;
+            if let Some(pattern) = new {
+                self.patterns[pattern].spikes = spikes;
             }
         }
     }

@@ -31,7 +31,10 @@ impl Sorter {
     /// For slots of `ms` with about `expected` spikes.
     pub fn new(ms: u32, expected: f64) -> Self {
         let per_ms = (expected / f64::from(ms)).clamp(1.0, 1e6) as u32;
-        let digits = per_ms.next_power_of_two().trailing_zeros().min(MS_BITS);
+        let digits = (2 * per_ms)
+            .next_power_of_two()
+            .trailing_zeros()
+            .min(MS_BITS);
         Self {
             keys: Vec::with_capacity((expected * 1.5) as usize),
             counts: vec![0; (ms as usize) << digits],

@@ -115,17 +115,21 @@ fn step_body(block: &mut Block, bounds: Bounds, first: u32, keys: &[[u32; 2]], m
     let step = 0.4 * bounds.speed;
     for (mask, &key) in masks.iter_mut().zip(keys) {
         let mut flags = [0u32; LANES];
-        for lane in 0..LANES {
-            let word = mix(first + lane as u32, key);
-            let age = block.age[lane] + 1.0;
+        let state = block
+            .rate
+            .iter_mut()
+            .zip(&mut block.speed)
+            .zip(&mut block.age);
+        for (lane, (flag, ((rate, speed), age))) in (0u32..).zip(flags.iter_mut().zip(state)) {
+            let word = mix(first + lane, key);
+            let now = *age + 1.0;
             let chance = (word >> 12) as f32 * (1.0 / (1u32 << 20) as f32);
-            let spike = (chance < block.rate[lane]) | (age >= bounds.age);
-            flags[lane] = spike_flag(spike);
-            block.age[lane] = if spike { 0.0 } else { age };
-            let speed = block.speed[lane];
-            block.rate[lane] = min(max(block.rate[lane] + speed, 0.0), bounds.rate);
+            let spike = (chance < *rate) | (now >= bounds.age);
+            *flag = spike_flag(spike);
+            *age = if spike { 0.0 } else { now };
+            *rate = min(max(*rate + *speed, 0.0), bounds.rate);
             let uniform = (word & 0xFFF) as f32 * (1.0 / 4096.0) - (0.5 - 0.5 / 4096.0);
-            block.speed[lane] = min(max(speed + step * uniform, -bounds.speed), bounds.speed);
+            *speed = min(max(*speed + step * uniform, -bounds.speed), bounds.speed);
         }
         *mask = spike_mask(&flags);
     }

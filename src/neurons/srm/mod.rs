@@ -42,6 +42,8 @@
 
 mod kernel;
 mod population;
+#[cfg(test)]
+mod replay;
 mod schedule;
 mod state;
 mod stdp;

@@ -24,8 +24,10 @@ pub struct SrmPopulation {
     winners: Option<Winners>,
     state: SrmState,
     schedule: Schedule,
-    /// Neurons whose next event takes more than a look at the potential: refractory, silenced, not armed, or driven over the threshold.
-    watched: Vec<bool>,
+    /// Whether the next event of some neuron takes more than a look at its potential.
+    watching: bool,
+    /// Scratch: who reaches the threshold at one instant.
+    tied: Vec<u32>,
 }
 
 impl SrmPopulation {
@@ -50,7 +52,8 @@ impl SrmPopulation {
             winners: None,
             state,
             schedule: Schedule::new(neurons),
-            watched: vec![false; neurons],
+            watching: false,
+            tied: Vec::new(),
         })
     }
 
@@ -104,7 +107,7 @@ impl SrmPopulation {
     /// # Errors
     /// If a column has the wrong length or holds a number that it cannot.
     pub fn set_state(&mut self, mut state: SrmState) -> Result<(), SrmError> {
-        state.check(self.watched.len(), self.state.last_arrival_ms.len())?;
+        state.check(self.state.slow.len(), self.state.last_arrival_ms.len())?;
         state
             .forced
             .sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -151,8 +154,7 @@ impl SrmPopulation {
     pub fn add_neuron(&mut self, incoming: &[(u32, f32)]) -> Result<u32, SrmError> {
         self.synapses.push_neuron(incoming)?;
         self.state.push_neuron();
-        self.watched.push(false);
-        self.schedule = Schedule::new(self.watched.len());
+        self.schedule = Schedule::new(self.state.slow.len());
         self.reconsider_all();
         Ok(self.synapses.neurons() - 1)
     }
@@ -267,7 +269,7 @@ impl SrmPopulation {
                 return;
             }
             let mut bounds = false;
-            for n in 0..self.watched.len() {
+            for n in 0..self.state.slow.len() {
                 if self.schedule.due(n) == due && !self.schedule.is_confirmed(n) {
                     let crossing = self.state.crossing_ms(&self.kernel, n);
                     self.schedule.set(n, crossing, true);
@@ -277,22 +279,25 @@ impl SrmPopulation {
             if bounds {
                 continue;
             }
-            let first = (0..self.watched.len())
-                .filter(|&n| self.schedule.due(n) == due)
-                .min_by_key(|&n| match &self.winners {
-                    Some(winners) => winners.rank(due, n as u32),
-                    None => n as u64,
-                });
-            let Some(neuron) = first else { return };
-            let admitted = match &mut self.winners {
-                Some(winners) => winners.admits(due, neuron as u32),
-                None => true,
-            };
-            if admitted {
-                self.fire(neuron, due, spikes);
-            } else {
-                self.pass(neuron, due);
+            let mut tied = core::mem::take(&mut self.tied);
+            tied.extend(
+                (0..self.synapses.neurons()).filter(|&n| self.schedule.due(n as usize) == due),
+            );
+            if let Some(winners) = &self.winners {
+                tied.sort_by_key(|&n| winners.rank(due, n));
             }
+            for neuron in tied.drain(..) {
+                let admitted = match &mut self.winners {
+                    Some(winners) => winners.admits(due, neuron),
+                    None => true,
+                };
+                if admitted {
+                    self.fire(neuron as usize, due, spikes);
+                } else {
+                    self.pass(neuron as usize, due);
+                }
+            }
+            self.tied = tied;
         }
     }
 
@@ -307,9 +312,7 @@ impl SrmPopulation {
             state.slow[neuron] += 2.0 * under;
         }
         state.armed[neuron] = false;
-        let (due, watched) = state.reconsider(&self.kernel, neuron);
-        self.watched[neuron] = watched;
-        self.schedule.set(neuron, due, false);
+        self.reconsider(neuron, self.synapses.is_dense());
     }
 
     /// A spike of `neuron` at `time`.
@@ -319,7 +322,7 @@ impl SrmPopulation {
         let others = self.synapses.is_dense() || self.kernel.inhibition > 0.0;
         if others {
             self.move_all(time);
-            for n in 0..self.watched.len() {
+            for n in 0..self.state.slow.len() {
                 self.state.slow[n] -= self.kernel.inhibition;
                 self.state.fast[n] += self.kernel.inhibition;
             }
@@ -337,13 +340,7 @@ impl SrmPopulation {
         state.fast[neuron] = self.kernel.spike_fast;
         state.refractory_until_ms[neuron] = time + self.kernel.t_ref;
         state.armed[neuron] = self.kernel.t_ref > 0.0;
-        if others {
-            self.reconsider_all();
-        } else {
-            let (due, watched) = state.reconsider(&self.kernel, neuron);
-            self.watched[neuron] = watched;
-            self.schedule.set(neuron, due, false);
-        }
+        self.reconsider(neuron, others);
     }
 
     /// Potentiates the synapses of a neuron that spikes at `time`; its last spike is still the one before.
@@ -374,25 +371,38 @@ impl SrmPopulation {
         let time = arrival.time_ms;
         let (kernel, state) = (&self.kernel, &mut self.state);
         let (_, weights) = self.synapses.row(arrival.afferent);
-        let (due, confirmed) = self.schedule.all();
-        let Some(&since) = state.time_ms.first() else {
-            return;
-        };
+        let since = state.time_ms.first().copied().unwrap_or(time);
         let (slow_decay, fast_decay) = kernel.decays(time - since);
-        for (n, &weight) in weights.iter().enumerate() {
-            let jump = kernel.gain * f64::from(weight);
-            let (slow, fast) = (state.slow[n] * slow_decay, state.fast[n] * fast_decay);
-            state.time_ms[n] = time;
-            confirmed[n] = false;
-            if self.watched[n] {
+        let due = self.schedule.all();
+        if self.watching {
+            self.watching = false;
+            for (n, &weight) in weights.iter().enumerate() {
                 let open = time >= state.refractory_until_ms[n];
-                state.slow[n] = if open { slow + jump } else { slow };
-                state.fast[n] = if open { fast - jump } else { fast };
-                (due[n], self.watched[n]) = state.reconsider(kernel, n);
-            } else {
-                state.slow[n] = slow + jump;
-                state.fast[n] = fast - jump;
-                due[n] = time + kernel.earliest(slow + jump, fast - jump, state.drive[n]);
+                let jump = if open {
+                    kernel.gain * f64::from(weight)
+                } else {
+                    0.0
+                };
+                state.slow[n] = state.slow[n] * slow_decay + jump;
+                state.fast[n] = state.fast[n] * fast_decay - jump;
+                state.time_ms[n] = time;
+                let watched;
+                (due[n], watched) = state.reconsider(kernel, n);
+                self.watching |= watched;
+            }
+        } else {
+            let places = state
+                .slow
+                .iter_mut()
+                .zip(&mut state.fast)
+                .zip(&mut state.time_ms);
+            let inputs = weights.iter().zip(&state.drive).zip(due);
+            for (((slow, fast), since), ((&weight, &drive), due)) in places.zip(inputs) {
+                let jump = kernel.gain * f64::from(weight);
+                *slow = *slow * slow_decay + jump;
+                *fast = *fast * fast_decay - jump;
+                *since = time;
+                *due = time + kernel.earliest(*slow, *fast, drive);
             }
         }
         self.schedule.repair();
@@ -412,8 +422,7 @@ impl SrmPopulation {
                 state.slow[n] += jump;
                 state.fast[n] -= jump;
             }
-            let (due, watched) = state.reconsider(kernel, n);
-            self.watched[n] = watched;
+            let (due, _) = state.reconsider(kernel, n);
             self.schedule.set(n, due, false);
         }
         self.depress(arrival);
@@ -448,7 +457,7 @@ impl SrmPopulation {
     }
 
     fn move_all(&mut self, time: f64) {
-        for n in 0..self.watched.len() {
+        for n in 0..self.state.slow.len() {
             self.state.move_to(&self.kernel, n, time);
         }
     }
@@ -462,11 +471,23 @@ impl SrmPopulation {
         }
     }
 
+    /// Looks at a neuron, or at all, after what has happened.
+    fn reconsider(&mut self, neuron: usize, all: bool) {
+        if all {
+            self.reconsider_all();
+        } else {
+            let (due, watched) = self.state.reconsider(&self.kernel, neuron);
+            self.watching |= watched;
+            self.schedule.set(neuron, due, false);
+        }
+    }
+
     fn reconsider_all(&mut self) {
-        let (due, confirmed) = self.schedule.all();
-        for (n, watched) in self.watched.iter_mut().enumerate() {
-            (due[n], *watched) = self.state.reconsider(&self.kernel, n);
-            confirmed[n] = false;
+        self.watching = false;
+        for (n, due) in self.schedule.all().iter_mut().enumerate() {
+            let watched;
+            (*due, watched) = self.state.reconsider(&self.kernel, n);
+            self.watching |= watched;
         }
         self.schedule.repair();
     }

@@ -6,6 +6,8 @@ pub(super) struct Schedule {
     /// A binary tree of minima: the root at 1, the neurons in the second half.
     tree: Vec<f64>,
     confirmed: Vec<bool>,
+    /// Whether any is.
+    any_confirmed: bool,
     /// Where the neurons begin: a power of two.
     leaves: usize,
 }
@@ -16,6 +18,7 @@ impl Schedule {
         Self {
             tree: vec![f64::INFINITY; 2 * leaves],
             confirmed: vec![false; neurons],
+            any_confirmed: false,
             leaves,
         }
     }
@@ -37,6 +40,7 @@ impl Schedule {
     /// Sets the due time of one neuron: O(log neurons).
     pub fn set(&mut self, neuron: usize, due: f64, confirmed: bool) {
         self.confirmed[neuron] = confirmed;
+        self.any_confirmed |= confirmed;
         let mut node = self.leaves + neuron;
         self.tree[node] = due;
         while node > 1 {
@@ -45,10 +49,15 @@ impl Schedule {
         }
     }
 
-    /// The due times of all neurons and whether they are confirmed, to be written at once. [`Self::repair`] must follow.
+    /// The due times of all neurons, none of which is confirmed from now on, to be written at once; what is beyond the last neuron stays ∞.
+    /// [`Self::repair`] must follow.
     #[inline(always)]
-    pub fn all(&mut self) -> (&mut [f64], &mut [bool]) {
-        (&mut self.tree[self.leaves..], &mut self.confirmed)
+    pub fn all(&mut self) -> &mut [f64] {
+        if self.any_confirmed {
+            self.confirmed.fill(false);
+            self.any_confirmed = false;
+        }
+        &mut self.tree[self.leaves..self.leaves + self.confirmed.len()]
     }
 
     /// Makes the minima right after [`Self::all`].
@@ -78,9 +87,10 @@ mod tests {
                 assert_eq!(schedule.earliest(), least);
                 assert_eq!(schedule.is_confirmed(neuron), turn % 2 == 0);
             }
-            schedule.all().0[neurons - 1] = -1.0;
+            schedule.all()[neurons - 1] = -1.0;
             schedule.repair();
             assert_eq!(schedule.earliest(), -1.0);
+            assert!((0..neurons).all(|n| !schedule.is_confirmed(n)));
         }
     }
 }
