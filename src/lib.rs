@@ -14,11 +14,11 @@
 //! | synapse store | the synapses of one source region, 2 to 6 bytes each | [`network::synapses`] |
 //! | learning rule | a component of a projection, at work on synapses of its own, 8 to 12 bytes each | [`plasticity`], [`network::plastic`] |
 //! | modulator | an entity: a pool or a reward signal that acts on rules | [`modulation`] |
+//! | encoder | turns a world into spikes of afferents | [`coding`] |
 //! | stimulus, probe | entities that point at a region: what reaches it from outside, what is kept of it | [`network::stimulus`], [`network::probe`] |
 //! | experiment | a published experiment over many seeds, with controls and a verdict | [`experiment`] |
 //! | scene | RON text or a [`Scene`](scene::schema::Scene) value that describes all of this | [`scene`] |
 //! | session | a network that is edited, undone, rewound and watched while it runs, on a thread of its own | [`session`] |
-//! | [`Experiment`](experiment::Experiment) | a published experiment with its criteria; many seeds, controls, a verdict | [`experiment`] |
 //! | view | the app: an observer of a session, with the cargo feature `view` | `view` |
 //! | snapshot | everything that a step changes, resumed bit for bit | [`snapshot`] |
 //!
@@ -73,6 +73,7 @@
 
 pub mod bench;
 pub mod cli;
+pub mod coding;
 pub mod experiment;
 pub mod files;
 pub mod headless;

@@ -45,6 +45,7 @@ pub mod mat2;
 pub mod poisson_source;
 pub mod relay;
 pub mod spike_source;
+pub mod srm;
 
 /// Registers every model of this folder.
 pub fn plugin(app: &mut App) {

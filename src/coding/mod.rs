@@ -1,0 +1,3 @@
+//! Encoders: how the world becomes spikes, one file each.
+
+pub mod masquelier;
