@@ -3,6 +3,7 @@
 mod check;
 mod checkpoint;
 mod results;
+mod weights;
 
 pub use check::{describe, free_memory};
 pub use checkpoint::{CheckpointError, Saved, read_checkpoint};

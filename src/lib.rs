@@ -101,6 +101,7 @@ pub mod prelude {
     pub use crate::network::stimulus::{Selection, StimulusKind, Window};
     pub use crate::neurons::adex::AdEx;
     pub use crate::neurons::adex_alpha::AdExAlpha;
+    pub use crate::neurons::adex_clopath::AdExClopath;
     pub use crate::neurons::eif::Eif;
     pub use crate::neurons::hh_squid::HhSquid;
     pub use crate::neurons::hh_traub::HhTraub;
@@ -112,12 +113,14 @@ pub mod prelude {
     pub use crate::neurons::lif_cond_exp::LifCondExp;
     pub use crate::neurons::lif_delta::LifDelta;
     pub use crate::neurons::lif_exp::LifExp;
+    pub use crate::neurons::lif_receptors::LifReceptors;
     pub use crate::neurons::mat2::Mat2;
     pub use crate::neurons::poisson_source::PoissonSource;
     pub use crate::neurons::relay::Relay;
     pub use crate::neurons::spike_source::SpikeSource;
     pub use crate::plasticity::bcm::Bcm;
     pub use crate::plasticity::budget::{Budget, BudgetOver, Normalisation};
+    pub use crate::plasticity::clopath::Clopath;
     pub use crate::plasticity::convergent::ConvergentDecay;
     pub use crate::plasticity::dopamine::DopamineStdp;
     pub use crate::plasticity::homeostatic::HomeostaticScaling;
@@ -125,6 +128,7 @@ pub mod prelude {
     pub use crate::plasticity::intrinsic::IntrinsicPlasticity;
     pub use crate::plasticity::mstdp::{Mstdp, Mstdpet};
     pub use crate::plasticity::oja::Oja;
+    pub use crate::plasticity::slowing::{LearningRateDecay, RateForm};
     pub use crate::plasticity::stdp::{Dependence, Pairing, Stdp};
     pub use crate::plasticity::triplet::{Metaplasticity, TripletStdp};
     pub use crate::plasticity::{Coincidence, SendOrder};

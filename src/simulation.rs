@@ -10,6 +10,7 @@ use crate::network::propagate::{self, SpikeCount};
 use crate::network::region::{InputMap, Region};
 use crate::network::stimulus;
 use crate::network::synapses::SynapseStore;
+use crate::network::weight_probe;
 use crate::plasticity::RuleFunctions;
 use crate::plasticity::intrinsic;
 use crate::scene::build::{self, BuildError, BuildOptions, Integrate, Needs, Reuse};
@@ -605,6 +606,14 @@ fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: &Needs) 
             intrinsic::adapt.in_set(SimSystems::Learn),
         ));
     }
+    if needs.modulated_drive {
+        schedule.add_systems(
+            modulation::effects::drive_modulated
+                .in_set(SimSystems::Encode)
+                .after(stimulus::drive_currents)
+                .after(intrinsic::drive),
+        );
+    }
     if needs.background {
         schedule.add_systems(stimulus::background_input.in_set(SimSystems::Encode));
     }
@@ -667,7 +676,7 @@ fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: &Needs) 
         }
     }
     schedule.add_systems(probe::check_finite.in_set(SimSystems::Last));
-    let [spikes, rates, columns, statistics] = needs.probes;
+    let [spikes, rates, columns, statistics, weights] = needs.probes;
     if spikes {
         schedule.add_systems(probe::record_spikes.in_set(SimSystems::Record));
     }
@@ -685,6 +694,16 @@ fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: &Needs) 
     }
     if statistics {
         schedule.add_systems(probe::record_statistics.in_set(SimSystems::Record));
+    }
+    if weights {
+        schedule.add_systems(
+            weight_probe::record_weights
+                .in_set(SimSystems::Record)
+                .after(probe::record_spikes)
+                .after(probe::record_rates)
+                .after(probe::record_statistics)
+                .after(probe::record_columns),
+        );
     }
 }
 

@@ -35,7 +35,7 @@ const GOLDEN: &[(&str, u64)] = &[
     ("wide", 0x58ea180d9d91fa77),
     ("many blocks", 0xc1852a4cf002efd3),
     ("switching", 0x6c7884c1fb387199),
-    ("learning", 0xc40afd76fcb27a7f),
+    ("learning", 0x4b2324192e4ee56a),
 ];
 
 /// After so many steps a reference is looked at for the first time: as long as seven threads run, which share few processors here.

@@ -558,8 +558,8 @@ fn contradictions_between_rules_are_refused() {
         ..default()
     };
     wrong(
-        vec![RuleValue::new(wide.clone()), RuleValue::new(Oja::default())],
-        &["plasticity[1]", "at most one"],
+        vec![RuleValue::new(wide.clone()), RuleValue::new(wide.clone())],
+        &["plasticity[1]", "plasticity[0] is the same rule"],
     );
     wrong(
         vec![RuleValue::new(budget(3.0)), RuleValue::new(budget(4.0))],

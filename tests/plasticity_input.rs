@@ -54,8 +54,45 @@ fn errors_name_the_thing_the_value_and_what_is_allowed() {
             vec!["w_min is 2 and w_max is 1"],
         ),
         (
-            with("", "plasticity: [Stdp(w_max: 2), TripletStdp(w_max: 2)]"),
-            vec!["plasticity[1]", "has a rule already"],
+            with("", "plasticity: [Stdp(w_max: 2), Stdp(w_max: 3)]"),
+            vec!["plasticity[1]", "plasticity[0] is the same rule"],
+        ),
+        (
+            with(
+                "",
+                "plasticity: [Stdp(w_max: 2), Budget(total: 5), Oja(w_max: 2, order: SendThenChange)]",
+            ),
+            vec![
+                "plasticity",
+                "[0] and [2] cannot be added",
+                "`order` differs",
+            ],
+        ),
+        (
+            with(
+                "",
+                "plasticity: [Stdp(w_max: 2), Oja(w_min: 1.5, w_max: 2)]",
+            ),
+            vec!["plasticity[1]", "exclude initial weights"],
+        ),
+        (
+            with("", "plasticity: [Stdp(w_max: 2), Clopath(w_max: 2)]"),
+            vec!["[1] and [0] cannot be added", "membrane"],
+        ),
+        (
+            with("", "plasticity: [LearningRateDecay(tau_ms: 100)]"),
+            vec!["plasticity[0]", "the rate of a learning rule falls"],
+        ),
+        (
+            with("", "plasticity: [Clopath(w_max: 2, delay_ms: 0.55)]"),
+            vec!["plasticity[0]", "delay_ms is 0.55", "whole number of steps"],
+        ),
+        (
+            with(
+                dopamine,
+                "plasticity: [DopamineStdp(w_max: 2), Mstdp(w_max: 2, modulator: \"dopamine\", coincidence: Ignored)]",
+            ),
+            vec!["[0] and [1] cannot be added", "both mark synapses"],
         ),
         (
             with("", "plasticity: [Stdp(w_max: 2, coincidence: Both)]"),

@@ -226,6 +226,72 @@ fn a_command_that_is_undone_at_once_changes_nothing() {
     }
 }
 
+/// Rewards by hand and traces that are reset act again after going back and in a replay, and are not undone.
+#[test]
+fn actions_by_hand_act_again_and_are_no_edits() {
+    let reward = SimCommand::Reward {
+        modulator: "dopamine".into(),
+        amount: 3.0,
+    };
+    let mut plain = open_text(NETWORK, false);
+    plain.seek(800).expect("steps");
+    let weights =
+        |session: &mut Session| session.simulation_mut().weights("E → L").expect("weights");
+    let untouched = weights(&mut plain);
+    for action in [reward, SimCommand::ResetTraces("E → L".into())] {
+        let words = action.words();
+        let mut session = open_text(NETWORK, false);
+        session.seek(300).expect("steps");
+        let before = text_of(&session);
+        session
+            .apply(action)
+            .unwrap_or_else(|e| panic!("{words}: {e}"));
+        assert_eq!(text_of(&session), before, "{words}");
+        assert_eq!(session.undo_and_redo(), (None, None), "{words}");
+        session.seek(800).expect("steps");
+        let acted = weights(&mut session);
+        assert_ne!(acted, untouched, "{words}");
+        for step in [300, 100, 299] {
+            session.seek(step).expect("a way back");
+            session.seek(800).expect("steps");
+            assert_eq!(weights(&mut session), acted, "{words}, back to {step}");
+        }
+        let text = write_log(&session.log().0, &Registry::new()).expect("text");
+        let mut again = open_text(NETWORK, false);
+        again
+            .replay(read_log(&text, "log", &Registry::new()).expect("a log"))
+            .expect("commands");
+        again.seek(800).expect("steps");
+        assert_eq!(weights(&mut again), acted, "{words}, replayed");
+    }
+    let mut session = open_text(NETWORK, false);
+    for (wrong, part) in [
+        (
+            SimCommand::ResetTraces("E → M".into()),
+            "did you mean \"E → L\"",
+        ),
+        (SimCommand::ResetTraces("E → I".into()), "do not change"),
+        (
+            SimCommand::Reward {
+                modulator: "dopamin".into(),
+                amount: 1.0,
+            },
+            "did you mean \"dopamine\"",
+        ),
+        (
+            SimCommand::Reward {
+                modulator: "dopamine".into(),
+                amount: f64::NAN,
+            },
+            "finite",
+        ),
+    ] {
+        let error = session.apply(wrong).expect_err("wrong").to_string();
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(session.log().0.is_empty());
+}
+
 /// A number that is dragged is sent many times and undone once.
 #[test]
 fn an_edit_that_goes_on_is_undone_as_one() {

@@ -80,6 +80,7 @@ pub mod runner;
 pub mod statistics;
 
 mod about;
+mod clopath2010;
 mod contract;
 mod files;
 mod florian2007_fig1;
@@ -121,6 +122,7 @@ pub const EXPERIMENTS: &[&Experiment] = &[
     &florian2007_xor::EXPERIMENT,
     &florian2007_target_rates::EXPERIMENT,
     &izhikevich2007_reward::EXPERIMENT,
+    &clopath2010::EXPERIMENT,
 ];
 
 /// The experiment of that name.

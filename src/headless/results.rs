@@ -1,9 +1,11 @@
 //! What a run leaves: its report, and the files of `--out`.
 
-use super::{Course, RunError};
+use super::{Course, RunError, weights};
+use crate::network::plastic::PlasticSynapses;
 use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
 use crate::network::projection::{Connect, ProjectsFrom, ProjectsTo, Synapses};
 use crate::network::region::Region;
+use crate::network::weight_probe::{WeightSummary, weights_now};
 use crate::results::raster::{RasterOptions, write_raster};
 use crate::results::report::{
     Machine, NetworkReport, ProjectionReport, RegionReport, RunReport, SpectrumPeak, Timings,
@@ -12,7 +14,7 @@ use crate::results::report::{
 use crate::results::spectrum::spectrum;
 use crate::results::statistics::RunStatistics;
 use crate::results::{RateTrace, Recording, SpikeTrain, Trace, csv, npy};
-use crate::scene::schema::{ProbeKind, Scene};
+use crate::scene::schema::Scene;
 use crate::session::Session;
 use crate::sim::workers::Workers;
 use crate::simulation::Simulation;
@@ -161,14 +163,29 @@ fn network_report(simulation: &mut Simulation, scene: &Scene) -> NetworkReport {
         })
         .collect();
     let bytes = simulation.network_bytes();
+    let steps = simulation.clock().steps_done();
     let world = simulation.world_mut();
-    let mut query = world.query::<(&Connect, &ProjectsFrom, &ProjectsTo, &Synapses)>();
+    let mut query = world.query::<(
+        Entity,
+        &Name,
+        &Connect,
+        &ProjectsFrom,
+        &ProjectsTo,
+        &Synapses,
+    )>();
     let mut projections: Vec<_> = query
         .iter(world)
-        .map(|(connect, from, to, synapses)| {
+        .map(|(entity, name, connect, from, to, synapses)| {
+            let plastic = world.get::<PlasticSynapses>(entity);
+            let weights = plastic.and_then(|plastic| {
+                let weights = weights_now(world.entity(entity), steps)?;
+                Some(WeightSummary::of(&weights, plastic.bounds()))
+            });
             (
                 connect.index,
                 ProjectionReport {
+                    name: name.as_str().to_owned(),
+                    weights,
                     from: region_name(world, from.0),
                     to: region_name(world, to.0),
                     synapses: synapses.count,
@@ -184,8 +201,8 @@ fn network_report(simulation: &mut Simulation, scene: &Scene) -> NetworkReport {
     )
 }
 
-/// A region's name as part of a file name.
-fn file_name(name: &str) -> String {
+/// A name as part of a file name.
+pub(super) fn file_name(name: &str) -> String {
     name.chars()
         .map(|c| {
             if c.is_alphanumeric() || c == '-' || c == '_' {
@@ -199,11 +216,11 @@ fn file_name(name: &str) -> String {
 
 /// Names of files that have been given away, so that no result overwrites another.
 #[derive(Default)]
-struct FileNames(Vec<String>);
+pub(super) struct FileNames(Vec<String>);
 
 impl FileNames {
     /// `name`, with a number from 2 on after it where it has been given away before.
-    fn take(&mut self, name: &str) -> String {
+    pub(super) fn take(&mut self, name: &str) -> String {
         let numbered = |n: usize| match n {
             1 => name.to_owned(),
             n => format!("{name}_{n}"),
@@ -225,7 +242,7 @@ pub(super) fn write_results(
     let scene = session.scene().clone();
     let simulation = session.simulation_mut();
     let clock = simulation.clock();
-    write_weights(simulation, &scene, out)?;
+    weights::write(simulation, &scene, out)?;
     let rates = rate_traces(simulation);
     if !rates.is_empty() {
         csv::write_rates(out.join("rates.csv"), &rates)?;
@@ -297,29 +314,5 @@ pub(super) fn write_results(
         npy::write_trace(out.join(format!("{name}.npy")), &trace)?;
     }
     report.write(out.join("run.json"))?;
-    Ok(())
-}
-
-fn write_weights(simulation: &mut Simulation, scene: &Scene, out: &Path) -> Result<(), RunError> {
-    let mut names = FileNames::default();
-    for probe in &scene.probes {
-        if let ProbeKind::Weights { from, to } = &probe.kind {
-            let synapses = simulation.synapses(from, to);
-            let name = names.take(&format!("weights_{}_{}", file_name(from), file_name(to)));
-            let column = |f: fn(&crate::simulation::SynapseView) -> f32| {
-                synapses.iter().map(f).collect::<Vec<_>>()
-            };
-            npy::write_vector(out.join(format!("{name}.npy")), &column(|s| s.weight))?;
-            npy::write_vector(
-                out.join(format!("{name}_delay_ms.npy")),
-                &column(|s| s.delay_ms),
-            )?;
-            let ends = |f: fn(&crate::simulation::SynapseView) -> u32| {
-                synapses.iter().map(f).collect::<Vec<_>>()
-            };
-            npy::write_vector(out.join(format!("{name}_source.npy")), &ends(|s| s.source))?;
-            npy::write_vector(out.join(format!("{name}_target.npy")), &ends(|s| s.target))?;
-        }
-    }
     Ok(())
 }

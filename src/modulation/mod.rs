@@ -1,4 +1,5 @@
-//! Neuromodulators and reward signals: one number for a whole network that acts on learning.
+//! Neuromodulators and reward signals: one number for a whole network that acts on learning, and on neurons and synapses
+//! ([`effects`]).
 //!
 //! A modulator is either a *pool* or a *signal of impulses*. A pool holds a concentration n: spikes of the populations that release it, each
 //! after a delay, and rewards raise it, and it decays,
@@ -23,9 +24,11 @@
 //! *Source.* Izhikevich (2007), doi:10.1093/cercor/bhl152 (dopamine); Frémaux & Gerstner (2016), doi:10.3389/fncir.2015.00085 (R, R − ⟨R⟩,
 //! TD); Frémaux, Sprekeler & Gerstner (2013), doi:10.1371/journal.pcbi.1003024, eqs 12–20 (TD in continuous time).
 
+pub mod effects;
 mod pool;
 mod rewarder;
 
+pub use effects::Effect;
 pub use pool::{Modulator, Signal, advance_modulators};
 pub use rewarder::{Coincidences, watch_coincidences};
 
@@ -37,6 +40,7 @@ use bevy::prelude::*;
 pub fn plugin(app: &mut App) {
     app.register_type::<ModulatorSpec>()
         .register_type::<Release>()
+        .register_type::<Effect>()
         .register_type::<Rewarder>()
         .register_type::<Evaluation>();
 }
@@ -64,6 +68,9 @@ pub struct ModulatorSpec {
     /// What is made of a reward.
     #[reflect(default)]
     pub evaluation: Evaluation,
+    /// What a pool acts on besides the learning rules that name it.
+    #[reflect(default)]
+    pub effects: Vec<Effect>,
 }
 
 impl Default for ModulatorSpec {
@@ -76,6 +83,7 @@ impl Default for ModulatorSpec {
             released_by: Vec::new(),
             rewards: Vec::new(),
             evaluation: Evaluation::Reward,
+            effects: Vec::new(),
         }
     }
 }

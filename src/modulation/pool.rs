@@ -163,6 +163,11 @@ impl Modulator {
         }
     }
 
+    /// The concentration of a pool beyond its baseline.
+    pub fn excess(&self) -> f64 {
+        self.level() - self.baseline
+    }
+
     /// How many rewards there were, and their sum. Spikes that release a pool are not counted.
     pub fn rewards(&self) -> (u64, f64) {
         self.rewards

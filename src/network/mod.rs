@@ -14,3 +14,4 @@ pub mod region;
 pub mod slots;
 pub mod stimulus;
 pub mod synapses;
+pub mod weight_probe;

@@ -314,6 +314,18 @@ impl PlasticSynapses {
         Some(order)
     }
 
+    /// Source and target neuron of every synapse, in the [common order](Self::common_order).
+    pub fn ends(&self) -> Vec<(u32, u32)> {
+        let mut ends = Vec::with_capacity(self.len());
+        for row in 0..self.rows() {
+            ends.extend(self.row(row).map(|place| (row as u32, self.targets[place])));
+        }
+        match self.common_order() {
+            Some(order) => order.into_iter().map(|place| ends[place]).collect(),
+            None => ends,
+        }
+    }
+
     /// Values that are given in the order of storage, in the [common order](Self::common_order).
     pub fn in_common_order(&self, values: Vec<f32>) -> Vec<f32> {
         match self.common_order() {

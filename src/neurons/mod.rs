@@ -30,6 +30,7 @@ use bevy::reflect::{FromType, GetTypeRegistration, TypePath};
 
 pub mod adex;
 pub mod adex_alpha;
+pub mod adex_clopath;
 pub mod eif;
 pub mod hh_squid;
 pub mod hh_traub;
@@ -41,6 +42,7 @@ pub mod lif_cond_alpha;
 pub mod lif_cond_exp;
 pub mod lif_delta;
 pub mod lif_exp;
+pub mod lif_receptors;
 pub mod mat2;
 pub mod poisson_source;
 pub mod relay;
@@ -52,6 +54,7 @@ pub fn plugin(app: &mut App) {
     app.register_column::<Drive>();
     adex::plugin(app);
     adex_alpha::plugin(app);
+    adex_clopath::plugin(app);
     eif::plugin(app);
     hh_squid::plugin(app);
     hh_traub::plugin(app);
@@ -63,6 +66,7 @@ pub fn plugin(app: &mut App) {
     lif_cond_exp::plugin(app);
     lif_delta::plugin(app);
     lif_exp::plugin(app);
+    lif_receptors::plugin(app);
     mat2::plugin(app);
     poisson_source::plugin(app);
     relay::plugin(app);
@@ -250,7 +254,11 @@ impl<M: NeuronModel> FromType<M> for ReflectNeuronModel {
             receptors: M::RECEPTORS,
             columns: M::Kernel::COLUMNS,
             ranges: M::Kernel::RANGES,
-            check: |build| concrete::<M>(build.model)?.check(build.dt_ms),
+            check: |build| {
+                let model = concrete::<M>(build.model)?;
+                model.check(build.dt_ms)?;
+                check_substeps(model.substeps(build.dt_ms), build.dt_ms)
+            },
             build: build_region::<M>,
             refresh: |region| {
                 let quiet = M::Kernel::quiet(region);
@@ -435,6 +443,19 @@ pub(crate) fn refractory_steps(t_ref: f64, dt: f64) -> i32 {
 /// How many sub-steps of at most `longest` ms a step of `dt` ms takes.
 pub(crate) fn substeps_within(dt: f64, longest: f64) -> u32 {
     (dt / longest - 1e-9).ceil().clamp(1.0, 1e6) as u32
+}
+
+/// The most sub-steps that a step may take: with more, a mistake in a parameter would look like a program that hangs.
+const MOST_SUBSTEPS: u32 = 10_000;
+
+/// Checks that a step of `dt` ms takes so few sub-steps that it ends soon.
+fn check_substeps(substeps: u32, dt: f64) -> Result<(), String> {
+    if substeps <= MOST_SUBSTEPS {
+        return Ok(());
+    }
+    Err(format!(
+        "with these parameters a step of {dt} ms takes {substeps} sub-steps or more; allowed are {MOST_SUBSTEPS}: the equations change too fast, or `substep_ms` is too small"
+    ))
 }
 
 /// Checks that no value of the parameter `low` reaches one of the parameter `high`, as far as their bounds tell.

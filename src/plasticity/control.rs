@@ -63,21 +63,8 @@ impl Simulation {
     /// As [`weights`](Self::weights).
     pub fn synapse_ends(&mut self, projection: &str) -> Result<Vec<(u32, u32)>, NotPlastic> {
         let (entity, _) = self.changing(projection)?;
-        let Some(synapses) = self.world().get::<PlasticSynapses>(entity) else {
-            return Ok(Vec::new());
-        };
-        let mut ends = Vec::with_capacity(synapses.len());
-        for row in 0..synapses.rows() {
-            ends.extend(synapses.row(row).map(|place| (row as u32, place)));
-        }
-        if let Some(order) = synapses.common_order() {
-            ends = order.into_iter().map(|place| ends[place]).collect();
-        }
-        let targets = synapses.targets();
-        Ok(ends
-            .into_iter()
-            .map(|(row, place)| (row, targets[place]))
-            .collect())
+        let synapses = self.world().get::<PlasticSynapses>(entity);
+        Ok(synapses.map_or_else(Vec::new, PlasticSynapses::ends))
     }
 
     /// Sets the weights of a projection, in the order of [`weights`](Self::weights); those beyond the bounds of its rule become the bound.

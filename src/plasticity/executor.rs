@@ -3,14 +3,16 @@
 use super::history::{LastSpike, PostHistory, PreHistory, PreSpike};
 use super::replay::{Order, Share, Window, replay, seen_by_pre};
 use super::tend::Tended;
-use super::upkeep::{Fade, Keepers};
+use super::upkeep::{Keepers, Lasting};
 use super::{LearningRule, Seen, SendOrder, SynapseState};
+use crate::modulation::effects::ModulatedRelease;
 use crate::modulation::{Modulator, Signal};
 use crate::network::plastic::PlasticSynapses;
 use crate::network::propagate::SpikeCount;
 use crate::network::region::Spikes;
 use crate::network::slots::{Accumulator, InputSlots, SharedSlots};
 use crate::sim::clock::Clock;
+use crate::sim::columns::{ColumnComponent, Membrane};
 use crate::sim::simd::{SimdLevel, per_level};
 use crate::sim::workers::{Shares, Workers};
 use crate::synapses::short_term::ShortTerm;
@@ -34,8 +36,7 @@ pub struct Learning<R: LearningRule> {
     frozen: bool,
     /// Per target neuron: the part of every change that counts; empty if all count fully.
     gain: Vec<f32>,
-    /// How weights decay all the time, if they do.
-    fade: Option<Fade>,
+    lasting: Lasting,
     /// Room to list the newest spikes that have arrived.
     newest: Vec<LastSpike<R::Pre>>,
 }
@@ -186,6 +187,10 @@ impl RuleFunctions {
                 }
                 (learning.frozen, learning.gain) = (*frozen == 1, gain);
                 learning.settled = u64::from(*low) | u64::from(*high) << 32;
+                let settled = learning.settled;
+                if let Some(slowing) = &mut learning.lasting.slowing {
+                    slowing.anchor(settled);
+                }
                 let loaded = learning.pre.load(&mut rest).is_some()
                     && learning.post.load(&mut rest).is_some()
                     && learning.rule.load(&mut rest).is_some();
@@ -198,8 +203,8 @@ impl RuleFunctions {
 /// Puts a rule to work on a projection that has its synapses.
 pub(crate) fn insert<R: LearningRule>(
     projection: &mut EntityWorldMut<'_>,
-    rule: R,
-    fade: Option<Fade>,
+    mut rule: R,
+    lasting: Lasting,
 ) {
     let Some(synapses) = projection.get::<PlasticSynapses>() else {
         return;
@@ -212,9 +217,10 @@ pub(crate) fn insert<R: LearningRule>(
     } else {
         0
     };
+    rule.prepare(posts, longest_back);
     let learning = Learning {
         pre: PreHistory::new(synapses.rows(), longest),
-        post: PostHistory::new(posts, longest_back),
+        post: PostHistory::new(posts, longest_back, R::ROOM),
         orders: groups
             .iter()
             .map(|g| Order::new(rule.coincidence(), g.dendritic))
@@ -223,7 +229,7 @@ pub(crate) fn insert<R: LearningRule>(
         settled: 0,
         frozen: false,
         gain: Vec::new(),
-        fade,
+        lasting,
         newest: Vec::new(),
         rule,
     };
@@ -260,21 +266,28 @@ pub fn transmit<R: LearningRule>(
     mut slots: ResMut<InputSlots>,
     mut count: ResMut<SpikeCount>,
     regions: Query<&Spikes>,
+    membranes: Query<&Membrane>,
+    modulators: Query<&Modulator>,
     mut projections: Query<(
         &mut PlasticSynapses,
         &mut Learning<R>,
         Option<&mut ShortTerm>,
+        Option<&ModulatedRelease>,
     )>,
 ) {
     let now = clock.step() + 1;
-    for (mut synapses, mut learning, mut short_term) in &mut projections {
+    for (mut synapses, mut learning, mut short_term, release) in &mut projections {
+        let factor = release.map_or(1.0, |release| release.factor(&modulators));
         let (synapses, learning) = (&mut *synapses, &mut *learning);
+        if let Some(slowing) = &mut learning.lasting.slowing {
+            slowing.anchor(now);
+        }
         learning.pre.begin(now);
         if let Ok(spikes) = regions.get(synapses.source()) {
             for &neuron in &spikes.list {
                 let efficacy = match &mut short_term {
-                    Some(short_term) => short_term.spiked(neuron, now),
-                    None => 1.0,
+                    Some(short_term) => factor * short_term.spiked(neuron, now),
+                    None => factor,
                 };
                 let rule = &learning.rule;
                 learning.pre.push(now, neuron, efficacy, |last, ago| {
@@ -284,7 +297,16 @@ pub fn transmit<R: LearningRule>(
             }
         }
         let mut full = false;
-        if R::LEARNS
+        if R::FOLLOWS {
+            if let Ok(membrane) = membranes.get(synapses.target()) {
+                let potentials = membrane.column().as_slice();
+                let post = &mut learning.post;
+                learning.rule.follow(potentials, &mut |neuron, traces| {
+                    post.push(now as u32, neuron, |_, _| traces);
+                    full |= !post.has_room(neuron);
+                });
+            }
+        } else if R::LEARNS
             && let Ok(spikes) = regions.get(synapses.target())
         {
             for &neuron in &spikes.list {
@@ -532,11 +554,25 @@ unsafe fn visit_segment<R: LearningRule, T: Accumulator, const STEERED: bool>(
                     Share::ALL
                 };
                 let next;
-                (state, next) = replay(rule, state, spikes, &window, share, learning.fade.as_ref());
+                (state, next) = replay(
+                    rule,
+                    state,
+                    spikes,
+                    &window,
+                    share,
+                    learning.lasting.fade.as_ref(),
+                );
                 sent = state.weight;
                 if !(STEERED && spike.forgotten) {
-                    let post = seen_by_pre::<R>(spikes, next, &window, order);
-                    state = share.of(state.weight, rule.at_pre(state, pre, post));
+                    let post = if R::FOLLOWS {
+                        Seen {
+                            traces: rule.membrane(target, window.back),
+                            ago: 0,
+                        }
+                    } else {
+                        seen_by_pre::<R>(spikes, next, &window, order)
+                    };
+                    state = share.of(state.weight, rule.at_pre(state, pre, post), window.now);
                     if !late {
                         sent = state.weight;
                     }
@@ -562,17 +598,20 @@ impl<R: LearningRule> Learning<R> {
     /// Whether not all of every change counts.
     #[inline(always)]
     fn is_steered(&self) -> bool {
-        self.frozen || !self.gain.is_empty()
+        self.frozen || !self.gain.is_empty() || self.lasting.slowing.is_some()
     }
 
     /// How much of every change of the weights onto a target neuron counts.
     #[inline(always)]
-    fn share(&self, target: u32) -> Share {
-        Share(if self.frozen {
-            Some(0.0)
-        } else {
-            self.gain.get(target as usize).copied()
-        })
+    fn share(&self, target: u32) -> Share<'_> {
+        Share {
+            part: if self.frozen {
+                Some(0.0)
+            } else {
+                self.gain.get(target as usize).copied()
+            },
+            slowing: self.lasting.slowing.as_ref(),
+        }
     }
 }
 
@@ -670,7 +709,7 @@ unsafe fn settle_blocks<R: LearningRule>(settle: &Settle<'_, R>, lane: usize, la
                         },
                     };
                     let (spikes, share) = (learning.post.of(target), learning.share(target));
-                    let (rule, fade) = (&learning.rule, learning.fade.as_ref());
+                    let (rule, fade) = (&learning.rule, learning.lasting.fade.as_ref());
                     let (state, _) = replay(rule, state, spikes, &window, share, fade);
                     *weight = state.weight;
                     if R::TAGGED {

@@ -268,9 +268,10 @@ pub struct PostHistory<P> {
 const SEEN: u32 = 3;
 
 impl<P: Traces> PostHistory<P> {
-    /// No spikes of `neurons` neurons, whose spikes reach synapses after at most `longest_back` steps.
-    pub fn new(neurons: usize, longest_back: u32) -> Self {
-        let size = (longest_back + SEEN + 8).next_power_of_two().max(64);
+    /// No spikes of `neurons` neurons, whose spikes reach synapses after at most `longest_back` steps. There is room for `room` of each at
+    /// least.
+    pub fn new(neurons: usize, longest_back: u32, room: u32) -> Self {
+        let size = (longest_back + SEEN + 8).max(room).next_power_of_two();
         Self {
             rings: vec![PostSpike::none(0); neurons * size as usize],
             mask: size - 1,

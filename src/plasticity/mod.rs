@@ -13,6 +13,7 @@
 
 pub mod bcm;
 pub mod budget;
+pub mod clopath;
 pub mod control;
 pub mod convergent;
 pub mod decay;
@@ -26,7 +27,9 @@ pub mod intrinsic;
 pub mod mstdp;
 pub mod oja;
 mod replay;
+pub mod slowing;
 pub mod stdp;
+mod sum;
 pub mod tend;
 pub mod triplet;
 pub mod upkeep;
@@ -48,6 +51,7 @@ pub fn plugin(app: &mut App) {
     app.register_type::<Coincidence>();
     bcm::plugin(app);
     budget::plugin(app);
+    clopath::plugin(app);
     convergent::plugin(app);
     dopamine::plugin(app);
     homeostatic::plugin(app);
@@ -55,6 +59,7 @@ pub fn plugin(app: &mut App) {
     intrinsic::plugin(app);
     mstdp::plugin(app);
     oja::plugin(app);
+    slowing::plugin(app);
     stdp::plugin(app);
     triplet::plugin(app);
 }
@@ -109,6 +114,29 @@ pub trait LearningRule: Send + Sync + 'static {
     const LEARNS: bool = true;
     /// Whether a modulator acts on it.
     const MODULATED: bool = false;
+    /// Whether it follows the membrane of the target neurons: postsynaptic events are then what [`follow`](Self::follow) reports instead of
+    /// spikes, and `post` is what the event itself, or [`membrane`](Self::membrane), says.
+    const FOLLOWS: bool = false;
+    /// How many postsynaptic events of a neuron are kept at least.
+    const ROOM: u32 = 64;
+
+    /// What a rule that follows membranes needs to know first: how many target neurons there are, and after how many steps at most what
+    /// happens in them reaches a synapse.
+    fn prepare(&mut self, targets: usize, longest_back: u32) {
+        let _ = (targets, longest_back);
+    }
+
+    /// A step ends with these membrane potentials. `event` is told, in the order of neurons, in which of them something happens.
+    fn follow(&mut self, potentials: &[f32], event: &mut dyn FnMut(u32, Self::Post)) {
+        let _ = (potentials, event);
+    }
+
+    /// What a presynaptic spike sees of a target neuron, so many steps before the last that was [followed](Self::follow).
+    #[inline(always)]
+    fn membrane(&self, target: u32, back: u32) -> Self::Post {
+        let _ = (target, back);
+        Self::Post::default()
+    }
 
     /// The traces of a source neuron just before and just after a spike, from those after the previous one `ago` steps earlier.
     fn pre_spiked(&self, last: Self::Pre, ago: u32) -> (Self::Pre, Self::Pre);
@@ -213,6 +241,11 @@ pub trait Plasticity:
     /// The least and the largest weight, in the receptor's unit; magnitudes where all weights are inhibitory.
     fn bounds(&self) -> (f64, f64);
 
+    /// Whether it follows the membrane potential of the target neurons.
+    fn follows_membrane(&self) -> bool {
+        false
+    }
+
     /// The name of the modulator that acts on it, if one does.
     fn modulator(&self) -> Option<&str> {
         None
@@ -228,8 +261,6 @@ pub trait Plasticity:
     }
 }
 
-type Insert = dyn FnOnce(&mut EntityWorldMut<'_>, Option<upkeep::Fade>) + Send;
-
 /// A rule of any type, not yet at work.
 pub struct BoxedRule {
     /// Whether synapses carry a tag.
@@ -238,7 +269,7 @@ pub struct BoxedRule {
     pub coincidence: Coincidence,
     /// The systems that run it; equal types have equal names.
     pub systems: RuleSystems,
-    insert: Box<Insert>,
+    part: Box<dyn sum::Part>,
 }
 
 impl BoxedRule {
@@ -248,13 +279,13 @@ impl BoxedRule {
             tagged: R::TAGGED,
             coincidence: rule.coincidence(),
             systems: RuleSystems::of::<R>(),
-            insert: Box::new(move |projection, fade| executor::insert(projection, rule, fade)),
+            part: Box::new(rule),
         }
     }
 
-    /// Puts the rule to work on a projection that has its synapses, whose weights may also fade.
-    pub fn insert(self, projection: &mut EntityWorldMut<'_>, fade: Option<upkeep::Fade>) {
-        (self.insert)(projection, fade);
+    /// Puts the rule to work on a projection that has its synapses, with what goes on all the time beside it.
+    pub fn insert(self, projection: &mut EntityWorldMut<'_>, lasting: upkeep::Lasting) {
+        self.part.insert(projection, lasting);
     }
 }
 
@@ -297,6 +328,8 @@ pub struct ReflectPlasticity {
     pub derive: fn(&dyn PartialReflect, f64) -> Result<BoxedRule, String>,
     /// The name of the modulator that acts on it.
     pub modulator: fn(&dyn PartialReflect) -> Option<String>,
+    /// Whether it follows the membrane potential of the target neurons.
+    pub follows_membrane: fn(&dyn PartialReflect) -> bool,
     /// Keeps the rule's parameters on the projection.
     pub keep: fn(&mut EntityWorldMut<'_>, &dyn PartialReflect),
 }
@@ -317,6 +350,9 @@ impl RegisterRule for App {
                 bounds: |value| Ok(concrete::<P>(value)?.bounds()),
                 derive: |value, dt| Ok(concrete::<P>(value)?.derive(dt)),
                 modulator: |value| Some(concrete::<P>(value).ok()?.modulator()?.to_owned()),
+                follows_membrane: |value| {
+                    concrete::<P>(value).is_ok_and(|rule| rule.follows_membrane())
+                },
                 keep: |projection, value| {
                     if let Ok(rule) = concrete::<P>(value) {
                         projection.insert(rule);

@@ -14,6 +14,7 @@
 //! input that may have caused it, and comes after, as it does wherever it sees the presynaptic one.
 
 use super::history::{LastSpike, PostSpikes, PreSpike};
+use super::slowing::Slowing;
 use super::upkeep::Fade;
 use super::{Coincidence, LearningRule, Seen, SynapseState, Traces};
 
@@ -115,18 +116,39 @@ impl Order {
     }
 }
 
-/// How much of every change of a weight counts; `None` for all of it. Tags change in full.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Share(pub Option<f32>);
+/// How much of every change of a weight counts. Tags change in full.
+#[derive(Clone, Copy)]
+pub(super) struct Share<'a> {
+    /// The part of all changes; `None` for all of it.
+    pub part: Option<f32>,
+    /// The part of what the learning rule changes, which falls with time.
+    pub slowing: Option<&'a Slowing>,
+}
 
-impl Share {
+impl Share<'_> {
     /// All of it.
-    pub const ALL: Self = Self(None);
+    pub const ALL: Self = Self {
+        part: None,
+        slowing: None,
+    };
 
-    /// The state after a change of the weight from `before`.
+    /// The state after a change of the weight from `before`, by the learning rule at the stamp `now`.
     #[inline(always)]
-    pub fn of(self, before: f32, mut after: SynapseState) -> SynapseState {
-        if let Some(part) = self.0 {
+    pub fn of(self, before: f32, after: SynapseState, now: u32) -> SynapseState {
+        self.of_any(before, self.slowed(before, after, now))
+    }
+
+    #[inline(always)]
+    fn slowed(self, before: f32, mut after: SynapseState, now: u32) -> SynapseState {
+        if let Some(slowing) = self.slowing {
+            after.weight = before + slowing.rate(now) * (after.weight - before);
+        }
+        after
+    }
+
+    #[inline(always)]
+    fn of_any(self, before: f32, mut after: SynapseState) -> SynapseState {
+        if let Some(part) = self.part {
             after.weight = before + part * (after.weight - before);
         }
         after
@@ -142,15 +164,15 @@ pub(super) fn replay<R: LearningRule>(
     mut state: SynapseState,
     spikes: PostSpikes<'_, R::Post>,
     window: &Window<R::Pre>,
-    share: Share,
+    share: Share<'_>,
     fade: Option<&Fade>,
 ) -> (SynapseState, u32) {
     let pass = |state: SynapseState, now, steps| {
-        let mut after = rule.pass(state, now, steps);
+        let mut after = share.slowed(state.weight, rule.pass(state, now, steps), now);
         if let Some(fade) = fade {
             after.weight = fade.after(after.weight, steps);
         }
-        share.of(state.weight, after)
+        share.of_any(state.weight, after)
     };
     let age = |time: u32| window.now.wrapping_sub(time).wrapping_sub(window.back) as i32;
     let mut next = spikes.count;
@@ -180,11 +202,19 @@ pub(super) fn replay<R: LearningRule>(
             },
             ago: window.last_age - here,
         };
-        let post = Seen {
-            traces: previous.after,
-            ago: spike.time.wrapping_sub(previous.time),
+        let post = if R::FOLLOWS {
+            Seen {
+                traces: spike.after,
+                ago: 0,
+            }
+        } else {
+            Seen {
+                traces: previous.after,
+                ago: spike.time.wrapping_sub(previous.time),
+            }
         };
-        state = share.of(state.weight, rule.at_post(state, pre, post));
+        let stamp = window.now.wrapping_sub(here);
+        state = share.of(state.weight, rule.at_post(state, pre, post), stamp);
         next = next.wrapping_add(1);
     }
     (pass(state, window.now, clock), next)

@@ -3,7 +3,7 @@
 //! # The contract of a rule of upkeep
 //!
 //! A rule is a reflected component, listed in a scene with the learning rule: `plasticity: [Stdp(w_max: 1), Budget(total: 78)]`.
-//! [`Upkeep::derive`] turns it into [`Care`]: either a decay that goes on all the time and is part of bringing a synapse up to date, or a
+//! [`Upkeep::derive`] turns it into [`Care`]: either something that goes on all the time and is part of bringing a synapse up to date, or a
 //! [`Keeper`], which acts now and then in [`SimSystems::Learn`](crate::sim::SimSystems::Learn), at the end of every so manieth step. All synapses are
 //! brought up to date before it acts, so the cost is proportional to synapses only then; between, it follows spikes. Keepers act in the order in
 //! which the scene lists them, and what they do is the same for any number of threads.
@@ -13,6 +13,7 @@
 //! [restricted](crate::simulation::Simulation::restrict_learning), only that part of a keeper's change counts.
 
 use super::decay::Loss;
+use super::slowing::Slowing;
 use super::tend::Tended;
 use bevy::ecs::world::EntityWorldMut;
 use bevy::prelude::*;
@@ -60,6 +61,8 @@ pub trait Upkeep:
 pub enum Care {
     /// Weights decay all the time.
     Fade(Fade),
+    /// The learning rate falls.
+    Slow(Slowing),
     /// Something is done every so many steps.
     Periodic {
         /// The steps from one time to the next.
@@ -67,6 +70,15 @@ pub enum Care {
         /// Who does it.
         keeper: Box<dyn Keeper>,
     },
+}
+
+/// What goes on all the time, beside a learning rule.
+#[derive(Default)]
+pub struct Lasting {
+    /// How weights decay, if they do.
+    pub fade: Option<Fade>,
+    /// How the learning rate falls, if it does.
+    pub slowing: Option<Slowing>,
 }
 
 /// An exponential decay of weights towards a value.

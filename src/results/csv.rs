@@ -26,14 +26,30 @@ pub fn write_spikes(path: impl AsRef<Path>, recording: &Recording) -> Result<(),
 
 /// Writes a trace as one row per sample: `time_ms`, then one column per neuron, such as `v_12`.
 pub fn write_trace(path: impl AsRef<Path>, trace: &Trace) -> Result<(), FileError> {
+    let names: Vec<_> = (trace.neurons.iter())
+        .map(|neuron| format!("{}_{neuron}", trace.column))
+        .collect();
+    write_samples(
+        path,
+        &names,
+        trace.start_ms,
+        trace.interval_ms,
+        trace.values,
+    )
+}
+
+/// Writes samples as one row each: `time_ms`, then the columns of these names. `values` holds them row by row.
+pub fn write_samples(
+    path: impl AsRef<Path>,
+    names: &[String],
+    start_ms: f64,
+    interval_ms: f64,
+    values: &[f32],
+) -> Result<(), FileError> {
     write_whole(path, |out| {
-        let names: Vec<_> = (trace.neurons.iter())
-            .map(|neuron| format!("{}_{neuron}", trace.column))
-            .collect();
         header_to(out, names.iter().map(String::as_str))?;
-        let samples = trace.values.chunks_exact(trace.neurons.len().max(1));
-        for (sample, values) in samples.enumerate() {
-            let time = trace.start_ms + sample as f64 * trace.interval_ms;
+        for (sample, values) in values.chunks_exact(names.len().max(1)).enumerate() {
+            let time = start_ms + sample as f64 * interval_ms;
             row_to(out, time, values.iter().copied())?;
         }
         Ok(())

@@ -7,6 +7,7 @@
 use super::quantities::{bytes, counted, duration, figures, grouped, seconds};
 use super::statistics::{RegionStatistics, RunStatistics};
 use crate::files::whole::{FileError, write_whole};
+use crate::network::weight_probe::WeightSummary;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -94,12 +95,17 @@ pub struct RegionReport {
 /// One projection.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ProjectionReport {
+    /// Its name.
+    pub name: String,
     /// Region its synapses come from.
     pub from: String,
     /// Region its synapses go to.
     pub to: String,
     /// How many synapses it has.
     pub synapses: u64,
+    /// Its weights in the end, if they change: in the receptor's unit, magnitudes where all are inhibitory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightSummary>,
 }
 
 /// Where the time went.
@@ -416,6 +422,8 @@ mod tests {
                     },
                 ],
                 vec![ProjectionReport {
+                    name: "excitation".into(),
+                    weights: None,
                     from: "E".into(),
                     to: "Inhibitory".into(),
                     synapses: 320_000,

@@ -18,7 +18,7 @@ use crate::network::region::{
 use crate::network::slots::{InputSlots, Slots};
 use crate::network::stimulus::Selection;
 use crate::network::synapses::{DenseLayout, StorePlan, SynapseStore, Transfer, WeightFormat};
-use crate::plasticity::upkeep::{Care, Keepers};
+use crate::plasticity::upkeep::{Care, Keepers, Lasting};
 use crate::plasticity::{BoxedRule, Fading, RuleFunctions, RuleSystems, Unchanging};
 use crate::sim::clock::Clock;
 use crate::sim::columns::{LANES, padded};
@@ -92,6 +92,8 @@ pub struct Built {
 pub struct Needs {
     /// A region has a drive.
     pub currents: bool,
+    /// A pool acts on the excitability of neurons.
+    pub modulated_drive: bool,
     /// A region has intrinsic plasticity.
     pub intrinsic: bool,
     /// A stimulus is Poisson input.
@@ -109,7 +111,7 @@ pub struct Needs {
     /// The types of rules that there are.
     pub rules: Vec<RuleSystems>,
     /// Which probes there are.
-    pub probes: [bool; 4],
+    pub probes: [bool; 5],
 }
 
 /// The synapses of a network that is built anew, in case they stay as they are.
@@ -619,34 +621,38 @@ fn build_changing(
     let Some(changing) = &p.changing else {
         let rule = BoxedRule::new(Unchanging);
         let systems = rule.systems;
-        rule.insert(&mut projection, None);
+        rule.insert(&mut projection, Lasting::default());
         return Ok((id, systems));
     };
     let wrong = |at: usize| {
         move |e: String| BuildError::new(format!("projections[{index}].plasticity[{at}]"), e)
     };
-    let (mut keepers, mut fade) = (Keepers::new(), None);
+    let (mut keepers, mut lasting) = (Keepers::new(), Lasting::default());
     for (at, rule) in &changing.upkeep {
         let value = spec.plasticity[*at].0.as_ref();
         (rule.keep)(&mut projection, value);
         match (rule.derive)(value, &changing.setting).map_err(wrong(*at))? {
-            Care::Fade(one) => fade = Some(one),
+            Care::Fade(one) => lasting.fade = Some(one),
+            Care::Slow(one) => lasting.slowing = Some(one),
             Care::Periodic { every, keeper } => {
                 keepers.push(every, keeper, scene.regions[p.to].neurons as usize);
             }
         }
     }
-    let rule = match &changing.rule {
-        Some((at, rule)) => {
-            let value = spec.plasticity[*at].0.as_ref();
-            (rule.keep)(&mut projection, value);
-            (rule.derive)(value, scene.dt_ms).map_err(wrong(*at))?
-        }
-        None if fade.is_some() => BoxedRule::new(Fading),
-        None => BoxedRule::new(Unchanging),
+    let mut rules = Vec::new();
+    for (at, rule) in &changing.rules {
+        let value = spec.plasticity[*at].0.as_ref();
+        (rule.keep)(&mut projection, value);
+        rules.push((*at, (rule.derive)(value, scene.dt_ms).map_err(wrong(*at))?));
+    }
+    let rule = match rules.len() {
+        0 if lasting.fade.is_some() => BoxedRule::new(Fading),
+        0 => BoxedRule::new(Unchanging),
+        1 => rules.remove(0).1,
+        _ => BoxedRule::sum(rules, changing.bounds).map_err(wrong(0))?,
     };
     let mut systems = rule.systems;
-    rule.insert(&mut projection, fade);
+    rule.insert(&mut projection, lasting);
     if keepers.is_empty() {
         systems.tend = None;
     } else {
@@ -670,10 +676,11 @@ fn build_changing(
             (functions.freeze)(&mut projection, 0, true);
         }
     }
-    if let Some((at, rule)) = &changing.rule
-        && let Some(name) = (rule.modulator)(spec.plasticity[*at].0.as_ref())
-    {
-        modulators::attach(world, id, &name);
+    modulators::attach_release(world, scene, id, &p.name);
+    for (at, rule) in &changing.rules {
+        if let Some(name) = (rule.modulator)(spec.plasticity[*at].0.as_ref()) {
+            modulators::attach(world, id, &name);
+        }
     }
     Ok((id, systems))
 }

@@ -3,7 +3,8 @@
 use super::error::{quoted, unknown};
 use super::prepare::{BuildError, Warning, check_fields, warn_of_rounding};
 use super::schema::Scene;
-use crate::modulation::{Coincidences, Evaluation, Modulator, ModulatorSpec, Rewarder};
+use crate::modulation::effects::ModulatedRelease;
+use crate::modulation::{Coincidences, Effect, Evaluation, Modulator, ModulatorSpec, Rewarder};
 use crate::network::stimulus::Selection;
 use crate::plasticity::ModulatedBy;
 use crate::sim::rng::{Purpose, Random, entity_key};
@@ -36,6 +37,7 @@ pub(super) fn check(
         check_releases(scene, spec, &path, places, warnings)?;
         check_rewards(scene, spec, &path, places)?;
         check_evaluation(spec, &path, places)?;
+        check_effects(scene, spec, &path, places)?;
         let critic = matches!(spec.evaluation, Evaluation::TemporalDifference { .. });
         if spec.released_by.is_empty()
             && spec.rewards.is_empty()
@@ -171,6 +173,115 @@ fn check_evaluation(
     Ok(())
 }
 
+fn check_effects(
+    scene: &Scene,
+    spec: &ModulatorSpec,
+    path: &str,
+    places: &HashMap<&str, usize>,
+) -> Result<(), BuildError> {
+    for (i, effect) in spec.effects.iter().enumerate() {
+        let path = format!("{path}.effects[{i}]");
+        check_fields(&path, effect)?;
+        if spec.tau_ms.is_none() {
+            let message = format!(
+                "{} acts at single moments; only pools act on neurons and synapses: give it `tau_ms`",
+                quoted(&spec.name)
+            );
+            return Err(BuildError::new(path, message));
+        }
+        match effect {
+            Effect::Excitability {
+                region, neurons, ..
+            } => {
+                let spec = region_at(scene, places, region, format!("{path}.region"))?;
+                (neurons.count(spec.neurons))
+                    .map_err(|e| BuildError::new(format!("{path}.neurons"), e))?;
+            }
+            Effect::Release { projection, .. } => {
+                let names: Vec<String> = scene.projections.iter().map(|p| p.called()).collect();
+                if !names.contains(projection) {
+                    let known = names.iter().map(String::as_str);
+                    let message = unknown("projection", projection, known);
+                    return Err(BuildError::new(format!("{path}.projection"), message));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The most that a projection transmits of its weight, if pools act on what it releases.
+pub(super) fn most_released(scene: &Scene, projection: &str) -> Option<f64> {
+    let effects = scene.modulators.iter().flat_map(|m| &m.effects);
+    let most = effects.filter_map(|effect| match effect {
+        Effect::Release {
+            projection: name,
+            most,
+            ..
+        } if name == projection => Some(*most),
+        _ => None,
+    });
+    most.reduce(f64::max)
+}
+
+/// The effects on excitability: region, neurons, pool, current per unit.
+pub(super) fn excitability(
+    world: &mut World,
+    scene: &Scene,
+) -> Vec<(usize, Vec<u32>, Entity, f64)> {
+    let mut found = Vec::new();
+    for spec in &scene.modulators {
+        for effect in &spec.effects {
+            let Effect::Excitability {
+                region,
+                neurons,
+                current,
+            } = effect
+            else {
+                continue;
+            };
+            let place = scene.regions.iter().position(|r| r.name == *region);
+            if let (Some(place), Some(modulator)) = (place, find(world, &spec.name)) {
+                let key = entity_key(&spec.name) ^ entity_key(region);
+                let random = Random::new(scene.seed, key, Purpose::Choice);
+                let count = scene.regions[place].neurons;
+                let chosen = neurons.neurons(count, random).unwrap_or_default();
+                found.push((place, chosen, modulator, *current));
+            }
+        }
+    }
+    found
+}
+
+fn find(world: &mut World, name: &str) -> Option<Entity> {
+    let mut modulators = world.query_filtered::<(Entity, &Name), With<Modulator>>();
+    modulators
+        .iter(world)
+        .find(|(_, known)| known.as_str() == name)
+        .map(|(entity, _)| entity)
+}
+
+/// Lets pools act on what a projection releases.
+pub(super) fn attach_release(world: &mut World, scene: &Scene, projection: Entity, name: &str) {
+    let mut gains = Vec::new();
+    for spec in &scene.modulators {
+        for effect in &spec.effects {
+            if let Effect::Release {
+                projection, gain, ..
+            } = effect
+                && projection == name
+                && let Some(modulator) = find(world, &spec.name)
+            {
+                gains.push((modulator, *gain));
+            }
+        }
+    }
+    if let Some(most) = most_released(scene, name) {
+        let release = ModulatedRelease { gains, most };
+        world.entity_mut(projection).insert(release);
+    }
+}
+
 /// Checks that the modulator of a rule exists.
 pub(super) fn check_name(scene: &Scene, name: &str) -> Result<(), String> {
     if scene.modulators.iter().any(|m| m.name == name) {
@@ -238,12 +349,7 @@ pub(super) fn build(world: &mut World, scene: &Scene, entities: &[Entity]) {
 
 /// Lets a modulator act on the rule of a projection.
 pub(super) fn attach(world: &mut World, projection: Entity, name: &str) {
-    let mut modulators = world.query_filtered::<(Entity, &Name), With<Modulator>>();
-    let found = modulators
-        .iter(world)
-        .find(|(_, known)| known.as_str() == name)
-        .map(|(entity, _)| entity);
-    if let Some(modulator) = found {
+    if let Some(modulator) = find(world, name) {
         world.entity_mut(projection).insert(ModulatedBy(modulator));
     }
 }

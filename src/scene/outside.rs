@@ -1,15 +1,20 @@
 //! Stimuli and probes of a scene become entities. See [`prepare`](super::prepare) for what is checked before.
 
 use super::build::{BuildOptions, Needs};
+use super::modulators;
 use super::prepare::{BuildError, Prepared, factor_of};
 use super::schema::{ProbeKind, Scene};
 use crate::files::Files;
+use crate::modulation::effects::ModulatedDrive;
 use crate::network::distribution::Distribution;
+use crate::network::plastic::PlasticSynapses;
 use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
+use crate::network::projection::Connect;
 use crate::network::stimulus::{
     Action, Background, BackgroundInput, Course, Noise, PoissonCounts, Stimulus, StimulusKind,
     StimulusOrder, window_steps,
 };
+use crate::network::weight_probe::{Kept, WeightProbe};
 use crate::plasticity::intrinsic::IntrinsicCurrent;
 use crate::results::Window as StatisticsWindow;
 use crate::results::online::OnlineStatistics;
@@ -107,6 +112,19 @@ pub(super) fn build_stimuli(
             order.driven.push(entity.id());
             entity.insert(Drive(Column::filled(neurons, 0.0)));
         }
+    }
+    for (region, neurons, modulator, current) in modulators::excitability(world, scene) {
+        needs.modulated_drive = true;
+        needs.currents = true;
+        let mut entity = world.entity_mut(entities[region]);
+        if !order.driven.contains(&entity.id()) {
+            order.driven.push(entity.id());
+            let size = scene.regions[region].neurons as usize;
+            entity.insert(Drive(Column::filled(size, 0.0)));
+        }
+        let mut drive = entity.take::<ModulatedDrive>().unwrap_or_default();
+        drive.0.push((modulator, neurons, current));
+        entity.insert(drive);
     }
     world.insert_resource(order);
     Ok(())
@@ -295,6 +313,74 @@ pub(super) fn read_currents(
     .collect()
 }
 
+/// The projection and the interval of a probe of weights over time.
+fn weights_over_time(kind: &ProbeKind) -> Option<(&str, f64)> {
+    match kind {
+        ProbeKind::WeightCourse {
+            projection,
+            every_ms,
+            ..
+        }
+        | ProbeKind::WeightHistogram {
+            projection,
+            every_ms,
+            ..
+        } => Some((projection, *every_ms)),
+        _ => None,
+    }
+}
+
+/// Builds a probe of the weights of the projection `name`, which the scene has, and which changes.
+fn build_weight_probe(
+    world: &mut World,
+    scene: &Scene,
+    (i, kind): (usize, &ProbeKind),
+    name: &str,
+    every_ms: f64,
+) -> Result<(), BuildError> {
+    let mut projections = world.query::<(Entity, &Name, &Connect, &PlasticSynapses)>();
+    let found = projections
+        .iter(world)
+        .find(|(_, known, ..)| known.as_str() == name);
+    let Some((projection, _, connect, synapses)) = found else {
+        return Ok(());
+    };
+    let kept = match kind {
+        ProbeKind::WeightCourse { targets, .. } => {
+            let random = Random::new(scene.seed, entity_key(name), Purpose::Choice);
+            let to = &scene.projections[connect.index as usize].to;
+            let neurons = (scene.regions.iter())
+                .find(|r| r.name == *to)
+                .map_or(0, |r| r.neurons);
+            let chosen = targets
+                .neurons(neurons, random)
+                .map_err(|e| BuildError::new(format!("probes[{i}].kind.targets"), e))?;
+            let chosen: HashSet<u32> = chosen.into_iter().collect();
+            let ends = synapses.ends();
+            Kept::Single {
+                places: (0..ends.len())
+                    .filter(|place| chosen.contains(&ends[*place].1))
+                    .collect(),
+            }
+        }
+        ProbeKind::WeightHistogram { bins, .. } => Kept::Histogram {
+            bounds: synapses.bounds(),
+            bins: *bins as usize,
+        },
+        _ => return Ok(()),
+    };
+    world.spawn((
+        Name::new(format!("probe {i} of {name}")),
+        WeightProbe {
+            projection,
+            every: to_steps(every_ms, scene.dt_ms).max(1),
+            kept,
+            values: Vec::new(),
+        },
+    ));
+    Ok(())
+}
+
 pub(super) fn build_probes(
     world: &mut World,
     scene: &Scene,
@@ -303,6 +389,11 @@ pub(super) fn build_probes(
     needs: &mut Needs,
 ) -> Result<(), BuildError> {
     for (i, spec) in scene.probes.iter().enumerate() {
+        if let Some((name, every_ms)) = weights_over_time(&spec.kind) {
+            needs.probes[4] = true;
+            build_weight_probe(world, scene, (i, &spec.kind), name, every_ms)?;
+            continue;
+        }
         let regions: Vec<usize> = (0..scene.regions.len())
             .filter(|&r| {
                 spec.region
@@ -371,7 +462,11 @@ pub(super) fn build_probes(
                         },
                     ));
                 }
-                ProbeKind::Weights { .. } => {}
+                // Written at the end, from the synapses themselves, or built above.
+                ProbeKind::Weights { .. }
+                | ProbeKind::WeightCourse { .. }
+                | ProbeKind::WeightHistogram { .. }
+                | ProbeKind::ReceptiveFields { .. } => {}
             }
         }
     }

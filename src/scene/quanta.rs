@@ -102,7 +102,8 @@ pub(super) fn choose_quanta(
         };
         if let Some(changing) = &projection.changing {
             // All may reach a bound, and a spike transmits at most the whole weight.
-            let largest = changing.bounds.0.abs().max(changing.bounds.1.abs());
+            let largest =
+                changing.most_released * changing.bounds.0.abs().max(changing.bounds.1.abs());
             let sent = changing.sign * projection.factor;
             for sign in [-1.0, 1.0] {
                 if changing.bounds.0 < 0.0 || sign > 0.0 {

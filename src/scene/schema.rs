@@ -265,6 +265,14 @@ impl Default for ProjectionSpec {
 }
 
 impl ProjectionSpec {
+    /// Its name, or what it is called without one.
+    pub fn called(&self) -> String {
+        match &self.name {
+            Some(name) => name.clone(),
+            None => format!("{} → {}", self.from, self.to),
+        }
+    }
+
     /// A projection with the default switches (autapses and multapses allowed).
     pub fn new(
         from: impl Into<String>,
@@ -371,5 +379,36 @@ pub enum ProbeKind {
         from: String,
         /// The target region.
         to: String,
+    },
+    /// Single weights of a projection that learns, over time.
+    WeightCourse {
+        /// The projection's name.
+        projection: String,
+        /// The target neurons whose incoming weights are kept.
+        targets: Selection,
+        /// The interval between samples.
+        #[reflect(@Unit("ms"), @Range::positive())]
+        every_ms: f64,
+    },
+    /// How the weights of a projection that learns are distributed, over time.
+    WeightHistogram {
+        /// The projection's name.
+        projection: String,
+        /// How many bins there are between the bounds of its rule.
+        #[reflect(@Range::between(1.0, 10000.0))]
+        bins: u32,
+        /// The interval between samples.
+        #[reflect(@Unit("ms"), @Range::positive())]
+        every_ms: f64,
+    },
+    /// The weights onto target neurons of a projection that learns, laid out by their source, as a picture at the end.
+    ReceptiveFields {
+        /// The projection's name.
+        projection: String,
+        /// The target neurons.
+        targets: Selection,
+        /// How many source neurons make a row of the picture.
+        #[reflect(@Range::between(1.0, 1e6))]
+        width: u32,
     },
 }

@@ -46,10 +46,26 @@ pub enum SimCommand {
     Stimulate(StimulusSpec),
     /// Takes a part away: a region with its projections, stimuli and probes; a projection; a stimulus.
     Remove(Place),
+    /// Sets the traces and tags of a projection that learns to zero, as if no spike had been. It is no edit: it cannot be undone.
+    ResetTraces(String),
+    /// Gives a reward, or fills a pool, by hand. It is no edit: it cannot be undone.
+    Reward {
+        /// The modulator's name.
+        modulator: String,
+        /// The size of the reward.
+        amount: f64,
+    },
     /// Takes back the newest edit that was not taken back.
     Undo,
     /// Makes the newest edit that was taken back once more.
     Redo,
+}
+
+impl SimCommand {
+    /// Whether it acts on the state of the network and not on its description.
+    pub fn is_action(&self) -> bool {
+        matches!(self, Self::ResetTraces(_) | Self::Reward { .. })
+    }
 }
 
 /// A command and when it acted.
@@ -73,6 +89,7 @@ pub fn stacks<'l>(
         match (&logged.command, undo.last_mut()) {
             (SimCommand::Undo, _) => redo.extend(undo.pop()),
             (SimCommand::Redo, _) => undo.extend(redo.pop()),
+            (command, _) if command.is_action() => {}
             (_, Some(last)) if logged.continues && last.end == i => last.end += 1,
             _ => {
                 undo.push(i..i + 1);

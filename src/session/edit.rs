@@ -123,7 +123,10 @@ pub fn apply(
             Ok(())
         }
         SimCommand::Remove(place) => remove(scene, place),
-        SimCommand::Undo | SimCommand::Redo => Ok(()),
+        SimCommand::Undo
+        | SimCommand::Redo
+        | SimCommand::ResetTraces(_)
+        | SimCommand::Reward { .. } => Ok(()),
     }
 }
 
@@ -222,6 +225,12 @@ fn remove(scene: &mut Scene, place: &Place) -> Result<(), String> {
             .is_none_or(|name| regions.contains(name))
             && match &probe.kind {
                 ProbeKind::Weights { from, to } => joined.contains(&(from.clone(), to.clone())),
+                ProbeKind::WeightCourse { projection, .. }
+                | ProbeKind::WeightHistogram { projection, .. }
+                | ProbeKind::ReceptiveFields { projection, .. } => scene
+                    .projections
+                    .iter()
+                    .any(|p| p.name.as_ref() == Some(projection)),
                 _ => true,
             }
     });
@@ -272,6 +281,8 @@ impl SimCommand {
                 format!("stimulate region \"{}\" ({name})", s.to)
             }
             Self::Remove(place) => format!("remove {place}"),
+            Self::ResetTraces(projection) => format!("reset the traces of \"{projection}\""),
+            Self::Reward { modulator, amount } => format!("give {amount} of \"{modulator}\""),
             Self::Undo => "undo".into(),
             Self::Redo => "redo".into(),
         }

@@ -22,6 +22,7 @@ use crate::headless::free_memory;
 use crate::scene::build::BuildOptions;
 use crate::scene::encode::encode_with;
 use crate::scene::error::SceneError;
+use crate::scene::error::unknown;
 use crate::scene::load::{LoadedScene, SceneFiles};
 use crate::scene::prepare::{BuildError, Prepared, prepare};
 use crate::scene::schema::Scene;
@@ -238,6 +239,8 @@ impl Session {
                 None => self.next_scene(self.now())?,
             };
             self.change(&after)?;
+            let command = self.log[self.acted].logged.command.clone();
+            self.act(&command).map_err(|e| self.in_log(e))?;
             self.log[self.acted]
                 .scenes
                 .get_or_insert((self.scene.clone(), after.clone()));
@@ -271,6 +274,7 @@ impl Session {
         edit::bring_forward(&mut command, self.simulation.clock().time_ms());
         let after = self.after(&command, &self.scene, self.now())?;
         self.change(&after)?;
+        self.act(&command)?;
         let dropped = self.log.len() - self.acted;
         self.log.truncate(self.acted);
         self.history.forget_after(self.now(), self.acted);
@@ -383,6 +387,7 @@ impl Session {
         match command {
             SimCommand::Undo => Ok(scenes(undo.last().map(|e| e.start), "undo")?.0.clone()),
             SimCommand::Redo => Ok(scenes(redo.last().map(|e| e.end - 1), "redo")?.1.clone()),
+            action if action.is_action() => Ok(scene.clone()),
             edit => {
                 let mut scene = (**scene).clone();
                 let now_ms = now as f64 * scene.dt_ms;
@@ -390,6 +395,30 @@ impl Session {
                     .map_err(SessionError::Command)?;
                 Ok(Arc::new(scene))
             }
+        }
+    }
+
+    /// Does what a command does to the state of the network, if it is one that does.
+    fn act(&mut self, command: &SimCommand) -> Result<(), SessionError> {
+        match command {
+            SimCommand::ResetTraces(projection) => (self.simulation.reset_traces(projection))
+                .map_err(|e| SessionError::Command(e.to_string())),
+            SimCommand::Reward { modulator, amount } => {
+                if !amount.is_finite() {
+                    let problem = format!("the reward is {amount}; give a finite number");
+                    return Err(SessionError::Command(problem));
+                }
+                if self.simulation.reward(modulator, *amount) {
+                    return Ok(());
+                }
+                let names = self.scene.modulators.iter().map(|m| m.name.as_str());
+                Err(SessionError::Command(unknown(
+                    "modulator",
+                    modulator,
+                    names,
+                )))
+            }
+            _ => Ok(()),
         }
     }
 

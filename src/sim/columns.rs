@@ -161,6 +161,8 @@ columns! {
     Recovery: f32 = "u", "";
     /// The adaptation current (w of AdEx).
     Adaptation: f32 = "w", "pA";
+    /// The current that follows a spike.
+    Afterdepolarisation: f32 = "z", "pA";
     /// The excitatory synaptic current.
     ExcitatoryCurrent: f32 = "i_ex", "pA";
     /// The inhibitory synaptic current.
@@ -177,6 +179,18 @@ columns! {
     ExcitatoryConductanceSlope: f32 = "dg_ex", "nS/ms", Range::non_negative();
     /// The derivative state of the inhibitory alpha conductance.
     InhibitoryConductanceSlope: f32 = "dg_in", "nS/ms", Range::non_negative();
+    /// The conductance of AMPA receptors.
+    AmpaConductance: f32 = "g_ampa", "nS", Range::non_negative();
+    /// The decaying part of the conductance of NMDA receptors, which is without block this less the rising part.
+    NmdaDecaying: f32 = "nmda_decaying", "nS", Range::non_negative();
+    /// The rising part of the conductance of NMDA receptors.
+    NmdaRising: f32 = "nmda_rising", "nS", Range::non_negative();
+    /// The conductance of GABA-A receptors, a positive number.
+    GabaAConductance: f32 = "g_gaba_a", "nS", Range::non_negative();
+    /// The decaying part of the conductance of GABA-B receptors, which is this less the rising part.
+    GabaBDecaying: f32 = "gaba_b_decaying", "nS", Range::non_negative();
+    /// The rising part of the conductance of GABA-B receptors.
+    GabaBRising: f32 = "gaba_b_rising", "nS", Range::non_negative();
     /// The fast component of a moving threshold.
     FastThreshold: f32 = "threshold_1", "mV";
     /// The slow component of a moving threshold.

@@ -6,6 +6,7 @@ use super::{RestoreError, probe_entities, region_entities};
 use crate::network::history::SpikeHistory;
 use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
 use crate::network::region::Region;
+use crate::network::weight_probe::{Kept, WeightProbe};
 use crate::results::online::OnlineStatistics;
 use crate::sim::columns::ColumnRegistry;
 use crate::simulation::Simulation;
@@ -26,6 +27,7 @@ enum ProbeIdentity {
     Spikes(String),
     Rate(String, u64),
     Column(String, &'static str, Vec<u32>, u64),
+    Weights(String, Kept, u64),
     Statistics,
 }
 
@@ -143,6 +145,10 @@ fn parts(simulation: &mut Simulation) -> (Vec<(String, u32)>, Vec<(ProbeIdentity
         } else if let Some(p) = entity.get::<ColumnProbe>() {
             let neurons = p.neurons.clone();
             ProbeIdentity::Column(region(world, p.region).0, p.column.name, neurons, p.every)
+        } else if let Some(p) = entity.get::<WeightProbe>() {
+            let projection = world.get::<Name>(p.projection);
+            let name = projection.map_or_else(String::new, |n| n.as_str().to_owned());
+            ProbeIdentity::Weights(name, p.kept.clone(), p.every)
         } else if entity.contains::<StatisticsProbe>() {
             ProbeIdentity::Statistics
         } else {
@@ -246,12 +252,16 @@ fn put_probe(
             merged.put(format!("{name}.counts"), vec![0u64; (steps / bin) as usize])?;
             merged.put(format!("{name}.current"), 0u64)?;
         }
-        (ProbeIdentity::Column(..), Some(from)) => {
+        (ProbeIdentity::Column(..) | ProbeIdentity::Weights(..), Some(from)) => {
             let values = old.section(&format!("{from}.values"))?.clone();
             merged.put(format!("{name}.values"), values)?;
         }
         (ProbeIdentity::Column(_, _, neurons, every), None) => {
             let unseen = vec![f32::NAN; (steps / every) as usize * neurons.len()];
+            merged.put(format!("{name}.values"), unseen)?;
+        }
+        (ProbeIdentity::Weights(_, kept, every), None) => {
+            let unseen = vec![f32::NAN; (steps / every) as usize * kept.width()];
             merged.put(format!("{name}.values"), unseen)?;
         }
         (ProbeIdentity::Statistics, from) => {

@@ -17,6 +17,7 @@ use crate::network::propagate::SpikeCount;
 use crate::network::region::Region;
 use crate::network::slots::InputSlots;
 use crate::network::synapses::{SynapseStore, Transfer};
+use crate::network::weight_probe::WeightProbe;
 use crate::results::online::OnlineStatistics;
 use crate::sim::clock::Clock;
 use crate::sim::columns::ColumnRegistry;
@@ -85,6 +86,8 @@ impl Simulation {
                 out.put(format!("{name}.counts"), probe.counts.clone())?;
                 out.put(format!("{name}.current"), probe.current)?;
             } else if let Some(probe) = entity.get::<ColumnProbe>() {
+                out.put(format!("{name}.values"), probe.values.clone())?;
+            } else if let Some(probe) = entity.get::<WeightProbe>() {
                 out.put(format!("{name}.values"), probe.values.clone())?;
             } else if let Some(probe) = entity.get::<StatisticsProbe>() {
                 out.put(format!("{name}.statistics"), probe.statistics.state())?;
@@ -204,9 +207,12 @@ fn region_entities(world: &mut World) -> Vec<(u32, Entity)> {
 
 /// Probes and the names of their sections: spike probes by region, others numbered in the order in which they were made.
 fn probe_entities(world: &mut World) -> Vec<(String, Entity)> {
-    let mut query = world
-        .query_filtered::<Entity, Or<(With<RateProbe>, With<ColumnProbe>, With<StatisticsProbe>)>>(
-        );
+    let mut query = world.query_filtered::<Entity, Or<(
+        With<RateProbe>,
+        With<ColumnProbe>,
+        With<StatisticsProbe>,
+        With<WeightProbe>,
+    )>>();
     let mut list: Vec<_> = query.iter(world).collect();
     list.sort_unstable_by_key(|entity| entity.index_u32());
     let mut named: Vec<_> = list
@@ -314,6 +320,19 @@ fn restore_probe(
             )));
         }
         if let Some(mut probe) = world.get_mut::<ColumnProbe>(id) {
+            probe.values = values.to_vec();
+        }
+    } else if let Some((every, width)) =
+        (world.get::<WeightProbe>(id)).map(|p| (p.every, p.kept.width()))
+    {
+        let values = snapshot.f32s(&format!("{name}.values"))?;
+        if values.len() as u64 != steps / every * width as u64 {
+            return Err(RestoreError::Misfit(format!(
+                "{name} has {} values",
+                values.len()
+            )));
+        }
+        if let Some(mut probe) = world.get_mut::<WeightProbe>(id) {
             probe.values = values.to_vec();
         }
     } else if world.get::<StatisticsProbe>(id).is_some() {

@@ -8,7 +8,7 @@ use crate::network::connect::Rule;
 use crate::network::plastic::DelayParts;
 use crate::neurons::Sign;
 use crate::plasticity::upkeep::{ReflectUpkeep, Setting};
-use crate::plasticity::{Coincidence, ReflectPlasticity};
+use crate::plasticity::{BoxedRule, Coincidence, ReflectPlasticity};
 use crate::scene::modulators;
 use crate::scene::schema::Dendritic;
 use bevy::reflect::TypeRegistry;
@@ -16,14 +16,16 @@ use bevy::reflect::TypeRegistry;
 /// What is known of changing synapses before they are built.
 #[derive(Clone)]
 pub(in crate::scene) struct Changing {
-    /// The rule and its place in the list, if the synapses learn.
-    pub(in crate::scene) rule: Option<(usize, ReflectPlasticity)>,
+    /// The rules that act at events, with their places in the list.
+    pub(in crate::scene) rules: Vec<(usize, ReflectPlasticity)>,
     /// Rules of upkeep and their places in the list.
     pub(in crate::scene) upkeep: Vec<(usize, ReflectUpkeep)>,
     /// What those know of the projection.
     pub(in crate::scene) setting: Setting,
     /// The least and the largest weight, as the rule sees it.
     pub(in crate::scene) bounds: (f64, f64),
+    /// The most that a spike transmits, relative to the weight.
+    pub(in crate::scene) most_released: f64,
     /// Whether synapses carry a tag.
     pub(in crate::scene) tagged: bool,
     /// −1 where the rule sees magnitudes of negative weights, else 1.
@@ -99,7 +101,8 @@ impl Place<'_> {
             synapses,
         };
         let mut upkeep = Vec::new();
-        let mut found: Option<((usize, ReflectPlasticity), bool)> = None;
+        let (mut rules, mut boxes) = (Vec::new(), Vec::new());
+        let mut allowed = (f64::NEG_INFINITY, f64::INFINITY);
         for (i, value) in spec.plasticity.iter().enumerate() {
             let field = format!("plasticity[{i}]");
             let value = value.0.as_ref();
@@ -116,11 +119,14 @@ impl Place<'_> {
                 .ok_or_else(|| self.wrong(&field, "this is no learning rule"))?;
             let at = |message: String| self.wrong(&field, message);
             (rule.check)(value, dt).map_err(at)?;
-            if found.is_some() {
-                return Err(at(
-                    "this projection has a rule already; a projection has at most one that acts at spikes"
-                        .into(),
-                ));
+            let is_same = |(other, _): &&(usize, ReflectPlasticity)| {
+                let other = spec.plasticity[*other].0.get_represented_type_info();
+                other.map(|info| info.type_id()) == info.map(|info| info.type_id())
+            };
+            if let Some((other, _)) = rules.iter().find(is_same) {
+                return Err(at(format!(
+                    "plasticity[{other}] is the same rule; rules of different kinds can be added, each once"
+                )));
             }
             let bounds = (rule.bounds)(value).map_err(at)?;
             if low < bounds.0 || high > bounds.1 {
@@ -137,6 +143,12 @@ impl Place<'_> {
                     shown(high)
                 )));
             }
+            if (rule.follows_membrane)(value) && !target.model.columns.contains(&"v") {
+                return Err(at(format!(
+                    "this rule follows the membrane potential of target neurons, and {} has none; choose a model with the column `v`",
+                    target.type_name
+                )));
+            }
             if let Some(name) = (rule.modulator)(value) {
                 modulators::check_name(self.scene, &name)
                     .map_err(|e| self.wrong(&format!("{field}.modulator"), e))?;
@@ -148,10 +160,19 @@ impl Place<'_> {
                         .into(),
                 ));
             }
-            setting.bounds = bounds;
-            found = Some(((i, rule.clone()), boxed.tagged));
+            allowed = (allowed.0.max(bounds.0), allowed.1.min(bounds.1));
+            rules.push((i, rule.clone()));
+            boxes.push((i, boxed));
         }
-        self.check_upkeep(&upkeep, found.is_some(), &mut setting)?;
+        if !rules.is_empty() {
+            setting.bounds = allowed;
+        }
+        let mut tagged = boxes.iter().any(|(_, rule)| rule.tagged);
+        if boxes.len() > 1 {
+            let sum = BoxedRule::sum(boxes, allowed).map_err(|e| self.wrong("plasticity", e))?;
+            tagged = sum.tagged;
+        }
+        self.check_upkeep(&upkeep, !rules.is_empty(), &mut setting)?;
         if let Dendritic::Ms(ms) = spec.dendritic
             && let Some(shortest) = shortest(delays)
             && libm::rint(ms / dt) > f64::from(shortest)
@@ -170,12 +191,15 @@ impl Place<'_> {
             );
             return Err(self.wrong("backpropagation_ms", message));
         }
-        if found.is_none() && upkeep.is_empty() && spec.short_term.is_none() {
+        let most_released = modulators::most_released(self.scene, &spec.called());
+        let stays = rules.is_empty() && upkeep.is_empty() && spec.short_term.is_none();
+        if stays && most_released.is_none() {
             return Ok(None);
         }
         Ok(Some(Changing {
-            tagged: found.as_ref().is_some_and(|(_, tagged)| *tagged),
-            rule: found.map(|(rule, _)| rule),
+            tagged,
+            rules,
+            most_released: most_released.unwrap_or(1.0),
             upkeep,
             bounds: setting.bounds,
             setting,

@@ -212,10 +212,7 @@ impl Place<'_> {
             },
         };
         let prepared = PreparedProjection {
-            name: spec
-                .name
-                .clone()
-                .unwrap_or_else(|| format!("{} → {}", spec.from, spec.to)),
+            name: spec.called(),
             from: self.from,
             to: self.to,
             receptor,

@@ -4,8 +4,8 @@ use super::projections::{reach, resolve_receptor};
 use super::values::{self, check_selection, check_time, check_weight, shown, warn_of_rounding};
 use super::{BuildError, PreparedProjection, PreparedRegion, Warning, no_column};
 use crate::files::Files;
-use crate::network::stimulus::{PoissonCounts, StimulusKind, Window};
-use crate::scene::error::quoted;
+use crate::network::stimulus::{PoissonCounts, Selection, StimulusKind, Window};
+use crate::scene::error::{quoted, unknown};
 use crate::scene::outside::{MOST_DRAWS, read_currents};
 use crate::scene::schema::{ProbeKind, ProbeSpec, Scene, StimulusSpec};
 use std::collections::{HashMap, HashSet};
@@ -228,6 +228,8 @@ pub(super) struct ProbePlace<'a> {
 pub(super) struct Probed {
     /// (from, to) of every projection.
     joined: HashSet<(usize, usize)>,
+    /// Names of all projections, and for those that change their target region.
+    projections: Vec<(String, Option<usize>)>,
     /// The regions that have a drive.
     driven: HashSet<usize>,
     /// (region, column) of the probes so far.
@@ -243,6 +245,9 @@ impl Probed {
         let currents = scene.stimuli.iter().filter(|s| is_current(&s.kind));
         Self {
             joined: projections.iter().map(|p| (p.from, p.to)).collect(),
+            projections: (projections.iter())
+                .map(|p| (p.name.clone(), p.changing.as_ref().map(|_| p.to)))
+                .collect(),
             driven: currents
                 .filter_map(|s| places.get(s.to.as_str()).copied())
                 .chain((0..scene.regions.len()).filter(|i| scene.regions[*i].intrinsic.is_some()))
@@ -292,6 +297,21 @@ impl ProbePlace<'_> {
                 );
                 self.check_column(column, probed, warnings)
             }
+            ProbeKind::WeightCourse {
+                projection,
+                targets,
+                every_ms,
+            } => self.check_changing(projection, Some(targets), Some(*every_ms), probed, warnings),
+            ProbeKind::WeightHistogram {
+                projection,
+                every_ms,
+                ..
+            } => self.check_changing(projection, None, Some(*every_ms), probed, warnings),
+            ProbeKind::ReceptiveFields {
+                projection,
+                targets,
+                ..
+            } => self.check_changing(projection, Some(targets), None, probed, warnings),
             ProbeKind::Weights { from, to } => {
                 let ends = (
                     find(from, format!("{path}.kind.from"))?,
@@ -312,6 +332,45 @@ impl ProbePlace<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Checks a probe of the weights of one projection, and what it keeps of them.
+    fn check_changing(
+        &self,
+        projection: &str,
+        targets: Option<&Selection>,
+        every_ms: Option<f64>,
+        probed: &Probed,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), BuildError> {
+        let at = |field: &str| format!("{}.kind.{field}", self.path);
+        values::check_fields(&format!("{}.kind", self.path), &self.spec.kind)?;
+        if self.spec.region.is_some() {
+            let message = "a probe of weights names a projection; leave `region` out";
+            return Err(BuildError::new(format!("{}.region", self.path), message));
+        }
+        let Some((_, to)) = probed.projections.iter().find(|p| p.0 == projection) else {
+            let known = probed.projections.iter().map(|p| p.0.as_str());
+            let message = unknown("projection", projection, known);
+            return Err(BuildError::new(at("projection"), message));
+        };
+        let Some(to) = to else {
+            let message = format!(
+                "the weights of {} do not change; give it a rule in `plasticity`, or probe `Weights`",
+                quoted(projection)
+            );
+            return Err(BuildError::new(at("projection"), message));
+        };
+        if let Some(targets) = targets {
+            (targets.count(self.scene.regions[*to].neurons))
+                .map_err(|e| BuildError::new(at("targets"), e))?;
+        }
+        if let Some(every_ms) = every_ms {
+            let dt = self.scene.dt_ms;
+            check_time(at("every_ms"), every_ms, dt)?;
+            warn_of_rounding(at("every_ms"), "an interval", every_ms, dt, warnings);
+        }
+        Ok(())
     }
 
     fn check_column(

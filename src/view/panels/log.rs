@@ -147,6 +147,7 @@ fn fates(log: &[LoggedCommand], acted: usize) -> Vec<Fate> {
     let fate = |(i, logged): (usize, &LoggedCommand)| match logged.command {
         _ if i >= acted => Fate::ToCome,
         SimCommand::Undo | SimCommand::Redo => Fate::Acts,
+        _ if logged.command.is_action() => Fate::Acts,
         _ if acts.contains(&i) => Fate::Acts,
         _ => Fate::Undone,
     };

@@ -235,6 +235,12 @@ impl NetworkPanel {
                         value: (!info.muted).to_string(),
                     }));
                 }
+                if !spec.plasticity.is_empty() {
+                    let hint = "Sets traces and eligibility to zero, as if no spike had been; weights stay. Cannot be undone";
+                    if ui.button("Reset traces").on_hover_text(hint).clicked() {
+                        sent.push(Request::Edit(SimCommand::ResetTraces(name.clone())));
+                    }
+                }
                 ui.weak(format!(
                     "from {} to {}, receptor {}",
                     spec.from, spec.to, info.receptor

@@ -1,0 +1,155 @@
+//! What pools do to the excitability of neurons and to what synapses release: against the equations.
+
+use neuropil::modulation::{Effect, ModulatorSpec, Release};
+use neuropil::prelude::*;
+
+/// A neuron whose spikes release a pool, one that gets its current, and one that receives spikes through a projection that the pool changes.
+fn scene(effects: Vec<Effect>) -> Scene {
+    let mut scene = Scene::default();
+    let at = |times: &[f64]| SpikeSource {
+        spikes: times.iter().map(|t| (*t, 0)).collect(),
+        ..default()
+    };
+    scene.regions = vec![
+        RegionSpec::new("raphe", 1, at(&[5.0, 20.0])),
+        RegionSpec::new("input", 1, at(&[10.0, 24.0, 60.0])),
+        RegionSpec::new(
+            "cells",
+            3,
+            LifDelta {
+                v_th: 1e6.into(),
+                ..default()
+            },
+        ),
+    ];
+    scene.projections = vec![ProjectionSpec::new(
+        "input",
+        "cells",
+        Rule::AllToAll,
+        1.5,
+        1.0,
+    )];
+    scene.modulators = vec![ModulatorSpec {
+        name: "serotonin".into(),
+        tau_ms: Some(30.0),
+        released_by: vec![Release {
+            from: "raphe".into(),
+            neurons: Selection::All,
+            amount: 2.0,
+            delay_ms: 3.0,
+        }],
+        effects,
+        ..default()
+    }];
+    scene
+}
+
+fn build(scene: &Scene) -> Simulation {
+    Simulation::new(scene, &BuildOptions::default()).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// The concentration at the start of a step that begins at `ms`.
+fn concentration(ms: f64) -> f64 {
+    [8.0, 23.0]
+        .iter()
+        .filter(|t| **t <= ms + 1e-9)
+        .map(|t| 2.0 * libm::exp(-(ms - t) / 30.0))
+        .sum()
+}
+
+#[test]
+fn a_pool_drives_the_neurons_that_it_is_given() {
+    let scene = scene(vec![Effect::Excitability {
+        region: "cells".into(),
+        neurons: Selection::List(vec![0, 2]),
+        current: -40.0,
+    }]);
+    let mut simulation = build(&scene);
+    for step in 0..800 {
+        simulation.step();
+        let drive = simulation.column("cells", "drive").expect("a drive");
+        let want = -40.0 * concentration(f64::from(step) * 0.1);
+        assert!(
+            (f64::from(drive[0]) - want).abs() < 1e-3,
+            "step {step}: {drive:?}, want {want}"
+        );
+        assert_eq!((drive[1], drive[2]), (0.0, drive[0]));
+    }
+}
+
+#[test]
+fn a_pool_changes_what_spikes_transmit_within_its_bounds() {
+    // The potential jumps by what arrives; in between it decays with 10 ms.
+    for (gain, most) in [(0.2, 10.0), (0.9, 2.0), (-0.4, 1.0), (-5.0, 1.0)] {
+        let scene = scene(vec![Effect::Release {
+            projection: "input → cells".into(),
+            gain,
+            most,
+        }]);
+        let mut simulation = build(&scene);
+        let mut want = 0.0;
+        for time in [10.0, 24.0, 60.0] {
+            simulation.run_ms(time + 0.9 - simulation.clock().time_ms());
+            let before = f64::from(simulation.column("cells", "v").expect("v")[0]);
+            simulation.step();
+            let after = f64::from(simulation.column("cells", "v").expect("v")[0]);
+            let jump = after + 70.0 - (before + 70.0) * libm::exp(-0.01);
+            // The spike was emitted in the step that ended at `time`.
+            want = 1.5 * (1.0 + gain * concentration(time - 0.1)).clamp(0.0, most);
+            assert!(
+                (jump - want).abs() < 1e-3,
+                "{gain}, {time}: {jump}, want {want}"
+            );
+        }
+        assert!((want - 1.5).abs() > 0.05);
+    }
+}
+
+#[test]
+fn effects_that_cannot_be_are_refused() {
+    let refused = |effect: Effect, tau_ms: Option<f64>, words: &[&str]| {
+        let mut scene = scene(vec![effect]);
+        scene.modulators[0].tau_ms = tau_ms;
+        let Err(error) = Simulation::new(&scene, &BuildOptions::default()) else {
+            panic!("this was built");
+        };
+        let message = error.to_string();
+        for word in words {
+            assert!(message.contains(word), "{message}: no {word}");
+        }
+    };
+    let release = |projection: &str, most: f64| Effect::Release {
+        projection: projection.into(),
+        gain: 1.0,
+        most,
+    };
+    refused(
+        release("input → cell", 2.0),
+        Some(30.0),
+        &[
+            "modulators[0].effects[0].projection",
+            "did you mean \"input → cells\"",
+        ],
+    );
+    refused(release("input → cells", 0.5), Some(30.0), &["most", "0.5"]);
+    refused(
+        release("input → cells", 2.0),
+        None,
+        &["effects[0]", "tau_ms"],
+    );
+    let current = |region: &str, neurons: Selection| Effect::Excitability {
+        region: region.into(),
+        neurons,
+        current: 1.0,
+    };
+    refused(
+        current("cell", Selection::All),
+        Some(30.0),
+        &["effects[0].region", "did you mean \"cells\""],
+    );
+    refused(
+        current("cells", Selection::List(vec![3])),
+        Some(30.0),
+        &["effects[0].neurons", "neuron 3 does not exist"],
+    );
+}
