@@ -249,7 +249,7 @@ fn draw(results: &Results, pictures: &mut Pictures) {
         let mut panel = Panel::new(format!("Postsynaptic spikes 10 ms {name} ({lag_ms:+} ms)"))
             .x("rate of pairs", "Hz")
             .y("change", "%")
-            .x_range(0.0, 55.0);
+            .x_range(-2.0, 55.0);
         for condition in ["clopath", "pair_stdp"] {
             let outcome = results.first(condition);
             if let Some(points) = outcome.and_then(|o| o.points(name)) {
