@@ -87,6 +87,7 @@ mod florian2007_target_rates;
 mod florian2007_xor;
 mod izhikevich2003_rhythm;
 mod izhikevich2007_reward;
+mod masquelier2008;
 mod outcome;
 mod pictures;
 mod report;
@@ -121,6 +122,7 @@ pub const EXPERIMENTS: &[&Experiment] = &[
     &florian2007_xor::EXPERIMENT,
     &florian2007_target_rates::EXPERIMENT,
     &izhikevich2007_reward::EXPERIMENT,
+    &masquelier2008::EXPERIMENT,
 ];
 
 /// The experiment of that name.
