@@ -1,14 +1,18 @@
 //! `neuropil bench`: speed and memory of the benchmark networks, as a table, as CSV, or as JSON lines.
 //!
 //! Each network is a shipped scene, with its probes, and one more is idle: what a step costs in itself. It is built, warmed up, and run
-//! for a stated simulated time with the statistics that every run keeps; the best of the repetitions counts.
+//! for a stated simulated time with the statistics that every run keeps; the best of the repetitions counts. One more has no steps: a neuron that
+//! learns in continuous time, its input made as it goes, on one thread.
 
+use crate::coding::masquelier::{Listeners, MasquelierStimulus};
 use crate::files::whole::write_whole;
 use crate::headless::say;
+use crate::neurons::srm::{AfferentSynapses, SrmParameters, SrmPopulation, Stdp};
 use crate::results::report::{cpu_seconds, peak_memory};
 use crate::scene::build::BuildOptions;
 use crate::scene::load::{SceneFiles, SceneSource, load};
 use crate::sim::clock::to_steps;
+use crate::sim::rng::avalanche;
 use crate::sim::simd::SimdLevel;
 use crate::sim::workers::Workers;
 use crate::simulation::{Registry, Simulation};
@@ -20,12 +24,22 @@ use std::time::Instant;
 
 struct Network {
     name: &'static str,
-    /// The shipped scene; none is the idle one.
-    scene: &'static str,
+    what: What,
     settings: &'static [(&'static str, &'static str)],
     warm_up_ms: f64,
     run_ms: f64,
     large: bool,
+}
+
+/// What a network is.
+#[derive(Clone, Copy)]
+enum What {
+    /// [`IDLE`].
+    Idle,
+    /// A shipped scene.
+    Scene(&'static str),
+    /// The published run of [`crate::coding::masquelier`]: one neuron and its 2,000 afferents.
+    Listeners,
 }
 
 /// Ten regions that nothing drives or joins.
@@ -45,7 +59,7 @@ const IDLE: &str = "Scene(
 const NETWORKS: &[Network] = &[
     Network {
         name: "idle",
-        scene: "",
+        what: What::Idle,
         settings: &[],
         warm_up_ms: 100.0,
         run_ms: 20_000.0,
@@ -53,7 +67,7 @@ const NETWORKS: &[Network] = &[
     },
     Network {
         name: "izhikevich2003",
-        scene: "izhikevich2003",
+        what: What::Scene("izhikevich2003"),
         settings: &[],
         warm_up_ms: 200.0,
         run_ms: 20_000.0,
@@ -61,7 +75,7 @@ const NETWORKS: &[Network] = &[
     },
     Network {
         name: "cuba",
-        scene: "cuba",
+        what: What::Scene("cuba"),
         settings: &[],
         warm_up_ms: 100.0,
         run_ms: 10_000.0,
@@ -69,7 +83,7 @@ const NETWORKS: &[Network] = &[
     },
     Network {
         name: "coba",
-        scene: "coba",
+        what: What::Scene("coba"),
         settings: &[],
         warm_up_ms: 50.0,
         run_ms: 10_000.0,
@@ -77,7 +91,7 @@ const NETWORKS: &[Network] = &[
     },
     Network {
         name: "brunel2000",
-        scene: "brunel2000",
+        what: What::Scene("brunel2000"),
         settings: &[],
         warm_up_ms: 100.0,
         run_ms: 2_000.0,
@@ -85,15 +99,23 @@ const NETWORKS: &[Network] = &[
     },
     Network {
         name: "stdp",
-        scene: "stdp",
+        what: What::Scene("stdp"),
         settings: &[],
         warm_up_ms: 100.0,
         run_ms: 5_000.0,
         large: false,
     },
     Network {
+        name: "masquelier2008",
+        what: What::Listeners,
+        settings: &[],
+        warm_up_ms: 0.0,
+        run_ms: 450_000.0,
+        large: false,
+    },
+    Network {
         name: "pd14",
-        scene: "microcircuit",
+        what: What::Scene("microcircuit"),
         settings: &[("scale", "0.1")],
         warm_up_ms: 100.0,
         run_ms: 2_000.0,
@@ -101,7 +123,7 @@ const NETWORKS: &[Network] = &[
     },
     Network {
         name: "microcircuit",
-        scene: "microcircuit",
+        what: What::Scene("microcircuit"),
         settings: &[("scale", "1")],
         warm_up_ms: 200.0,
         run_ms: 1_000.0,
@@ -160,7 +182,8 @@ struct Row {
     events_per_s: f64,
     cpu_s_per_s: f64,
     wall_s_per_s: f64,
-    us_per_step: f64,
+    /// None for what has no steps.
+    us_per_step: Option<f64>,
     ns_per_event: f64,
     build_s: f64,
     bytes_per_synapse: f64,
@@ -196,7 +219,19 @@ pub fn main(args: &BenchArgs) -> Result<ExitCode, String> {
             continue;
         }
         for &threads in &threads {
-            let row = measure(network, threads, args, &registry)?;
+            let row = match network.what {
+                // It has one thread, however many are asked for.
+                What::Listeners if rows.iter().any(|r: &Row| r.network == network.name) => continue,
+                What::Listeners => measure_listeners(network, args)?,
+                What::Idle => {
+                    let idle = SceneSource::from_text(network.name, IDLE);
+                    measure(network, idle, threads, args, &registry)?
+                }
+                What::Scene(name) => {
+                    let shipped = SceneSource::find(name).map_err(|e| e.to_string())?;
+                    measure(network, shipped, threads, args, &registry)?
+                }
+            };
             if args.json {
                 say(&serde_json::to_string(&row).unwrap_or_default());
             } else {
@@ -211,9 +246,9 @@ pub fn main(args: &BenchArgs) -> Result<ExitCode, String> {
             for r in &rows {
                 writeln!(
                     out,
-                    "{},{},{},{},{},{},{:.0},{:.0},{:.6},{:.6},{:.3},{:.4},{:.3},{:.3},{:.1},{}",
+                    "{},{},{},{},{},{},{:.0},{:.0},{:.6},{:.6},{},{:.4},{:.3},{:.3},{:.1},{}",
                     r.network, r.neurons, r.synapses, r.threads, r.simd, r.sim_seconds, r.spikes_per_s, r.events_per_s,
-                    r.cpu_s_per_s, r.wall_s_per_s, r.us_per_step, r.ns_per_event, r.build_s, r.bytes_per_synapse, r.rss_mb, r.spike_hash
+                    r.cpu_s_per_s, r.wall_s_per_s, r.us_per_step.map_or_else(String::new, |us| format!("{us:.3}")), r.ns_per_event, r.build_s, r.bytes_per_synapse, r.rss_mb, r.spike_hash
                 )?;
             }
             Ok(())
@@ -244,7 +279,7 @@ fn header() -> String {
 
 fn table_row(r: &Row) -> String {
     format!(
-        "{:<15} {:>8} {:>11} {:>7} {:>8} {:>10.3e} {:>10.5} {:>9.5} {:>8.2} {:>9.3} {:>8.2} {:>7.2} {:>8.0}",
+        "{:<15} {:>8} {:>11} {:>7} {:>8} {:>10.3e} {:>10.5} {:>9.5} {:>8} {:>9.3} {:>8.2} {:>7.2} {:>8.0}",
         r.network,
         r.neurons,
         r.synapses,
@@ -253,7 +288,8 @@ fn table_row(r: &Row) -> String {
         r.events_per_s,
         r.cpu_s_per_s,
         r.wall_s_per_s,
-        r.us_per_step,
+        r.us_per_step
+            .map_or_else(|| "-".to_owned(), |us| format!("{us:.2}")),
         r.ns_per_event,
         r.build_s,
         r.bytes_per_synapse,
@@ -263,6 +299,7 @@ fn table_row(r: &Row) -> String {
 
 fn measure(
     network: &Network,
+    source: SceneSource,
     threads: usize,
     args: &BenchArgs,
     registry: &Registry,
@@ -272,10 +309,6 @@ fn measure(
         .iter()
         .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
         .collect();
-    let source = match network.scene {
-        "" => SceneSource::from_text(network.name, IDLE),
-        name => SceneSource::find(name).map_err(|e| e.to_string())?,
-    };
     let loaded = load(source, &settings, registry).map_err(|e| e.to_string())?;
     let files = SceneFiles::beside(&loaded.source);
     let prepared = loaded
@@ -323,7 +356,7 @@ fn measure(
             events_per_s: events / seconds,
             cpu_s_per_s: cpu / seconds,
             wall_s_per_s: wall / seconds,
-            us_per_step: wall * 1e6 / to_steps(run_ms, loaded.scene.dt_ms) as f64,
+            us_per_step: Some(wall * 1e6 / to_steps(run_ms, loaded.scene.dt_ms) as f64),
             ns_per_event: if events > 0.0 {
                 cpu * 1e9 / events
             } else {
@@ -340,6 +373,59 @@ fn measure(
             _ => row.wall_s_per_s,
         };
         if best.as_ref().is_none_or(|b| cost(&row) < cost(b)) {
+            best = Some(row);
+        }
+    }
+    best.ok_or_else(|| "nothing was measured".into())
+}
+
+fn measure_listeners(network: &Network, args: &BenchArgs) -> Result<Row, String> {
+    let stimulus = MasquelierStimulus::default();
+    let slots = (network.run_ms * args.shorten / f64::from(stimulus.slot_ms)).ceil();
+    let mut best: Option<Row> = None;
+    for _ in 0..args.repeat {
+        let begun = Instant::now();
+        let synapses = AfferentSynapses::dense(stimulus.afferents, 1, |_, _| 0.475);
+        let neuron = SrmPopulation::new(SrmParameters::default(), Stdp::default(), synapses)
+            .map_err(|e| e.to_string())?;
+        let mut listeners = Listeners::new(&stimulus, neuron).map_err(|e| e.to_string())?;
+        let build_s = begun.elapsed().as_secs_f64();
+        let (wall, cpu) = (Instant::now(), cpu_seconds().unwrap_or(0.0));
+        let (mut events, mut spikes, mut hash) = (0u64, 0u64, 0u64);
+        for _ in 0..slots as u64 {
+            let fired = listeners.next_slot().1;
+            spikes += fired.len() as u64;
+            for &(time, neuron) in fired {
+                hash = avalanche(hash ^ avalanche(time.to_bits()) ^ u64::from(neuron));
+            }
+            events += listeners.arrivals().len() as u64;
+        }
+        let cpu = cpu_seconds().unwrap_or(0.0) - cpu;
+        let wall = wall.elapsed().as_secs_f64();
+        let seconds = slots * f64::from(stimulus.slot_ms) * 1e-3;
+        let synapses = listeners.neurons().synapses();
+        let row = Row {
+            network: network.name.into(),
+            neurons: synapses.neurons().into(),
+            synapses: synapses.weights().len() as u64,
+            threads: 1,
+            simd: SimdLevel::detect().name(),
+            sim_seconds: seconds,
+            spikes_per_s: spikes as f64 / seconds,
+            events_per_s: events as f64 / seconds,
+            cpu_s_per_s: cpu / seconds,
+            wall_s_per_s: wall / seconds,
+            us_per_step: None,
+            ns_per_event: cpu * 1e9 / events.max(1) as f64,
+            build_s,
+            bytes_per_synapse: synapses.bytes() as f64 / synapses.weights().len().max(1) as f64,
+            rss_mb: peak_memory().map_or(0.0, |b| b as f64 / 1e6),
+            spike_hash: format!("{hash:016x}"),
+        };
+        if best
+            .as_ref()
+            .is_none_or(|b| row.cpu_s_per_s < b.cpu_s_per_s)
+        {
             best = Some(row);
         }
     }

@@ -18,11 +18,15 @@
 //! | standard deviation of the jitter | `jitter_ms` | 1 | ms |
 //! | share of a pattern's spikes that are replaced | `deletion` | 0 | |
 //! | slots after which all repeats | `repeat_slots` | 3000 | |
+//! | first slot in which each pattern may be | `starts` | 0 | |
 //!
 //! The walk and the forced spikes give 54 Hz, 64 Hz with the noise. With one pattern the first afferents are the involved ones; of several, each
 //! draws its own at random. A jittered spike may leave its slot. A replaced spike goes to a uniform time in the slot, at the same
 //! afferent, so that rates stay. A slot that follows one without pattern has one with probability f/(1 − f), any of them equally likely. As in
 //! the papers, 150 s of spikes are repeated; 0 is never.
+//!
+//! A pattern with a later start is drawn all the same, but until then its slots stay without it: the others come as often before as after. (If
+//! spikes repeat, the walk passes through its first slot once in each repetition before it starts.)
 //!
 //! A pattern is what the walk gives in the slot of its first presentation. That is the authors' choice, and it matters: rates begin
 //! uniform and crowd at both ends later on, so a pattern from the very first slot is easier than others. The protocol of 2008 with
@@ -34,8 +38,11 @@
 //! **Source**: Masquelier, Guyonneau & Thorpe 2008, PLoS ONE 3:e1377, doi:10.1371/journal.pone.0001377; 2009, Neural Computation 21:1259,
 //! doi:10.1162/neco.2008.06-08-804. The walk is that of the authors' program, as the replication of Hathway & Goodman 2018 (ReScience 4(1):6) has it.
 
+mod listeners;
 mod order;
 mod rates;
+
+pub use listeners::Listeners;
 
 use crate::network::stimulus::PoissonCounts;
 use crate::neurons::srm::Arrival;
@@ -70,6 +77,8 @@ pub struct MasquelierStimulus {
     pub deletion: f64,
     /// After how many slots everything repeats; 0 is never.
     pub repeat_slots: u64,
+    /// The first slot in which each pattern may be, at most a million; 0 for those beyond the end of the list.
+    pub starts: Vec<u64>,
     /// The seed.
     pub seed: u64,
 }
@@ -88,13 +97,16 @@ impl Default for MasquelierStimulus {
             jitter_ms: 1.0,
             deletion: 0.0,
             repeat_slots: 3000,
+            starts: Vec::new(),
             seed: 1,
         }
     }
 }
 
-/// How many slots are searched for the first presentation of each pattern; one that is not in them has no spikes.
+/// How many slots are searched for the first presentation of each pattern since its start; one that is not in them has no spikes.
 const SEARCHED_SLOTS: u64 = 100_000;
+/// The latest start of a pattern.
+const LATEST_START: u64 = 1_000_000;
 
 /// A parameter is out of range.
 #[derive(thiserror::Error, Clone, Debug, PartialEq)]
@@ -153,7 +165,20 @@ impl MasquelierStimulus {
                 });
             }
         }
-        Ok(())
+        match self.starts.iter().find(|&&start| start > LATEST_START) {
+            None => Ok(()),
+            Some(&start) => Err(StimulusError {
+                field: "starts",
+                value: start as f64,
+                allowed: "0 to 1000000",
+            }),
+        }
+    }
+
+    /// Whether a pattern may be in this slot.
+    fn has_started(&self, pattern: u32, slot: u64) -> bool {
+        let start = self.starts.get(pattern as usize);
+        start.is_none_or(|&start| slot >= start)
     }
 }
 
@@ -189,9 +214,9 @@ pub struct SlotStream {
     noise: (PoissonCounts, u32),
     /// The slot that comes next.
     next: u64,
-    /// What is pasted in it and in the one after it.
-    pasted: [Option<u32>; 2],
-    /// What is pasted in the first slot.
+    /// What is drawn for it and for the one after it, started or not.
+    drawn: [Option<u32>; 2],
+    /// What is drawn for the first slot.
     opening: Option<u32>,
     /// Spikes of patterns that belong to the next slot and to the two after it.
     ahead: [Vec<Key>; 3],
@@ -256,7 +281,7 @@ impl SlotStream {
             fresh,
             noise: PoissonCounts::split(per_slot * stimulus.noise_hz),
             next: 0,
-            pasted: [None; 2],
+            drawn: [None; 2],
             opening: None,
             ahead: Default::default(),
             sorter: Sorter::new(
@@ -269,14 +294,14 @@ impl SlotStream {
         };
         stream.opening = stream.drawn_pattern(0);
         stream.take_patterns();
-        stream.pasted[1] = stream.opening;
+        stream.drawn[1] = stream.opening;
         // The first slot's spikes are prepared as those of the slot after the one that comes.
         stream.paste(0);
         let [before, first, second] = core::mem::take(&mut stream.ahead);
         let clamped = before.iter().map(|key| key & ((1 << AFFERENT_BITS) - 1));
         stream.ahead[0] = clamped.chain(first).collect();
         stream.ahead[1] = second;
-        stream.pasted = [stream.opening, None];
+        stream.drawn = [stream.opening, None];
         Ok(stream)
     }
 
@@ -313,15 +338,14 @@ impl SlotStream {
         let at = self.next;
         self.next += 1;
         let index = self.index(at);
-        let after = self.index(at + 1);
-        let pattern = self.pasted[0];
-        self.pasted[1] = self.pattern_of(after, pattern);
-        self.paste(after);
+        let pattern = self.pasted(self.drawn[0], at);
+        self.drawn[1] = self.pattern_of(self.index(at + 1), self.drawn[0]);
+        self.paste(at + 1);
         for key in self.ahead[0].drain(..) {
             self.sorter.push(key);
         }
         self.ahead.rotate_left(1);
-        self.pasted[0] = self.pasted[1];
+        self.drawn[0] = self.drawn[1];
 
         if index == 0 && at > 0 {
             self.rates.clone_from(&self.fresh);
@@ -339,6 +363,11 @@ impl SlotStream {
         }
     }
 
+    /// What is pasted in a slot that this pattern was drawn for.
+    fn pasted(&self, drawn: Option<u32>, slot: u64) -> Option<u32> {
+        drawn.filter(|&pattern| self.stimulus.has_started(pattern, slot))
+    }
+
     /// The index of a slot within its repetition.
     fn index(&self, slot: u64) -> u64 {
         match self.stimulus.repeat_slots {
@@ -351,13 +380,15 @@ impl SlotStream {
     fn take_patterns(&mut self) {
         let mut firsts = vec![None; self.patterns.len()];
         let mut before = None;
+        let started = self.stimulus.starts.iter().max().copied().unwrap_or(0);
         let searched = match self.stimulus.repeat_slots {
             0 => SEARCHED_SLOTS,
             period => period.min(SEARCHED_SLOTS),
         };
-        for index in 0..searched {
+        for slot in 0..started + searched {
+            let index = self.index(slot);
             before = self.pattern_of(index, before);
-            if let Some(pattern) = before {
+            if let Some(pattern) = self.pasted(before, slot) {
                 firsts[pattern as usize].get_or_insert(index);
                 if firsts.iter().all(Option::is_some) {
                     break;
@@ -390,7 +421,7 @@ impl SlotStream {
         (index * ms..(index + 1) * ms).map(move |step| [walk.step_key(step), within.step_key(step)])
     }
 
-    /// What is pasted in a slot if the one before it has `before`.
+    /// What is drawn for the slot of this index if `before` is for the one before it.
     fn pattern_of(&self, index: u64, before: Option<u32>) -> Option<u32> {
         let closes = self.stimulus.repeat_slots == index + 1;
         if index == 0 {
@@ -402,7 +433,7 @@ impl SlotStream {
         }
     }
 
-    /// What is pasted in a slot if the one before it is without.
+    /// What is drawn for a slot if the one before it is without.
     fn drawn_pattern(&self, index: u64) -> Option<u32> {
         let mut draws = self.randoms.paste.draws(index);
         let f = self.stimulus.frequency;
@@ -410,11 +441,12 @@ impl SlotStream {
         (pastes && self.stimulus.patterns > 0).then(|| draws.below(self.stimulus.patterns))
     }
 
-    /// Prepares the spikes of the pattern in `pasted[1]`, whose slot is `index`.
-    fn paste(&mut self, index: u64) {
-        let Some(pattern) = self.pasted[1] else {
+    /// Prepares the spikes of what is pasted in this slot, the one of `drawn[1]`.
+    fn paste(&mut self, slot: u64) {
+        let Some(pattern) = self.pasted(self.drawn[1], slot) else {
             return;
         };
+        let index = self.index(slot);
         let length = u64::from(self.stimulus.slot_ms) << MS_BITS;
         let jitter_key = self.randoms.jitter.step_key(index);
         let deletion_key = self.randoms.deletion.step_key(index);

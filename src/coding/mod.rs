@@ -1,3 +1,4 @@
-//! Encoders: how the world becomes spikes, one file each.
+//! Encoders, how the world becomes spikes, and readouts, what spikes tell of it; one file each.
 
+pub mod detection;
 pub mod masquelier;

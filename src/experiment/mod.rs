@@ -88,6 +88,8 @@ mod florian2007_target_rates;
 mod florian2007_xor;
 mod izhikevich2003_rhythm;
 mod izhikevich2007_reward;
+mod masquelier2008;
+mod masquelier2009;
 mod outcome;
 mod pictures;
 mod report;
@@ -123,6 +125,8 @@ pub const EXPERIMENTS: &[&Experiment] = &[
     &florian2007_target_rates::EXPERIMENT,
     &izhikevich2007_reward::EXPERIMENT,
     &clopath2010::EXPERIMENT,
+    &masquelier2008::EXPERIMENT,
+    &masquelier2009::EXPERIMENT,
 ];
 
 /// The experiment of that name.

@@ -2,6 +2,8 @@
 
 use super::contract::Condition;
 use super::settings::Settings;
+use crate::coding::masquelier::StimulusError;
+use crate::neurons::srm::SrmError;
 use crate::scene::build::{BuildError, BuildOptions};
 use crate::scene::error::SceneError;
 use crate::scene::load::{SceneSource, load};
@@ -51,6 +53,18 @@ impl From<&str> for Stop {
 
 impl From<BuildError> for Stop {
     fn from(error: BuildError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<SrmError> for Stop {
+    fn from(error: SrmError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<StimulusError> for Stop {
+    fn from(error: StimulusError) -> Self {
         Self::Failed(error.to_string())
     }
 }

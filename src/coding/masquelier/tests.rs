@@ -222,6 +222,68 @@ fn several_patterns_involve_afferents_of_their_own() {
 }
 
 #[test]
+fn a_later_pattern_waits_for_its_slot_and_leaves_the_others_as_they_are() {
+    for repeat_slots in [0, 500] {
+        let mut early = stream(|s| {
+            s.patterns = 3;
+            s.frequency = 0.4;
+            s.repeat_slots = repeat_slots;
+        });
+        let mut late = stream(|s| {
+            s.clone_from(early.stimulus());
+            s.starts = vec![0, 1000];
+        });
+        // The third pattern is drawn in the same slots and taken from the same.
+        assert_eq!(early.pattern(2), late.pattern(2));
+        assert!(late.pattern(1).len() > 2000);
+        let mut shown = vec![];
+        run(&mut early, 2000, |slot, _| shown.push(slot.pattern));
+        let (mut waited, mut came) = (0, 0);
+        for (i, drawn) in shown.into_iter().enumerate() {
+            let waits = drawn == Some(1) && i < 1000;
+            let mut arrivals = vec![];
+            let slot = late.next_slot(&mut arrivals);
+            assert_eq!(slot.pattern, drawn.filter(|_| !waits));
+            (waited, came) = (
+                waited + u32::from(waits),
+                came + u32::from(slot.pattern == Some(1)),
+            );
+        }
+        assert!(waited > 80 && came > 80, "{waited} {came}");
+    }
+}
+
+/// Without jitter and noise, the slot that a pattern was taken from is the first that shows it.
+#[test]
+fn a_later_pattern_is_new_when_it_comes() {
+    let mut stream = stream(|s| {
+        s.jitter_ms = 0.0;
+        s.noise_hz = 0.0;
+        s.repeat_slots = 0;
+        s.starts = vec![300];
+    });
+    let pattern = stream.pattern(0);
+    let spikes = |arrivals: &[Arrival], start: f64| -> Vec<(u32, i64)> {
+        let involved = arrivals.iter().filter(|a| a.afferent < 1000);
+        involved
+            .map(|a| (a.afferent, ((a.time_ms - start) * 1e6).round() as i64))
+            .collect()
+    };
+    let wanted = spikes(&pattern, 0.0);
+    let mut shown = vec![];
+    run(&mut stream, 400, |slot, arrivals| {
+        assert_eq!(
+            slot.pattern.is_some(),
+            spikes(arrivals, slot.start_ms) == wanted
+        );
+        if slot.pattern.is_some() {
+            shown.push(slot.start_ms);
+        }
+    });
+    assert!(shown[0] >= 300.0 * 50.0 && shown.len() > 10, "{shown:?}");
+}
+
+#[test]
 fn repetition_repeats_every_spike() {
     let mut stream = stream(|s| {
         s.repeat_slots = 40;
@@ -275,6 +337,7 @@ fn parameters_out_of_range_are_refused() {
     assert!(refused(|s| s.jitter_ms = f64::NAN));
     assert!(refused(|s| s.slot_ms = 0));
     assert!(refused(|s| s.deletion = -0.1));
+    assert!(refused(|s| s.starts = vec![0, u64::MAX]));
     assert!(!refused(|s| s.afferents = 1));
     assert!(!refused(|s| s.patterns = 0));
 }

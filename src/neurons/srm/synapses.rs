@@ -108,6 +108,13 @@ impl AfferentSynapses {
         self.dense
     }
 
+    /// The memory of the synapses and their indices in bytes.
+    pub fn bytes(&self) -> usize {
+        4 * (self.row_starts.len() + self.targets.len() + self.weights.len())
+            + 4 * self.column_starts.len()
+            + 8 * self.column.len()
+    }
+
     /// All weights, by afferent and then by neuron.
     pub fn weights(&self) -> &[f32] {
         &self.weights

@@ -46,7 +46,15 @@ pub(super) fn panel(canvas: &mut Canvas, panel: &Panel, cell: Area) {
         _ => None,
     });
     let right = cell.right - if heat.is_some() { COLOR_BAR } else { 30.0 };
-    let y_ticks = panel.y.ticks(&y, 6);
+    let mut y_ticks = panel.y.ticks(&y, 6);
+    if panel
+        .marks
+        .iter()
+        .any(|m| matches!(m.shape, Shape::Spikes(_)))
+    {
+        // Rows are whole.
+        y_ticks.retain(|(value, _)| value.fract() == 0.0);
+    }
     let widest = (y_ticks.iter())
         .map(|(_, label)| canvas.text_width(label, TICK))
         .fold(0.0, f32::max);
@@ -125,6 +133,7 @@ fn spans(panel: &Panel) -> (Span, Span) {
             }
             Shape::Level(y) => ys.push(*y),
             Shape::Moment(x) => xs.push(*x),
+            Shape::Spans(_) => {}
             Shape::Heat(heat) => {
                 tight_y = true;
                 let [left, right, lower, upper] = heat.edges();

@@ -9,8 +9,14 @@ use crate::results::canvas::{Anchor, Area, Canvas, Color, WHITE};
 const CURVE: f32 = 2.2;
 /// Diameter of dots.
 const DOT: f32 = 7.0;
+/// Diameter of dots that are many, which have no rim.
+const SMALL_DOT: f32 = 4.0;
+/// More dots than these are many.
+const MANY: usize = 400;
 /// Width of the sample of a mark in the legend.
 pub(super) const SAMPLE: f32 = 26.0;
+/// How opaque shaded ranges are.
+const SHADE: f32 = 0.2;
 /// Length of a dash; the gap after it is shorter.
 const DASH: f32 = 8.0;
 
@@ -26,7 +32,7 @@ pub(super) fn draw_sample(canvas: &mut Canvas, mark: &Mark, left: f32, y: f32) {
     match &mark.shape {
         Shape::Line(_) => canvas.fill(strip(CURVE / 2.0), mark.color, 1.0),
         Shape::Band(_) => {
-            canvas.fill(strip(7.0), mark.color, 0.2);
+            canvas.fill(strip(7.0), mark.color, SHADE);
             canvas.fill(strip(CURVE / 2.0), mark.color, 1.0);
         }
         Shape::Dots(_) => dot(canvas, (middle, y), mark.color, strip(DOT)),
@@ -40,6 +46,7 @@ pub(super) fn draw_sample(canvas: &mut Canvas, mark: &Mark, left: f32, y: f32) {
             dot(canvas, (middle, y), mark.color, strip(DOT));
         }
         Shape::Bars(..) | Shape::Heat(_) => canvas.fill(strip(6.0), mark.color, 1.0),
+        Shape::Spans(_) => canvas.fill(strip(7.0), mark.color, SHADE),
         Shape::Spikes(_) => {
             for i in 0..3 {
                 let left = left + 5.0 + 8.0 * i as f32;
@@ -71,8 +78,12 @@ pub(super) fn draw_mark(canvas: &mut Canvas, frame: &Frame, mark: &Mark) {
             curve(canvas, frame, points.iter().map(|p| (p[0], p[1])), color);
         }
         Shape::Dots(points) => {
+            let within = grown(area, DOT / 2.0);
             for place in points.iter().filter_map(|p| frame.point(*p)) {
-                dot(canvas, place, color, grown(area, DOT / 2.0));
+                match points.len() > MANY {
+                    true => round(canvas, place, SMALL_DOT, color, within),
+                    false => dot(canvas, place, color, within),
+                }
             }
         }
         Shape::Errors(points) => {
@@ -157,6 +168,18 @@ pub(super) fn draw_mark(canvas: &mut Canvas, frame: &Frame, mark: &Mark) {
                 dashes(canvas, strip.shared_with(&area), color);
             }
         }
+        Shape::Spans(ranges) => {
+            for &[from, to] in ranges {
+                if let (Some(left), Some(right)) = (frame.x(from), frame.x(to)) {
+                    let span = Area {
+                        left,
+                        right,
+                        ..area
+                    };
+                    canvas.fill(span.shared_with(&area), color, SHADE);
+                }
+            }
+        }
         Shape::Heat(heat) => field(canvas, frame, heat),
     }
 }
@@ -199,25 +222,30 @@ fn shade(canvas: &mut Canvas, frame: &Frame, points: &[[f64; 4]], color: Color) 
                 top: high.min(low),
                 bottom: low.max(high),
             };
-            canvas.fill(strip.shared_with(&frame.area), color, 0.2);
+            canvas.fill(strip.shared_with(&frame.area), color, SHADE);
         }
     }
 }
 
 /// A round dot with a thin light rim, so that dots on each other can be told apart.
-fn dot(canvas: &mut Canvas, (x, y): (f32, f32), color: Color, within: Area) {
-    let around = |radius: f32| {
-        Area {
-            left: x - radius,
-            top: y - radius,
-            right: x + radius,
-            bottom: y + radius,
-        }
-        .shared_with(&within)
+fn dot(canvas: &mut Canvas, place: (f32, f32), color: Color, within: Area) {
+    round(canvas, place, DOT + 2.0, WHITE, within);
+    round(canvas, place, DOT, color, within);
+}
+
+fn round(canvas: &mut Canvas, (x, y): (f32, f32), diameter: f32, color: Color, within: Area) {
+    let around = Area {
+        left: x - diameter,
+        top: y - diameter,
+        right: x + diameter,
+        bottom: y + diameter,
     };
-    let place = [(x, y), (x, y)];
-    canvas.line(&place, DOT + 2.0, WHITE, around(DOT));
-    canvas.line(&place, DOT, color, around(DOT));
+    canvas.line(
+        &[(x, y), (x, y)],
+        diameter,
+        color,
+        around.shared_with(&within),
+    );
 }
 
 /// Draws a strip as dashes along its longer side.

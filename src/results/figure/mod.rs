@@ -88,6 +88,8 @@ enum Shape {
     Level(f64),
     /// A dashed line upright, at this x.
     Moment(f64),
+    /// Shaded from one x to another, from bottom to top.
+    Spans(Vec<[f64; 2]>),
     /// A field of colours.
     Heat(Heat),
 }
@@ -291,6 +293,12 @@ impl Panel {
         self.mark(label, Shape::Moment(x))
     }
 
+    /// Ranges of x shaded from bottom to top, such as presentations. The axis does not stretch for them; what is to be seen before them comes
+    /// after them.
+    pub fn spans(self, label: &str, ranges: Vec<[f64; 2]>) -> Self {
+        self.mark(label, Shape::Spans(ranges))
+    }
+
     /// A field of colours with its colour bar.
     pub fn heat(self, heat: Heat) -> Self {
         self.mark("", Shape::Heat(heat))
@@ -368,6 +376,23 @@ mod tests {
     }
 
     #[test]
+    fn spans_are_shaded_where_they_are_and_nowhere_else() {
+        let panel = Panel::new("").x_range(0.0, 10.0).y_range(0.0, 1.0);
+        let bare = one(panel.clone());
+        let shaded = one(panel.spans("", vec![[-3.0, 1.0], [5.0, 6.0]]));
+        let whole = bare.area();
+        let y = whole.bottom as usize / 2;
+        let changed: Vec<usize> = (0..whole.right as usize)
+            .filter(|&x| bare.pixel(x, y) != shaded.pixel(x, y))
+            .collect();
+        // Two of ten units, with a gap of four in between.
+        let (first, last) = (changed[0], *changed.last().unwrap());
+        let unit = changed.len() as f32 / 2.0;
+        assert!(((last - first) as f32 / unit - 6.0).abs() < 0.1);
+        assert!(unit > 60.0, "{unit}");
+    }
+
+    #[test]
     fn what_is_not_finite_or_outside_is_left_out() {
         let bad = vec![
             (f64::NAN, 1.0),
@@ -383,6 +408,7 @@ mod tests {
             .dots("b", bad.clone())
             .spikes("c", bad)
             .errors("d", errors)
+            .spans("f", vec![[f64::NAN, 1.0], [-5.0, -1.0], [11.0, 12.0]])
             .bars("e", vec![f64::NAN, 1.0], vec![f64::INFINITY])
             .heat(Heat::new("", "", 0, vec![]))
             .heat(Heat::new("w", "", 2, vec![f32::NAN, 1.0]));
