@@ -86,6 +86,8 @@ mod florian2007_fig1;
 mod florian2007_target_rates;
 mod florian2007_xor;
 mod izhikevich2003_rhythm;
+mod izhikevich2007_classical;
+mod izhikevich2007_network;
 mod izhikevich2007_reward;
 mod outcome;
 mod pictures;
@@ -121,6 +123,7 @@ pub const EXPERIMENTS: &[&Experiment] = &[
     &florian2007_xor::EXPERIMENT,
     &florian2007_target_rates::EXPERIMENT,
     &izhikevich2007_reward::EXPERIMENT,
+    &izhikevich2007_classical::EXPERIMENT,
 ];
 
 /// The experiment of that name.
