@@ -409,7 +409,13 @@ impl Raster {
 fn draw(results: &Results, pictures: &mut Pictures) {
     let title = results.plan.experiment.title;
     let mut course = Figure::new(title).columns(1).panel_size(1100, 420);
-    for condition in ["rewarded", "mirrored", "no_dopamine"] {
+    let conditions = ["rewarded", "mirrored", "no_dopamine"];
+    let highest = (conditions.iter())
+        .flat_map(|condition| results.outcomes(condition))
+        .filter_map(|(_, outcome)| outcome.points("first"))
+        .flatten()
+        .fold(0.0, |highest, point| point.1.max(highest));
+    for condition in conditions {
         let curves = |name| -> Vec<&[(f64, f64)]> {
             (results.outcomes(condition))
                 .filter_map(|(_, outcome)| outcome.points(name))
@@ -421,6 +427,7 @@ fn draw(results: &Results, pictures: &mut Pictures) {
         let panel = Panel::new(format!("{condition}, mean ± SD over seeds"))
             .x("time", "min")
             .y("response", "spikes")
+            .y_range(0.0, 1.05 * highest)
             .band("S1", mean_and_sd(&curves("first")))
             .band("the other 99", mean_and_sd(&curves("others")));
         course = course.panel(panel);
@@ -432,7 +439,7 @@ fn draw(results: &Results, pictures: &mut Pictures) {
     let mut rasters = Figure::new(title)
         .columns(1)
         .panel_size(1300, 620)
-        .footnote("first seed; every stroke a spike; S1 at 0, other stimuli around it");
+        .footnote("first seed; other stimuli come before and after S1");
     let mut responses = Figure::new(title).columns(1).panel_size(1100, 420);
     for (name, raster, words) in [
         ("before", "raster_before", "before training"),
@@ -442,6 +449,7 @@ fn draw(results: &Results, pictures: &mut Pictures) {
             let panel = Panel::new(format!("Spikes around S1 {words}"))
                 .x("time since S1", "ms")
                 .y("neuron", "")
+                .x_range(-(AROUND as f64), AROUND as f64)
                 .spikes("", points.to_vec());
             rasters = rasters.panel(panel.moment("S1", 0.0));
         }

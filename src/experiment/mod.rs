@@ -87,6 +87,7 @@ mod florian2007_target_rates;
 mod florian2007_xor;
 mod izhikevich2003_rhythm;
 mod izhikevich2007_classical;
+mod izhikevich2007_instrumental;
 mod izhikevich2007_network;
 mod izhikevich2007_reward;
 mod outcome;
@@ -124,6 +125,7 @@ pub const EXPERIMENTS: &[&Experiment] = &[
     &florian2007_target_rates::EXPERIMENT,
     &izhikevich2007_reward::EXPERIMENT,
     &izhikevich2007_classical::EXPERIMENT,
+    &izhikevich2007_instrumental::EXPERIMENT,
 ];
 
 /// The experiment of that name.
