@@ -91,6 +91,8 @@ mod izhikevich2007_instrumental;
 mod izhikevich2007_network;
 mod izhikevich2007_reward;
 mod outcome;
+mod pavlov;
+mod pavlov_trials;
 mod pictures;
 mod report;
 mod results;
@@ -126,6 +128,7 @@ pub const EXPERIMENTS: &[&Experiment] = &[
     &izhikevich2007_reward::EXPERIMENT,
     &izhikevich2007_classical::EXPERIMENT,
     &izhikevich2007_instrumental::EXPERIMENT,
+    &pavlov::EXPERIMENT,
 ];
 
 /// The experiment of that name.
