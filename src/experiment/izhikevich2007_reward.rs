@@ -1,18 +1,13 @@
 //! Izhikevich 2007: a network finds out which of its 80,000 synapses brings a reward that comes seconds later.
 
+use super::izhikevich2007_network::{W_MAX, average, failed, methods, network};
 use super::{
     Bound, Certainty, Claim, Condition, Criterion, Experiment, Measure, Outcome, Parameter,
     Pictures, Results, Run, Series, Short, Source, Stop,
 };
-use crate::modulation::{ModulatorSpec, Rewarder};
-use crate::network::connect::Rule;
-use crate::network::stimulus::StimulusKind;
-use crate::neurons::izhikevich::{Izhikevich, IzhikevichPreset, IzhikevichScheme};
-use crate::plasticity::dopamine::DopamineStdp;
+use crate::modulation::Rewarder;
 use crate::results::figure::{Figure, Panel};
-use crate::scene::schema::{ProjectionSpec, RegionSpec, Scene, StimulusSpec};
 use crate::sim::quantity::Range;
-use bevy::prelude::default;
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "izhikevich2007_reward",
@@ -21,22 +16,12 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         citation: "Izhikevich 2007, Solving the distal reward problem through linkage of STDP and dopamine signaling, Cereb. Cortex 17:2443, figure 1 and the author's script",
         doi: "10.1093/cercor/bhl152",
     },
-    protocol: "\
-Network of the author's script: 800 regular spiking neurons (a 0.02, b 0.2, c −65, d 8) and 200 fast spiking ones (a 0.1, d 2); every neuron
-sends 100 synapses, inhibitory ones to excitatory neurons only, with a delay of 1 ms; weights are 1 and −1 mV/ms. Every neuron gets uniform noise from
-−6.5 to 6.5 in every ms. Steps of 1 ms, v in two half steps.
-
-Excitatory synapses learn by dopamine-modulated STDP within 0 to 4: A₊ 0.1, A₋ 0.15, τ 20 ms, nearest spikes; eligibility decays with 1 s;
-w' = (0.002 + DA) c, in units of 10 ms. Dopamine decays with 200 ms.
-
+    protocol: concat!(methods!(), "
 One synapse from a neuron n1 to a neuron n2 starts at 0. Whenever n2 fires within 20 ms after n1, dopamine is raised by 0.5 after a delay
 drawn evenly from 1 to 3 s. The run lasts an hour.
 
-Here the 100 synapses of an excitatory neuron are 80 to excitatory and 20 to inhibitory neurons; in the script the split is random. The script
-applies w' every 10 ms, we apply it continuously.
-
 A run succeeds if the synapse is at 3.5 or more at the end, as one of the strongest. The control gets the same dopamine, but at moments
-that have nothing to do with n1 and n2: coincidences of two other neurons that have no synapse between them.",
+that have nothing to do with n1 and n2: coincidences of two other neurons that have no synapse between them."),
     parameters: &[
         Parameter::number("duration_s", 3600.0, "s", Range::between(1.0, 1e6), "simulated time"),
         Parameter::whole("elsewhere", 0, "", Range::between(0.0, 1.0), "1 to reward a coincidence of two other neurons"),
@@ -89,18 +74,18 @@ that have nothing to do with n1 and n2: coincidences of two other neurons that h
     draw: Some(draw),
 };
 
-/// The largest excitatory weight.
-const W_MAX: f64 = 4.0;
 /// The weight that counts as the top.
 const TOP: f32 = 3.5;
 /// The neuron n1.
 const FIRST: u32 = 0;
 
 fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
-    let stop = |e: crate::plasticity::control::NotPlastic| Stop::from(e.to_string());
     // Which neuron n2 is follows from the connectivity.
-    let mut scene = network(run);
-    let ends = run.build(&scene)?.synapse_ends("recurrent").map_err(stop)?;
+    let mut scene = network(run.seed());
+    let ends = run
+        .build(&scene)?
+        .synapse_ends("recurrent")
+        .map_err(failed)?;
     let of_first: Vec<u32> = ends.iter().filter(|e| e.0 == FIRST).map(|e| e.1).collect();
     let second = *(of_first.iter().find(|n| **n != FIRST)).ok_or("n1 has no synapse")?;
     let place = ends
@@ -125,7 +110,7 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
         amount: run.number("dopamine"),
     }];
     let mut simulation = run.build(&scene)?;
-    let mut weights = simulation.weights("recurrent").map_err(stop)?;
+    let mut weights = simulation.weights("recurrent").map_err(failed)?;
     for (weight, end) in weights.iter_mut().zip(&ends) {
         if *end == (FIRST, second) {
             *weight = 0.0;
@@ -133,7 +118,7 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
     }
     simulation
         .set_weights("recurrent", &weights)
-        .map_err(stop)?;
+        .map_err(failed)?;
 
     let seconds = run.number("duration_s");
     let (mut curve, mut mean) = (Vec::new(), Vec::new());
@@ -148,16 +133,16 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
             time / seconds..next / seconds,
         )?;
         time = next;
-        weights = simulation.weights("recurrent").map_err(stop)?;
+        weights = simulation.weights("recurrent").map_err(failed)?;
         curve.push((time, f64::from(weights[place])));
-        mean.push((time, average(&weights)));
+        mean.push((time, average(weights.iter().copied())));
         if weights[place] >= TOP && time_to_top.is_none() {
             time_to_top = Some(time);
         }
     }
     let own = weights[place];
     let mut all = weights;
-    all.extend(simulation.weights("onto inhibition").map_err(stop)?);
+    all.extend(simulation.weights("onto inhibition").map_err(failed)?);
     let stronger = all.iter().filter(|w| **w > own).count();
     let above = all.iter().filter(|w| **w >= TOP).count() - usize::from(own >= TOP);
     let rewards = simulation
@@ -168,7 +153,7 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
         .measure("weight", f64::from(own))
         .measure("rank", stronger as f64)
         .measure("share_above", 100.0 * above as f64 / (all.len() - 1) as f64)
-        .measure("mean_weight", average(&all))
+        .measure("mean_weight", average(all.iter().copied()))
         .measure_if("time_to_top", time_to_top)
         .measure("rewards", rewards as f64)
         .measure("rate", spikes / seconds / 1000.0)
@@ -202,67 +187,6 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
             ));
     }
     Ok(outcome)
-}
-
-fn average(weights: &[f32]) -> f64 {
-    weights.iter().map(|w| f64::from(*w)).sum::<f64>() / weights.len().max(1) as f64
-}
-
-fn network(run: &Run<'_>) -> Scene {
-    let mut scene = Scene {
-        dt_ms: 1.0,
-        seed: run.seed(),
-        ..default()
-    };
-    let cell = |preset| Izhikevich {
-        preset,
-        scheme: IzhikevichScheme::Published,
-        ..default()
-    };
-    scene.regions = vec![
-        RegionSpec::new("exciting", 800, cell(IzhikevichPreset::RS)),
-        RegionSpec::new("inhibiting", 200, cell(IzhikevichPreset::FS)),
-    ];
-    let rule = DopamineStdp {
-        a_plus: 0.1,
-        a_minus: 0.15,
-        tau_c: 1000.0,
-        gain: 0.1,
-        w_max: W_MAX,
-        nearest: true,
-        ..default()
-    };
-    let join = |name: &str, from: &str, to: &str, degree, weight: f64| {
-        let rule = Rule::FixedOutdegree(degree);
-        let mut projection = ProjectionSpec::new(from, to, rule, weight, 1.0);
-        projection.name = Some(name.into());
-        projection.autapses = false;
-        projection.multapses = false;
-        projection
-    };
-    scene.projections = vec![
-        join("recurrent", "exciting", "exciting", 80, 1.0).learning(rule.clone()),
-        join("onto inhibition", "exciting", "inhibiting", 20, 1.0).learning(rule),
-        join("inhibition", "inhibiting", "exciting", 100, -1.0),
-    ];
-    for region in ["exciting", "inhibiting"] {
-        let noise = StimulusKind::Noise {
-            mean: 0.0,
-            // Uniform from −6.5 to 6.5.
-            sd: 6.5 / libm::sqrt(3.0),
-            interval_ms: 1.0,
-            uniform: true,
-        };
-        scene.stimuli.push(StimulusSpec::new(region, noise));
-    }
-    scene.modulators = vec![ModulatorSpec {
-        name: "dopamine".into(),
-        tau_ms: Some(200.0),
-        // The constant 0.002 of the script.
-        baseline: -0.002,
-        ..default()
-    }];
-    scene
 }
 
 fn draw(results: &Results, pictures: &mut Pictures) {

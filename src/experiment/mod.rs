@@ -87,10 +87,15 @@ mod florian2007_fig1;
 mod florian2007_target_rates;
 mod florian2007_xor;
 mod izhikevich2003_rhythm;
+mod izhikevich2007_classical;
+mod izhikevich2007_instrumental;
+mod izhikevich2007_network;
 mod izhikevich2007_reward;
 mod masquelier2008;
 mod masquelier2009;
 mod outcome;
+mod pavlov;
+mod pavlov_trials;
 mod pictures;
 mod report;
 mod results;
@@ -127,6 +132,9 @@ pub const EXPERIMENTS: &[&Experiment] = &[
     &clopath2010::EXPERIMENT,
     &masquelier2008::EXPERIMENT,
     &masquelier2009::EXPERIMENT,
+    &izhikevich2007_classical::EXPERIMENT,
+    &izhikevich2007_instrumental::EXPERIMENT,
+    &pavlov::EXPERIMENT,
 ];
 
 /// The experiment of that name.
