@@ -93,6 +93,7 @@ mod report;
 mod results;
 mod run;
 mod settings;
+mod song2000;
 mod tables;
 #[cfg(test)]
 mod testing;
@@ -116,6 +117,7 @@ use crate::scene::error::unknown;
 
 /// Every experiment, in the order in which `neuropil experiment` lists them.
 pub const EXPERIMENTS: &[&Experiment] = &[
+    &song2000::EXPERIMENT,
     &izhikevich2003_rhythm::EXPERIMENT,
     &florian2007_fig1::EXPERIMENT,
     &florian2007_xor::EXPERIMENT,

@@ -26,6 +26,7 @@ pub mod intrinsic;
 pub mod mstdp;
 pub mod oja;
 mod replay;
+pub mod settable;
 pub mod stdp;
 pub mod tend;
 pub mod triplet;
@@ -55,6 +56,7 @@ pub fn plugin(app: &mut App) {
     intrinsic::plugin(app);
     mstdp::plugin(app);
     oja::plugin(app);
+    settable::plugin(app);
     stdp::plugin(app);
     triplet::plugin(app);
 }

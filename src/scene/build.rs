@@ -630,6 +630,7 @@ fn build_changing(
         let value = spec.plasticity[*at].0.as_ref();
         (rule.keep)(&mut projection, value);
         match (rule.derive)(value, &changing.setting).map_err(wrong(*at))? {
+            Care::Nothing => {}
             Care::Fade(one) => fade = Some(one),
             Care::Periodic { every, keeper } => {
                 keepers.push(every, keeper, scene.regions[p.to].neurons as usize);
