@@ -98,6 +98,7 @@ mod tables;
 #[cfg(test)]
 mod testing;
 mod verdict;
+mod vogels2011;
 
 pub use contract::{
     Bound, Certainty, Claim, Condition, Criterion, Experiment, Measure, Parameter, Role, Short,
@@ -123,6 +124,7 @@ pub const EXPERIMENTS: &[&Experiment] = &[
     &florian2007_xor::EXPERIMENT,
     &florian2007_target_rates::EXPERIMENT,
     &izhikevich2007_reward::EXPERIMENT,
+    &vogels2011::EXPERIMENT,
 ];
 
 /// The experiment of that name.

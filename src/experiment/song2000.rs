@@ -305,7 +305,11 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
                 histogram(&weights),
             ));
     }
-    let ends = |rates: &[f64]| rates.iter().fold([f64::MAX, 0.0f64], |[a, b], r| [a.min(*r), b.max(*r)]);
+    let ends = |rates: &[f64]| {
+        rates
+            .iter()
+            .fold([f64::MAX, 0.0f64], |[a, b], r| [a.min(*r), b.max(*r)])
+    };
     let [lowest, highest] = ends(&rates);
     Ok(outcome
         .measure_if("rate_ratio", (rates[0] > 0.0).then(|| rates[2] / rates[0]))
@@ -370,7 +374,9 @@ fn network(run: &Run<'_>) -> Scene {
             ..default()
         };
         let (afferents, neuron) = (input.afferents, input.neuron);
-        scene.regions.push(RegionSpec::new(afferents, AFFERENTS, source));
+        scene
+            .regions
+            .push(RegionSpec::new(afferents, AFFERENTS, source));
         scene.regions.push(RegionSpec::new(neuron, 1, cell.clone()));
         let weight = match held_at {
             0.0 => Distribution::Uniform {
@@ -379,8 +385,7 @@ fn network(run: &Run<'_>) -> Scene {
             },
             held_at => (held_at * W_MAX).into(),
         };
-        let mut projection =
-            ProjectionSpec::new(afferents, neuron, Rule::AllToAll, weight, dt_ms);
+        let mut projection = ProjectionSpec::new(afferents, neuron, Rule::AllToAll, weight, dt_ms);
         projection.name = Some(neuron.into());
         if held_at == 0.0 {
             projection = projection.learning(rule.clone());
@@ -427,7 +432,10 @@ fn draw(results: &Results, pictures: &mut Pictures) {
     pictures.figure("weights", &weights);
 
     let mut time = Figure::new(results.plan.experiment.title).panel_size(900, 600);
-    for (series, title, unit) in [(0, "Output rate", "Hz"), (1, "Mean weight over the largest", "")] {
+    for (series, title, unit) in [
+        (0, "Output rate", "Hz"),
+        (1, "Mean weight over the largest", ""),
+    ] {
         let mut panel = Panel::new(format!("{title}, mean ± SD over seeds"))
             .x("time", "s")
             .y(&title.to_lowercase(), unit)
@@ -483,15 +491,22 @@ mod tests {
     #[test]
     fn a_histogram_holds_every_weight_once() {
         let shares = histogram(&[0.0, 0.049, 0.05, 1.0]);
-        assert_eq!((shares[0].1, shares[1].1, shares[BINS - 1].1), (50.0, 25.0, 25.0));
+        assert_eq!(
+            (shares[0].1, shares[1].1, shares[BINS - 1].1),
+            (50.0, 25.0, 25.0)
+        );
         assert_eq!(shares.iter().map(|s| s.1).sum::<f64>(), 100.0);
     }
 
     #[test]
     fn competition_splits_the_weights_and_evens_out_the_rates() {
         let short = EXPERIMENT.short.settings;
-        let learned = lone_run(&EXPERIMENT, "stdp", 3, short, |r| run(r).expect("an outcome"));
-        let held = lone_run(&EXPERIMENT, "held", 3, short, |r| run(r).expect("an outcome"));
+        let learned = lone_run(&EXPERIMENT, "stdp", 3, short, |r| {
+            run(r).expect("an outcome")
+        });
+        let held = lone_run(&EXPERIMENT, "held", 3, short, |r| {
+            run(r).expect("an outcome")
+        });
         let of = |outcome: &Outcome, name| outcome.get(name).expect(name);
         assert!(of(&learned, "between_40") < 40.0, "{learned:?}");
         assert!(of(&learned, "mean_10") > of(&learned, "mean_40") + 0.1);
