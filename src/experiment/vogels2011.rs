@@ -406,8 +406,24 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
         )?;
     }
     observer.restart(&simulation);
-    observer.run_to(run, &mut simulation, cue, (balance, end), &mut curves)?;
+    let lead = MOMENT_S.min(0.5 * window);
+    observer.run_to(
+        run,
+        &mut simulation,
+        cue - lead,
+        (balance, end),
+        &mut curves,
+    )?;
     series.push((STORED, curves));
+    let mut curves = phase();
+    let mut recall = |observer: &mut Observer<'_>, simulation: &mut Simulation, ends: [f64; 2]| {
+        let bins = libm::rint((ends[1] - ends[0]) / BIN_S) as u32;
+        (1..=bins).try_for_each(|bin| {
+            let moment = ends[0] + (ends[1] - ends[0]) * f64::from(bin) / f64::from(bins);
+            observer.run_to(run, simulation, cue + moment, (cue, end), &mut curves)
+        })
+    };
+    recall(&mut observer, &mut simulation, [-lead, 0.0])?;
     let background = observer.rate(&[BACKGROUND]);
     outcome = outcome
         .measure("rebalanced_pattern", observer.rate(&first))
@@ -415,17 +431,8 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
         .measure_if("rebalanced_cv", observer.cv(&first));
     maps.push(observer.map(MAPS[2].0));
 
-    let mut curves = phase();
-    let mut recall =
-        |observer: &mut Observer<'_>, simulation: &mut Simulation, from_s: f64, to_s: f64| {
-            observer.restart(simulation);
-            let bins = libm::rint((to_s - from_s) / BIN_S) as u32;
-            (1..=bins).try_for_each(|bin| {
-                let moment = cue + from_s + (to_s - from_s) * f64::from(bin) / f64::from(bins);
-                observer.run_to(run, simulation, moment, (cue, end), &mut curves)
-            })
-        };
-    recall(&mut observer, &mut simulation, 0.0, MOMENT_S)?;
+    observer.restart(&simulation);
+    recall(&mut observer, &mut simulation, [0.0, MOMENT_S])?;
     let [uncued, rest] = [UNCUED, BACKGROUND].map(|group| observer.rate(&[group]));
     outcome = outcome
         .measure("recall_cued", observer.rate(&[CUED]))
@@ -435,12 +442,12 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
         .measure_if("recall_contrast", (rest > 0.0).then(|| uncued / rest))
         .success(uncued > 3.0 * rest && rest < 2.0 * background);
     maps.push(observer.map(MAPS[3].0));
-    recall(&mut observer, &mut simulation, MOMENT_S, 2.0 * MOMENT_S)?;
+    recall(&mut observer, &mut simulation, [MOMENT_S, 2.0 * MOMENT_S])?;
+    observer.restart(&simulation);
     recall(
         &mut observer,
         &mut simulation,
-        2.0 * MOMENT_S,
-        MOMENT_S + AFTER_S,
+        [2.0 * MOMENT_S, MOMENT_S + AFTER_S],
     )?;
     outcome = outcome.measure("after_uncued", observer.rate(&[UNCUED]));
     series.push((RECALL, curves));

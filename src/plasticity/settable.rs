@@ -69,3 +69,84 @@ impl Upkeep for Settable {
         Care::Nothing
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    /// A neuron that spikes at 1 and at 5 ms, and reaches one whose conductance fades slowly.
+    fn pair(rule: Settable) -> Scene {
+        let source = SpikeSource {
+            spikes: vec![(1.0, 0), (5.0, 0)],
+            ..default()
+        };
+        let slow = LifCondExp {
+            tau_syn_ex: 1e9.into(),
+            ..default()
+        };
+        let mut projection = ProjectionSpec::new("a", "b", Rule::AllToAll, 3.0, 0.1);
+        projection.name = Some("synapse".into());
+        Scene {
+            regions: vec![
+                RegionSpec::new("a", 1, source),
+                RegionSpec::new("b", 1, slow),
+            ],
+            projections: vec![projection.learning(rule)],
+            ..default()
+        }
+    }
+
+    fn built(rule: Settable) -> Result<Simulation, String> {
+        let simulation = Simulation::new(&pair(rule), &BuildOptions::default());
+        simulation.map_err(|e| e.to_string())
+    }
+
+    const WIDE: Settable = Settable {
+        w_min: 0.0,
+        w_max: 15.0,
+    };
+
+    fn conductance(simulation: &mut Simulation) -> f32 {
+        simulation.column("b", "g_ex").expect("a column")[0]
+    }
+
+    #[test]
+    fn spikes_are_sent_with_the_weight_that_was_set() {
+        let mut simulation = built(WIDE).expect("a network");
+        simulation.run_ms(4.0);
+        assert!((conductance(&mut simulation) - 3.0).abs() < 1e-4);
+        simulation
+            .set_weights("synapse", &[12.0])
+            .expect("one synapse");
+        let saved = simulation.snapshot().expect("a snapshot");
+        simulation.run_ms(4.0);
+        assert!((conductance(&mut simulation) - 15.0).abs() < 1e-4);
+
+        let mut resumed = built(WIDE).expect("a network");
+        resumed.restore(&saved).expect("the same network");
+        assert_eq!(resumed.weights("synapse"), Ok(vec![12.0]));
+        resumed.run_ms(4.0);
+        assert_eq!(conductance(&mut resumed), conductance(&mut simulation));
+    }
+
+    #[test]
+    fn weights_keep_to_the_bounds() {
+        let mut simulation = built(WIDE).expect("a network");
+        simulation
+            .set_weights("synapse", &[99.0])
+            .expect("one synapse");
+        assert_eq!(simulation.weights("synapse"), Ok(vec![15.0]));
+        let narrow = Settable::default();
+        let error = built(narrow).err().expect("3 is above 1");
+        assert!(
+            error.contains("w_max is 1") && error.contains("from 3 to 3"),
+            "{error}"
+        );
+        let none = Settable {
+            w_min: 4.0,
+            w_max: 3.0,
+        };
+        assert!(built(none).is_err());
+    }
+}
