@@ -40,7 +40,7 @@ The control has the same neurons with all weights held at one value, that of the
 Constants are those of public code of the model; that the rest of the network is as in the paper, and the time that it was given, is from memory.
 A run succeeds if the three output rates are within a factor of 2 of each other.",
     parameters: &[
-        Parameter::number("duration_s", 5000.0, "s", Range::between(1.0, 1e6), "simulated time"),
+        Parameter::number("duration_s", 3000.0, "s", Range::between(1.0, 1e6), "simulated time"),
         Parameter::number("dt_ms", 0.1, "ms", Range::between(0.01, 1.0), "the step"),
         Parameter::number("ratio", 1.05, "", Range::between(0.0, 10.0), "A₋ / A₊"),
         Parameter::number("speed", 1.0, "", Range::between(0.01, 100.0), "factor of A₊ and A₋"),
