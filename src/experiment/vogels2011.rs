@@ -646,7 +646,7 @@ fn draw(results: &Results, pictures: &mut Pictures) {
             }
         }
         if any {
-            time = time.panel(panel.moment("", 0.0).moment("cue ends", MOMENT_S));
+            time = time.panel(panel.moment("cue begins", 0.0).moment("cue ends", MOMENT_S));
         }
     }
     pictures.figure("time", &time);
