@@ -1,23 +1,25 @@
 //! Vogels et al. 2011: inhibitory plasticity balances a network, hides a memory in it, and leaves it open to recall.
 
+mod grid;
+mod observer;
+
 use super::{
-    Bound, Certainty, Claim, Condition, Criterion, Experiment, Matrix, Measure, Outcome, Parameter,
+    Bound, Certainty, Claim, Condition, Criterion, Experiment, Measure, Outcome, Parameter,
     Pictures, Results, Run, Series, Short, Source, Stop, mean_and_sd,
 };
 use crate::network::connect::Rule;
 use crate::network::distribution::Distribution;
-use crate::network::region::Spikes;
 use crate::network::stimulus::{Selection, StimulusKind, Window as Span};
 use crate::neurons::lif_cond_exp::LifCondExp;
 use crate::plasticity::inhibitory::InhibitoryStdp;
 use crate::plasticity::settable::Settable;
-use crate::results::Window;
 use crate::results::figure::{Figure, Heat, Panel};
-use crate::results::online::OnlineStatistics;
 use crate::scene::schema::{ProjectionSpec, RegionSpec, Scene, StimulusSpec};
 use crate::sim::quantity::Range;
 use crate::simulation::Simulation;
-use bevy::prelude::*;
+use bevy::prelude::default;
+use grid::{BACKGROUND, CUED, Grid, OTHER, UNCUED};
+use observer::{CURVES, FIRST, Observer};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "vogels2011",
@@ -162,175 +164,6 @@ const WINDOW_S: f64 = 10.0;
 const MOMENT_S: f64 = 1.0;
 /// From the end of the cue to the end of the run.
 const AFTER_S: f64 = 4.0;
-/// Groups of excitatory neurons, in the order of [`Grid::group`].
-const GROUPS: usize = 5;
-const CUED: usize = 0;
-const UNCUED: usize = 1;
-const SHARED: usize = 2;
-const OTHER: usize = 3;
-const BACKGROUND: usize = 4;
-/// The curves of a run: series, and groups that it is of.
-const CURVES: [(&str, &[usize]); 4] = [
-    ("pattern", &[CUED, UNCUED, SHARED]),
-    ("uncued", &[UNCUED]),
-    ("other", &[OTHER]),
-    ("background", &[BACKGROUND]),
-];
-
-/// Where excitatory neurons stand; index = row · columns + column.
-struct Grid {
-    blocks: u32,
-    /// Group of each neuron, and its place in the group.
-    places: Vec<(usize, u32)>,
-    /// Neurons of each group.
-    sizes: [u32; GROUPS],
-}
-
-impl Grid {
-    fn new(blocks: u32) -> Self {
-        let mut grid = Self {
-            blocks,
-            places: Vec::new(),
-            sizes: [0; GROUPS],
-        };
-        for row in 0..20 * blocks {
-            for column in 0..grid.columns() {
-                let group = grid.group(column, row);
-                grid.places.push((group, grid.sizes[group]));
-                grid.sizes[group] += 1;
-            }
-        }
-        grid
-    }
-
-    fn columns(&self) -> u32 {
-        25 * self.blocks
-    }
-
-    fn group(&self, column: u32, row: u32) -> usize {
-        let b = self.blocks;
-        let square = |left: u32, low: u32, side: u32| {
-            (left..left + side).contains(&column) && (low..low + side).contains(&row)
-        };
-        match (square(5 * b, 3 * b, 7 * b), square(10 * b, 8 * b, 7 * b)) {
-            (true, true) => SHARED,
-            (true, false) if square(5 * b, 3 * b, 7 * b / 2) => CUED,
-            (true, false) => UNCUED,
-            (false, true) => OTHER,
-            (false, false) => BACKGROUND,
-        }
-    }
-
-    fn neurons(&self) -> u32 {
-        self.places.len() as u32
-    }
-
-    /// The neurons of a group.
-    fn members(&self, group: usize) -> Vec<u32> {
-        let neurons = self.places.iter().zip(0..);
-        neurons
-            .filter(|(p, _)| p.0 == group)
-            .map(|(_, n)| n)
-            .collect()
-    }
-
-    /// Whether two neurons are in one pattern.
-    fn share_a_pattern(&self, a: u32, b: u32) -> bool {
-        let (a, b) = (self.places[a as usize].0, self.places[b as usize].0);
-        let in_first = |group: usize| group <= SHARED;
-        let in_second = |group: usize| group == SHARED || group == OTHER;
-        (in_first(a) && in_first(b)) || (in_second(a) && in_second(b))
-    }
-}
-
-/// Counts spikes of the groups while a network runs.
-struct Observer<'a> {
-    grid: &'a Grid,
-    region: Entity,
-    statistics: OnlineStatistics,
-    /// Spikes of each group since the last point of a curve.
-    counts: [u64; GROUPS],
-}
-
-impl Observer<'_> {
-    /// Starts statistics anew with the steps to come.
-    fn restart(&mut self, simulation: &Simulation) {
-        let now = simulation.clock().steps_done();
-        self.statistics.restart(Window::of_steps(now..u64::MAX - 1));
-    }
-
-    /// Runs up to the moment `to_s`, and adds a point to each curve at its end; x of a point is the time since `origin_s`.
-    fn run_to(
-        &mut self,
-        run: &Run<'_>,
-        simulation: &mut Simulation,
-        to_s: f64,
-        (origin_s, whole_s): (f64, f64),
-        curves: &mut [Vec<(f64, f64)>],
-    ) -> Result<(), Stop> {
-        let first = simulation.clock().steps_done();
-        let last = libm::rint(to_s * 1e3 / DT_MS) as u64;
-        for step in first..last {
-            simulation.step();
-            if let Some(spikes) = simulation.world().get::<Spikes>(self.region) {
-                for &neuron in &spikes.list {
-                    let (group, place) = self.grid.places[neuron as usize];
-                    self.counts[group] += 1;
-                    self.statistics.record(group, place, step);
-                }
-            }
-            if step % 256 == 0 {
-                run.progress(step as f64 * DT_MS * 1e-3 / whole_s)?;
-            }
-        }
-        self.statistics.advance(last);
-        if last <= first {
-            return Ok(());
-        }
-        let counts = core::mem::take(&mut self.counts);
-        let seconds = (last - first) as f64 * DT_MS * 1e-3;
-        for (curve, (_, groups)) in curves.iter_mut().zip(CURVES) {
-            let spikes: u64 = groups.iter().map(|g| counts[*g]).sum();
-            let neurons: u32 = groups.iter().map(|g| self.grid.sizes[*g]).sum();
-            let middle = to_s - origin_s - 0.5 * seconds;
-            curve.push((middle, spikes as f64 / (f64::from(neurons) * seconds)));
-        }
-        match simulation.look_for_problem() {
-            Some(problem) => Err(problem.into()),
-            None => Ok(()),
-        }
-    }
-
-    /// Rate of groups together, in Hz.
-    fn rate(&self, groups: &[usize]) -> f64 {
-        let of = |group: usize| self.statistics.region(group, "");
-        let spikes: u64 = groups.iter().map(|g| of(*g).spikes).sum();
-        let neurons: u64 = groups.iter().map(|g| of(*g).neurons).sum();
-        spikes as f64 / (neurons as f64 * self.statistics.elapsed_ms() * 1e-3)
-    }
-
-    fn cv(&self, groups: &[usize]) -> Option<f64> {
-        let (mut sum, mut neurons) = (0.0, 0);
-        for group in groups {
-            let group = self.statistics.region(*group, "");
-            sum += group.cv_isi.unwrap_or(0.0) * group.cv_neurons as f64;
-            neurons += group.cv_neurons;
-        }
-        (neurons > 0).then(|| sum / neurons as f64)
-    }
-
-    /// The rate of every neuron, row by row of the grid.
-    fn map(&self, name: &'static str) -> Matrix {
-        let rates: Vec<Vec<f64>> = (0..GROUPS)
-            .map(|g| self.statistics.neuron_rates(g))
-            .collect();
-        let values = self.grid.places.iter();
-        let values = values.map(|(group, place)| rates[*group][*place as usize] as f32);
-        let columns = self.grid.columns() as usize;
-        Matrix::new(name, ("rate", "Hz"), columns, values.collect())
-    }
-}
-
 /// Moments that are spread evenly by their logarithm, from 0.1 s to `length_s`.
 fn moments(length_s: f64) -> impl Iterator<Item = f64> {
     const POINTS: u32 = 80;
@@ -348,13 +181,7 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
     let Some(region) = simulation.region("excitatory") else {
         return Err("the scene has no excitatory neurons".into());
     };
-    let mut observer = Observer {
-        grid: &grid,
-        region,
-        statistics: OnlineStatistics::new(&grid.sizes, DT_MS, Window::from_ms(0.0, DT_MS)),
-        counts: [0; GROUPS],
-    };
-    let first = [CUED, UNCUED, SHARED];
+    let mut observer = Observer::new(&grid, region);
     let mut outcome = Outcome::new();
     let mut maps = Vec::new();
     let phase = || vec![Vec::new(); CURVES.len()];
@@ -369,7 +196,7 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
     observer.run_to(run, &mut simulation, balance, (0.0, end), &mut curves)?;
     series.push((BALANCE, curves));
     outcome = outcome
-        .measure("before_pattern", observer.rate(&first))
+        .measure("before_pattern", observer.rate(FIRST))
         .measure("before_background", observer.rate(&[BACKGROUND]))
         .measure_if("before_cv", observer.cv(&[BACKGROUND]));
     maps.push(observer.map(MAPS[0].0));
@@ -405,7 +232,7 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
         )?;
     }
     outcome = outcome
-        .measure("stored_pattern", observer.rate(&first))
+        .measure("stored_pattern", observer.rate(FIRST))
         .measure("stored_background", observer.rate(&[BACKGROUND]));
     maps.push(observer.map(MAPS[1].0));
     for moment in later {
@@ -438,18 +265,18 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
     recall(&mut observer, &mut simulation, [-lead, 0.0])?;
     let background = observer.rate(&[BACKGROUND]);
     outcome = outcome
-        .measure("rebalanced_pattern", observer.rate(&first))
+        .measure("rebalanced_pattern", observer.rate(FIRST))
         .measure("rebalanced_background", background)
-        .measure_if("rebalanced_cv", observer.cv(&first))
+        .measure_if("rebalanced_cv", observer.cv(FIRST))
         .measure_if(
             "hidden",
-            (background > 0.0).then(|| observer.rate(&first) / background),
+            (background > 0.0).then(|| observer.rate(FIRST) / background),
         );
     maps.push(observer.map(MAPS[2].0));
     let weights = simulation.weights("inhibition").map_err(stop)?;
     let ends = simulation.synapse_ends("inhibition").map_err(stop)?;
     for (name, groups) in [
-        ("inhibition_pattern", &first[..]),
+        ("inhibition_pattern", FIRST),
         ("inhibition_background", &[BACKGROUND]),
     ] {
         let (mut sum, mut synapses) = (0.0, 0u32);
@@ -669,21 +496,6 @@ fn draw(results: &Results, pictures: &mut Pictures) {
 mod tests {
     use super::super::run::lone_run;
     use super::*;
-
-    #[test]
-    fn patterns_have_the_published_sizes() {
-        let grid = Grid::new(4);
-        assert_eq!(grid.neurons(), 8000);
-        assert_eq!(
-            grid.sizes,
-            [196, 784 - 196 - 64, 64, 784 - 64, 8000 - 2 * 784 + 64]
-        );
-        let [cued, shared, other] = [CUED, SHARED, OTHER].map(|g| grid.members(g)[0]);
-        assert!(grid.share_a_pattern(cued, shared) && grid.share_a_pattern(other, shared));
-        assert!(!grid.share_a_pattern(cued, other));
-        let rest = grid.members(BACKGROUND);
-        assert!(!grid.share_a_pattern(rest[0], rest[1]));
-    }
 
     #[test]
     fn inhibition_balances_hides_and_recalls() {
