@@ -101,10 +101,12 @@ mod report;
 mod results;
 mod run;
 mod settings;
+mod song2000;
 mod tables;
 #[cfg(test)]
 mod testing;
 mod verdict;
+mod vogels2011;
 
 pub use contract::{
     Bound, Certainty, Claim, Condition, Criterion, Experiment, Measure, Parameter, Role, Short,
@@ -124,6 +126,7 @@ use crate::scene::error::unknown;
 
 /// Every experiment, in the order in which `neuropil experiment` lists them.
 pub const EXPERIMENTS: &[&Experiment] = &[
+    &song2000::EXPERIMENT,
     &izhikevich2003_rhythm::EXPERIMENT,
     &florian2007_fig1::EXPERIMENT,
     &florian2007_xor::EXPERIMENT,
@@ -135,6 +138,7 @@ pub const EXPERIMENTS: &[&Experiment] = &[
     &izhikevich2007_classical::EXPERIMENT,
     &izhikevich2007_instrumental::EXPERIMENT,
     &pavlov::EXPERIMENT,
+    &vogels2011::EXPERIMENT,
 ];
 
 /// The experiment of that name.

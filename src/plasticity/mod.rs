@@ -27,6 +27,7 @@ pub mod intrinsic;
 pub mod mstdp;
 pub mod oja;
 mod replay;
+pub mod settable;
 pub mod slowing;
 pub mod stdp;
 mod sum;
@@ -60,6 +61,7 @@ pub fn plugin(app: &mut App) {
     mstdp::plugin(app);
     oja::plugin(app);
     slowing::plugin(app);
+    settable::plugin(app);
     stdp::plugin(app);
     triplet::plugin(app);
 }

@@ -3,7 +3,7 @@
 //! # The contract of a rule of upkeep
 //!
 //! A rule is a reflected component, listed in a scene with the learning rule: `plasticity: [Stdp(w_max: 1), Budget(total: 78)]`.
-//! [`Upkeep::derive`] turns it into [`Care`]: either something that goes on all the time and is part of bringing a synapse up to date, or a
+//! [`Upkeep::derive`] turns it into [`Care`]: nothing, something that goes on all the time and is part of bringing a synapse up to date, or a
 //! [`Keeper`], which acts now and then in [`SimSystems::Learn`](crate::sim::SimSystems::Learn), at the end of every so manieth step. All synapses are
 //! brought up to date before it acts, so the cost is proportional to synapses only then; between, it follows spikes. Keepers act in the order in
 //! which the scene lists them, and what they do is the same for any number of threads.
@@ -59,6 +59,8 @@ pub trait Upkeep:
 
 /// What a rule of upkeep does.
 pub enum Care {
+    /// Nothing by itself.
+    Nothing,
     /// Weights decay all the time.
     Fade(Fade),
     /// The learning rate falls.

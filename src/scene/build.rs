@@ -634,6 +634,7 @@ fn build_changing(
         match (rule.derive)(value, &changing.setting).map_err(wrong(*at))? {
             Care::Fade(one) => lasting.fade = Some(one),
             Care::Slow(one) => lasting.slowing = Some(one),
+            Care::Nothing => {}
             Care::Periodic { every, keeper } => {
                 keepers.push(every, keeper, scene.regions[p.to].neurons as usize);
             }
