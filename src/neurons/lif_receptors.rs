@@ -21,7 +21,7 @@
 //! | τ of AMPA, GABA-A | `tau_ampa`, `tau_gaba_a` | 2, 7 | ms |
 //! | τ of NMDA | `tau_nmda_rise`, `tau_nmda` | 4, 40 | ms |
 //! | τ of GABA-B | `tau_gaba_b_rise`, `tau_gaba_b` | 60, 200 | ms |
-//! | [Mg] | `mg` | 1 | mM |
+//! | \[Mg\] | `mg` | 1 | mM |
 //! | | `nmda_per_ampa` | 0 | |
 //! | | `gaba_b_per_gaba_a` | 0 | |
 //! | I_e | `i_e` | 0 | pA |
@@ -162,7 +162,7 @@ kernel! {
         gaba_b_peak: f32,
         nmda_per_ampa: f32,
         gaba_b_per_gaba_a: f32,
-        /// [Mg]/3.57 mM.
+        /// Mg/3.57 mM.
         block: f32,
         v_th: f32,
         v_reset: f32,

@@ -41,7 +41,7 @@ pub struct Learning<R: LearningRule> {
     newest: Vec<LastSpike<R::Pre>>,
 }
 
-/// The rule of projections whose weights only [fade](Fade).
+/// The rule of projections whose weights only [fade](super::upkeep::Fade).
 pub struct Fading;
 
 impl LearningRule for Fading {

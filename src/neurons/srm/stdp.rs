@@ -22,7 +22,7 @@
 
 use super::SrmError;
 
-/// Which spikes pair. See the [module](self).
+/// Which spikes pair. See [`neurons::srm`](super).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pairing {
     /// Each spike at most once on either side: potentiation and depression alternate.
@@ -34,7 +34,7 @@ pub enum Pairing {
     AllToAll,
 }
 
-/// Additive spike-timing-dependent plasticity of the afferents' synapses. See the [module](self).
+/// Additive spike-timing-dependent plasticity of the afferents' synapses. See [`neurons::srm`](super).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stdp {
     /// Which spikes pair.
