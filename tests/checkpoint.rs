@@ -805,7 +805,6 @@ const REBUILT: &[&str] = &[
     "neuropil::plasticity::bcm::Bcm",
     "neuropil::plasticity::budget::Budget",
     "neuropil::plasticity::convergent::ConvergentDecay",
-    "neuropil::plasticity::settable::Settable",
     "neuropil::plasticity::homeostatic::HomeostaticScaling",
     "neuropil::plasticity::intrinsic::IntrinsicPlasticity",
     "neuropil::plasticity::executor::RuleFunctions",

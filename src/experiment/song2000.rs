@@ -119,7 +119,7 @@ A run succeeds if the three output rates are within a factor of 2 of each other.
     runs: 10,
     short: Short {
         runs: 1,
-        settings: &[("duration_s", 60.0), ("dt_ms", 0.5), ("speed", 20.0)],
+        settings: &[("duration_s", 400.0), ("dt_ms", 0.5), ("speed", 3.0)],
     },
     run,
     draw: Some(draw),
@@ -531,6 +531,8 @@ mod tests {
         let of = |outcome: &Outcome, name| outcome.get(name).expect(name);
         assert!(of(&learned, "between_40") < 40.0, "{learned:?}");
         assert!(of(&learned, "mean_10") > of(&learned, "mean_40") + 0.1);
-        assert!(of(&learned, "rate_ratio") < 0.5 * of(&held, "rate_ratio"));
+        assert!(of(&learned, "rate_ratio") < 6.0, "{learned:?}");
+        // Without learning the neuron is silent at 10 Hz and fires at hundreds of Hz at 40.
+        assert!(of(&held, "rate_10") < 1.0 && of(&held, "rate_40") > 100.0);
     }
 }

@@ -460,6 +460,28 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_resumes_bit_for_bit() {
+        let rule = Clopath {
+            w_max: 3.0,
+            u_ref: 9.0,
+            ..default()
+        };
+        let scene = scene(&rule, 0.1, 1.0, Dendritic::All);
+        let new = || Simulation::new(&scene, &BuildOptions::default()).expect("a network");
+        let mut whole = new();
+        // In the middle of a postsynaptic spike.
+        whole.run_ms(81.2);
+        let snapshot = whole.snapshot().expect("a snapshot");
+        whole.run_ms(80.0);
+        let mut resumed = new();
+        resumed.restore(&snapshot).expect("a snapshot that fits");
+        resumed.run_ms(80.0);
+        let weights = |s: &mut Simulation| s.weights("synapse").expect("weights");
+        assert_eq!(weights(&mut whole), weights(&mut resumed));
+        assert_ne!(weights(&mut whole), [0.5]);
+    }
+
+    #[test]
     fn weights_follow_the_equations_at_two_steps_and_with_either_part_of_the_delay() {
         let constant = Clopath {
             w_max: 3.0,
