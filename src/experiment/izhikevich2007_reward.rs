@@ -6,6 +6,7 @@ use super::{
     Pictures, Results, Run, Series, Short, Source, Stop,
 };
 use crate::modulation::Rewarder;
+use crate::results::canvas::Color;
 use crate::results::figure::{Figure, Panel};
 use crate::sim::quantity::Range;
 
@@ -76,6 +77,12 @@ that have nothing to do with n1 and n2: coincidences of two other neurons that h
 
 /// The weight that counts as the top.
 const TOP: f32 = 3.5;
+/// Bins of the histogram of weights.
+const BINS: usize = 40;
+/// The colour of single runs.
+const RUN: Color = [160, 196, 224];
+/// The colour of means.
+const MEAN: Color = [213, 94, 0];
 /// The neuron n1.
 const FIRST: u32 = 0;
 
@@ -165,12 +172,13 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
             curve,
         ));
     if run.is_first() {
-        let mut counts = [0u32; 41];
+        let mut counts = [0u32; BINS];
         for weight in &all {
-            counts[(f64::from(*weight) / W_MAX * 40.0) as usize] += 1;
+            let bin = (f64::from(*weight) / W_MAX * BINS as f64) as usize;
+            counts[bin.min(BINS - 1)] += 1;
         }
         let histogram = (counts.iter().enumerate())
-            .map(|(bin, count)| (bin as f64 * W_MAX / 40.0, f64::from(*count)))
+            .map(|(bin, count)| (bin as f64 * W_MAX / BINS as f64, f64::from(*count)))
             .collect();
         outcome = outcome
             .series(Series::new(
@@ -201,12 +209,13 @@ fn draw(results: &Results, pictures: &mut Pictures) {
         let mut any = false;
         for (_, outcome) in results.outcomes(condition) {
             if let Some(points) = outcome.points("rewarded") {
-                panel = panel.line("", points.to_vec());
+                panel = panel.line("", points.to_vec()).color(RUN);
                 any = true;
             }
         }
         if let Some(mean) = results.first(condition).and_then(|o| o.points("mean")) {
-            panel = panel.line("mean of all excitatory synapses", mean.to_vec());
+            let label = "mean of all excitatory synapses, first seed";
+            panel = panel.line(label, mean.to_vec()).color(MEAN);
         }
         if any {
             figure = figure.panel(panel);
@@ -218,7 +227,7 @@ fn draw(results: &Results, pictures: &mut Pictures) {
         .and_then(|o| o.points("histogram"));
     if let Some(points) = histogram {
         let mut edges: Vec<f64> = points.iter().map(|p| p.0).collect();
-        edges.push(W_MAX * 41.0 / 40.0);
+        edges.push(W_MAX);
         let panel = Panel::new("Weights of excitatory synapses at the end, first seed")
             .x("weight", "mV/ms")
             .y("synapses", "")
