@@ -351,6 +351,9 @@ fn draw(results: &Results, pictures: &mut Pictures) {
         panel.level("a response", ENOUGH)
     };
     let figure = Figure::new(title)
+        .columns(3)
+        .panel_size(640, 480)
+        .footnote("peaks of unpaired: food that happened to come with the tone")
         .panel(course(
             "Training",
             &[
@@ -378,8 +381,8 @@ fn draw(results: &Results, pictures: &mut Pictures) {
     };
     let mut figure = Figure::new(title)
         .columns(1)
-        .panel_size(1300, 480)
-        .footnote("first seed; rows from below: tone, light, food, response, dopaminergic neurons");
+        .panel_size(1300, 420)
+        .footnote("first seed; the tone is told by neurons 0 to 99, the light by 100 to 199");
     let mut levels = Panel::new("Dopamine")
         .x("time since the tone", "ms")
         .y("level", "");
@@ -389,11 +392,17 @@ fn draw(results: &Results, pictures: &mut Pictures) {
         ("after training", "raster_after", "level_after"),
     ] {
         if let (Some(spikes), Some(level)) = (first.points(spikes), first.points(level)) {
-            let panel = Panel::new(format!("A tone, {when}"))
+            let mut panel = Panel::new(format!("A tone, {when}"))
                 .x("time since the tone", "ms")
-                .y("neuron", "")
+                .y("row", "")
                 .x_range(-(BEFORE as f64), AFTER as f64)
-                .spikes("", spikes.to_vec());
+                .y_range(0.0, 360.0);
+            for (i, (region, first)) in ROWS.into_iter().enumerate() {
+                let end = ROWS.get(i + 1).map_or(u32::MAX, |next| next.1);
+                let rows = f64::from(first)..f64::from(end);
+                let own = spikes.iter().filter(|spike| rows.contains(&spike.1));
+                panel = panel.spikes(region, own.copied().collect());
+            }
             figure = figure.panel(panel.moment("tone", 0.0));
             levels = levels.line(when, level.to_vec());
         }
