@@ -118,6 +118,7 @@ pub mod prelude {
     pub use crate::neurons::poisson_source::PoissonSource;
     pub use crate::neurons::relay::Relay;
     pub use crate::neurons::spike_source::SpikeSource;
+    pub use crate::neurons::srm::{Srm, WinnersTakeAll};
     pub use crate::plasticity::bcm::Bcm;
     pub use crate::plasticity::budget::{Budget, BudgetOver, Normalisation};
     pub use crate::plasticity::clopath::Clopath;

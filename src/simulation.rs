@@ -11,6 +11,7 @@ use crate::network::region::{InputMap, Region};
 use crate::network::stimulus;
 use crate::network::synapses::SynapseStore;
 use crate::network::weight_probe;
+use crate::neurons::srm::region::send_exact;
 use crate::plasticity::RuleFunctions;
 use crate::plasticity::intrinsic;
 use crate::scene::build::{self, BuildError, BuildOptions, Integrate, Needs, Reuse};
@@ -638,6 +639,13 @@ fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: &Needs) 
     if needs.push {
         schedule.add_systems(
             propagate::push_spikes
+                .in_set(SimSystems::Propagate)
+                .after(propagate::list_spikes),
+        );
+    }
+    if needs.exact {
+        schedule.add_systems(
+            send_exact
                 .in_set(SimSystems::Propagate)
                 .after(propagate::list_spikes),
         );

@@ -38,6 +38,13 @@ pub struct Spikes {
     pub list: Vec<u32>,
 }
 
+/// The spikes of the newest step of a region that knows when within the step they are: neuron, and time in ticks of
+/// dt/[`TICKS`](crate::plasticity::exact::TICKS) from the start of the step, ascending.
+///
+/// A source may place a spike up to half a step beyond the end: its stamp is the nearest.
+#[derive(Component, Clone, Debug, Default)]
+pub struct Offsets(pub Vec<(u32, u32)>);
+
 /// The most chunks in a row that one lane steps. Runs are long because processors fetch ahead, even into the next page, and would take
 /// what another lane is writing; they end because neurons of one part of a large region tend to be busy together.
 pub const RUN: usize = 256;

@@ -13,7 +13,7 @@
 
 use crate::files::Files;
 use crate::network::distribution::{Distribution, shared_unit};
-use crate::network::region::{Region, Spikes, integrate, valid_bits};
+use crate::network::region::{Offsets, Region, Spikes, integrate, valid_bits};
 use crate::sim::SimSystems;
 use crate::sim::clock::Clock;
 use crate::sim::columns::{Drive, RegisterColumn};
@@ -71,6 +71,7 @@ pub fn plugin(app: &mut App) {
     poisson_source::plugin(app);
     relay::plugin(app);
     spike_source::plugin(app);
+    srm::region::plugin(app);
 }
 
 /// What a model's synaptic input may be.
@@ -226,6 +227,9 @@ pub struct ReflectNeuronModel {
     pub bytes_per_neuron: usize,
     /// Whether the model is a source: it takes no input and needs none.
     pub source: bool,
+    /// Whether its spikes have offsets inside the step; a model that is not a source is then resolved in continuous time, and so is what
+    /// reaches it.
+    pub exact: bool,
     /// Whether a model value may fire without input, for example by a constant current.
     pub self_driven: fn(&dyn PartialReflect) -> bool,
 }
@@ -270,6 +274,7 @@ impl<M: NeuronModel> FromType<M> for ReflectNeuronModel {
             wgsl: Some(<M::Kernel as Kernel>::wgsl),
             bytes_per_neuron: M::Kernel::COLUMNS.len() * 4,
             source: false,
+            exact: false,
             self_driven: |model| concrete::<M>(model).is_ok_and(|m| m.is_self_driven()),
         }
     }
@@ -327,6 +332,14 @@ pub trait SourceModel:
     /// What the steps need, worked out when the region is built. Not kept in snapshots: it follows from the scene.
     type Plan: Component;
 
+    /// Whether it knows when within a step its spikes are.
+    const EXACT: bool = false;
+
+    /// Lists the spikes of a step with their [offsets](Offsets), in any order, if it knows them.
+    fn offsets(plan: &Self::Plan, at: &SourceStep<'_>, out: &mut Vec<(u32, u32)>) {
+        let _ = (plan, at, out);
+    }
+
     /// Works out the plan of a region.
     ///
     /// # Errors
@@ -368,9 +381,9 @@ fn fire_sources<M: SourceModel>(
     workers: Res<Workers>,
     simd: Res<SimdLevel>,
     seed: Res<Seed>,
-    mut regions: Query<(&Region, &M::Plan, &mut Spikes)>,
+    mut regions: Query<(&Region, &M::Plan, &mut Spikes, Option<&mut Offsets>)>,
 ) {
-    for (region, plan, mut spikes) in &mut regions {
+    for (region, plan, mut spikes, offsets) in &mut regions {
         let at = SourceStep {
             step: clock.step(),
             dt_ms: clock.dt_ms(),
@@ -383,6 +396,11 @@ fn fire_sources<M: SourceModel>(
         M::fire(plan, &at, &mut spikes.mask);
         let last = spikes.mask.len() - 1;
         spikes.mask[last] &= valid_bits(region.neurons, last);
+        if let Some(mut offsets) = offsets {
+            offsets.0.clear();
+            M::offsets(plan, &at, &mut offsets.0);
+            offsets.0.sort_unstable();
+        }
     }
 }
 
@@ -395,6 +413,9 @@ fn reflect_source<M: SourceModel>() -> ReflectNeuronModel {
         build: |entity, build| {
             let model = concrete::<M>(build.model)?;
             entity.insert((model.plan(build)?, model));
+            if M::EXACT {
+                entity.insert(Offsets::default());
+            }
             Ok(())
         },
         refresh: |_| {},
@@ -402,6 +423,7 @@ fn reflect_source<M: SourceModel>() -> ReflectNeuronModel {
         wgsl: None,
         bytes_per_neuron: 0,
         source: true,
+        exact: M::EXACT,
         self_driven: |_| true,
     }
 }

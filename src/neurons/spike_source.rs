@@ -13,13 +13,14 @@
 //! to step. With `repeat_ms`, a whole number of steps, a list is a rhythm: a burst and the pause after it, a pattern shown again and
 //! again.
 //!
-//! **Not modelled**: offsets within a step.
+//! **Offsets**: neurons that are resolved in continuous time ([`Srm`](super::srm::Srm)) get each spike at its own time, to 1/4096 of a step.
 //!
 //! **Source**: none; it is NEST's `spike_generator` and PyNN's `SpikeSourceArray` for a whole population.
 //!
 //! **Scenes**: `neuron_zoo`.
 
 use super::{BuildRegion, RegisterNeuron, SourceModel, SourceStep};
+use crate::plasticity::exact::TICKS;
 use crate::sim::clock::to_steps;
 use crate::sim::columns::LANES;
 use crate::sim::quantity::{Range, Unit};
@@ -45,10 +46,21 @@ pub struct SpikeSource {
 /// What the steps of a [`SpikeSource`] need: its spikes by step.
 #[derive(Component)]
 pub struct SpikePlan {
-    /// (step, neuron), ascending.
-    spikes: Vec<(u64, u32)>,
+    /// (step, neuron, offset in ticks from the start of the step), ascending.
+    spikes: Vec<(u64, u32, u32)>,
     /// Steps after which everything starts again.
     period: Option<u64>,
+}
+
+impl SpikePlan {
+    /// The spikes of a step.
+    fn due(&self, step: u64) -> impl Iterator<Item = &(u64, u32, u32)> {
+        let step = self.period.map_or(step, |period| step % period);
+        let first = self.spikes.partition_point(|(s, ..)| *s < step);
+        self.spikes[first..]
+            .iter()
+            .take_while(move |(s, ..)| *s == step)
+    }
 }
 
 impl SourceModel for SpikeSource {
@@ -76,7 +88,9 @@ impl SourceModel for SpikeSource {
                     place()
                 ));
             }
-            spikes.push((step, neuron as u32));
+            let offset = time - step as f64 * region.dt_ms;
+            let tick = libm::rint(offset / region.dt_ms * f64::from(TICKS)).max(0.0) as u32;
+            spikes.push((step, neuron as u32, tick));
             Ok(())
         };
         for (i, (time, neuron)) in self.spikes.iter().enumerate() {
@@ -104,11 +118,15 @@ impl SourceModel for SpikeSource {
     }
 
     fn fire(plan: &SpikePlan, at: &SourceStep<'_>, mask: &mut [u64]) {
-        let step = plan.period.map_or(at.step, |period| at.step % period);
-        let first = plan.spikes.partition_point(|(s, _)| *s < step);
-        for &(_, neuron) in plan.spikes[first..].iter().take_while(|(s, _)| *s == step) {
-            mask[neuron as usize / LANES] |= 1 << (neuron as usize % LANES);
+        for (_, neuron, _) in plan.due(at.step) {
+            mask[*neuron as usize / LANES] |= 1 << (*neuron as usize % LANES);
         }
+    }
+
+    const EXACT: bool = true;
+
+    fn offsets(plan: &SpikePlan, at: &SourceStep<'_>, out: &mut Vec<(u32, u32)>) {
+        out.extend(plan.due(at.step).map(|(_, neuron, tick)| (*neuron, *tick)));
     }
 
     fn check(&self, region: &BuildRegion<'_>) -> Result<(), String> {

@@ -42,7 +42,7 @@ pub struct LastSpike<P> {
 
 impl<P: Traces> LastSpike<P> {
     /// That of a neuron that has not spiked up to `now`.
-    fn none(now: u32) -> Self {
+    pub(super) fn none(now: u32) -> Self {
         Self {
             time: now.wrapping_sub(LONG_AGO),
             before: P::default(),
@@ -278,6 +278,11 @@ impl<P: Traces> PostHistory<P> {
             count: vec![0; neurons],
             pending: vec![0; neurons],
         }
+    }
+
+    /// How many neurons there are.
+    pub fn neurons(&self) -> usize {
+        self.count.len()
     }
 
     /// Whether a neuron has room for one more spike that not all synapses have seen.

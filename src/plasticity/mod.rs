@@ -19,6 +19,7 @@ pub mod convergent;
 pub mod decay;
 pub mod dopamine;
 pub mod eligibility;
+pub mod exact;
 mod executor;
 pub mod history;
 pub mod homeostatic;
@@ -288,6 +289,12 @@ impl BoxedRule {
     /// Puts the rule to work on a projection that has its synapses, with what goes on all the time beside it.
     pub fn insert(self, projection: &mut EntityWorldMut<'_>, lasting: upkeep::Lasting) {
         self.part.insert(projection, lasting);
+    }
+
+    /// Puts the rule to work on a projection that has its synapses, onto neurons that are resolved in continuous time; it must have been
+    /// derived for steps of a [tick](exact::TICKS).
+    pub fn insert_exact(self, projection: &mut EntityWorldMut<'_>) {
+        self.part.insert_exact(projection);
     }
 }
 

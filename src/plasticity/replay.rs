@@ -67,6 +67,15 @@ impl<P: Traces> Window<P> {
         }
     }
 
+    /// The window before a spike that arrives at `now`, where the last one that arrived is known.
+    #[inline(always)]
+    pub fn before_arrival(now: u32, last: &LastSpike<P>, since: u32, order: Order) -> Self {
+        Self {
+            to: i32::from(order.after),
+            ..Self::until_now(now, 0, 0, last, since, order)
+        }
+    }
+
     /// The window up to `now`, when no spike arrives. `axonal` is the axonal delay.
     #[inline(always)]
     pub fn until_now(

@@ -9,7 +9,7 @@
 
 use super::upkeep::Lasting;
 use super::{
-    BoxedRule, Coincidence, LearningRule, Seen, SendOrder, SynapseState, Traces, executor,
+    BoxedRule, Coincidence, LearningRule, Seen, SendOrder, SynapseState, Traces, exact, executor,
 };
 use crate::modulation::Signal;
 use crate::sim::math::{max, min};
@@ -40,6 +40,8 @@ pub(super) trait Part: Send + Sync {
     fn coincidence(&self) -> Coincidence;
     /// Puts the rule by itself to work.
     fn insert(self: Box<Self>, projection: &mut EntityWorldMut<'_>, lasting: Lasting);
+    /// Puts the rule by itself to work, in continuous time.
+    fn insert_exact(self: Box<Self>, projection: &mut EntityWorldMut<'_>);
 }
 
 fn traces<T: Traces>(values: &[f32]) -> T {
@@ -111,6 +113,9 @@ impl<R: LearningRule> Part for R {
     }
     fn insert(self: Box<Self>, projection: &mut EntityWorldMut<'_>, lasting: Lasting) {
         executor::insert(projection, *self, lasting);
+    }
+    fn insert_exact(self: Box<Self>, projection: &mut EntityWorldMut<'_>) {
+        exact::insert(projection, *self);
     }
 }
 

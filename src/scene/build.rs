@@ -18,6 +18,7 @@ use crate::network::region::{
 use crate::network::slots::{InputSlots, Slots};
 use crate::network::stimulus::Selection;
 use crate::network::synapses::{DenseLayout, StorePlan, SynapseStore, Transfer, WeightFormat};
+use crate::neurons::srm::region::SrmRegion;
 use crate::plasticity::upkeep::{Care, Keepers, Lasting};
 use crate::plasticity::{BoxedRule, Fading, RuleFunctions, RuleSystems, Unchanging};
 use crate::sim::clock::Clock;
@@ -106,6 +107,8 @@ pub struct Needs {
     pub pull: bool,
     /// A store pushes.
     pub push: bool,
+    /// Spikes go to neurons that are resolved in continuous time.
+    pub exact: bool,
     /// There are modulators.
     pub modulators: bool,
     /// The types of rules that there are.
@@ -281,6 +284,7 @@ pub fn build(
         pull: stores.pull,
         push: stores.push,
         rules: stores.rules,
+        exact: stores.exact,
         ..default()
     };
     needs.modulators = !scene.modulators.is_empty();
@@ -424,6 +428,7 @@ struct Stores {
     ring: usize,
     pull: bool,
     push: bool,
+    exact: bool,
     rules: Vec<RuleSystems>,
 }
 
@@ -442,6 +447,7 @@ fn build_stores(
         ring: 1,
         pull: false,
         push: false,
+        exact: false,
         rules: Vec::new(),
     };
     let done = AtomicU64::new(0);
@@ -516,6 +522,10 @@ fn build_stores(
                 progress(now as f64 / total);
             },
         )?;
+        let Some(rule) = rule else {
+            result.exact = true;
+            continue;
+        };
         match result
             .rules
             .iter_mut()
@@ -564,7 +574,7 @@ fn spawn_projection(
     id
 }
 
-/// Makes a projection whose synapses change.
+/// Makes a projection whose synapses change, or whose spikes arrive one by one; in the latter case no systems of its rule run.
 fn build_changing(
     world: &mut World,
     scene: &Scene,
@@ -574,7 +584,7 @@ fn build_changing(
     maps: &Maps,
     options: &BuildOptions,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<(Entity, RuleSystems), BuildError> {
+) -> Result<(Entity, Option<RuleSystems>), BuildError> {
     let (p, spec) = (&prepared.projections[index], &scene.projections[index]);
     let delays = union_of_delays(&prepared.projections, &[index]);
     let mut index_of = vec![0u16; delays.last().map_or(0, |d| *d as usize + 1)];
@@ -622,7 +632,7 @@ fn build_changing(
         let rule = BoxedRule::new(Unchanging);
         let systems = rule.systems;
         rule.insert(&mut projection, Lasting::default());
-        return Ok((id, systems));
+        return Ok((id, Some(systems)));
     };
     let wrong = |at: usize| {
         move |e: String| BuildError::new(format!("projections[{index}].plasticity[{at}]"), e)
@@ -644,7 +654,8 @@ fn build_changing(
     for (at, rule) in &changing.rules {
         let value = spec.plasticity[*at].0.as_ref();
         (rule.keep)(&mut projection, value);
-        rules.push((*at, (rule.derive)(value, scene.dt_ms).map_err(wrong(*at))?));
+        let step = changing.step_of_rule(scene.dt_ms);
+        rules.push((*at, (rule.derive)(value, step).map_err(wrong(*at))?));
     }
     let rule = match rules.len() {
         0 if lasting.fade.is_some() => BoxedRule::new(Fading),
@@ -652,10 +663,16 @@ fn build_changing(
         1 => rules.remove(0).1,
         _ => BoxedRule::sum(rules, changing.bounds).map_err(wrong(0))?,
     };
-    let mut systems = rule.systems;
-    rule.insert(&mut projection, lasting);
+    let mut systems = Some(rule.systems).filter(|_| !changing.exact);
+    if changing.exact {
+        rule.insert_exact(&mut projection);
+    } else {
+        rule.insert(&mut projection, lasting);
+    }
     if keepers.is_empty() {
-        systems.tend = None;
+        if let Some(systems) = &mut systems {
+            systems.tend = None;
+        }
     } else {
         projection.insert(keepers);
     }
@@ -676,6 +693,11 @@ fn build_changing(
         if spec.frozen {
             (functions.freeze)(&mut projection, 0, true);
         }
+    }
+    if changing.exact
+        && let Some(mut target) = world.get_mut::<SrmRegion>(entities[p.to])
+    {
+        target.add_afferents(id);
     }
     modulators::attach_release(world, scene, id, &p.name);
     for (at, rule) in &changing.rules {

@@ -177,6 +177,7 @@ pub fn prepare(
             spec,
             path: &path,
             from,
+            from_exact: regions[from].model.exact,
             to,
         };
         let (mut prepared, list) = at.prepare(&regions[to], files, registry, &mut warnings)?;

@@ -94,6 +94,15 @@ impl Simulation {
                 }
                 merged.put(section, currents)?;
             }
+            let section = format!("region.{index}.srm");
+            if let Ok(built) = fresh.section(&section) {
+                // Neurons that compete are one state: it is kept as a whole or not at all.
+                let kept = from.filter(|from| carried.regions[*from].1 == *neurons);
+                let kept = kept.and_then(|from| {
+                    (carried.snapshot.section(&format!("region.{from}.srm"))).ok()
+                });
+                merged.put(section, kept.unwrap_or(built).clone())?;
+            }
             let (lens, ids) = history(self, carried, index, from, *neurons, steps)?;
             merged.put(format!("region.{index}.history.lens"), lens)?;
             merged.put(format!("region.{index}.history.neurons"), ids)?;

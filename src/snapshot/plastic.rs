@@ -11,9 +11,11 @@ use crate::network::plastic::PlasticSynapses;
 use crate::network::projection::Connect;
 use crate::network::region::{InputMap, Region};
 use crate::network::slots::InputSlots;
+use crate::neurons::srm::region::SrmRegion;
 use crate::plasticity::RuleFunctions;
 use crate::plasticity::intrinsic::IntrinsicCurrent;
 use crate::plasticity::upkeep::Keepers;
+use crate::sim::clock::Clock;
 use crate::sim::columns::LANES;
 use crate::synapses::short_term::ShortTerm;
 use bevy::prelude::*;
@@ -82,6 +84,11 @@ pub(super) fn save(world: &mut World, steps: u64, out: &mut Snapshot) -> Result<
             )?;
         }
     }
+    for (index, entity) in region_entities(world) {
+        if let Some(region) = world.get::<SrmRegion>(entity) {
+            out.put(format!("region.{index}.srm"), region.save())?;
+        }
+    }
     if !list.is_empty() {
         let (places, weights) = under_way(world, steps);
         out.put("input.places", places.into_flattened())?;
@@ -144,6 +151,15 @@ pub(super) fn restore(
         if let Some(mut intrinsic) = world.get_mut::<IntrinsicCurrent>(entity) {
             let name = format!("region.{index}.intrinsic");
             if !intrinsic.load(snapshot.f64s(&name)?) {
+                return Err(misfit(&name));
+            }
+        }
+    }
+    for (index, entity) in region_entities(world) {
+        let now_ms = steps as f64 * world.resource::<Clock>().dt_ms();
+        if let Some(mut region) = world.get_mut::<SrmRegion>(entity) {
+            let name = format!("region.{index}.srm");
+            if !region.load(snapshot.u64s(&name)?, now_ms) {
                 return Err(misfit(&name));
             }
         }

@@ -71,6 +71,36 @@ impl SrmParameters {
         -self.alpha * self.threshold * self.epsilon(s)
     }
 
+    /// For how long after a spike the after-potential is not below the threshold, in ms: until then a neuron cannot reach it from below.
+    pub fn above_threshold_ms(&self) -> f64 {
+        let is_above = |s: f64| self.eta(s) >= self.threshold;
+        if !is_above(self.t_ref) {
+            // From the start it falls, or is below.
+            return match is_above(0.0) {
+                true => self.falls_below(0.0, self.t_ref),
+                false => 0.0,
+            };
+        }
+        let mut high = self.t_ref + self.tau_m;
+        while is_above(high) {
+            high *= 2.0;
+        }
+        self.falls_below(self.t_ref, high)
+    }
+
+    /// When η falls below the threshold, between `low`, where it is not, and `high`, where it is.
+    fn falls_below(&self, mut low: f64, mut high: f64) -> f64 {
+        while high - low > 1e-6 * high {
+            let middle = 0.5 * (low + high);
+            if self.eta(middle) >= self.threshold {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        high
+    }
+
     /// Whether the parameters make a neuron.
     ///
     /// # Errors
@@ -95,21 +125,9 @@ impl SrmParameters {
         within("alpha", self.alpha, self.alpha >= 0.0, "≥ 0")?;
         within("t_ref", self.t_ref, self.t_ref >= 0.0, "≥ 0")?;
         if self.t_ref > 0.0 && self.eta(self.t_ref) >= self.threshold {
-            let (mut low, mut high) = (self.t_ref, self.t_ref + self.tau_m);
-            while self.eta(high) >= self.threshold {
-                high *= 2.0;
-            }
-            while high - low > 1e-6 * high {
-                let middle = 0.5 * (low + high);
-                if self.eta(middle) >= self.threshold {
-                    low = middle;
-                } else {
-                    high = middle;
-                }
-            }
             return Err(SrmError::Refractory {
                 t_ref: self.t_ref,
-                above_ms: high,
+                above_ms: self.above_threshold_ms(),
             });
         }
         Ok(())

@@ -42,6 +42,7 @@
 
 mod kernel;
 mod population;
+pub mod region;
 #[cfg(test)]
 mod replay;
 mod schedule;
@@ -54,6 +55,7 @@ mod winners;
 
 pub use kernel::SrmParameters;
 pub use population::{Arrival, SrmPopulation};
+pub use region::{Srm, WinnersTakeAll};
 pub use state::SrmState;
 pub use stdp::{Pairing, Stdp};
 pub use synapses::AfferentSynapses;

@@ -159,7 +159,7 @@ impl SrmPopulation {
         Ok(self.synapses.neurons() - 1)
     }
 
-    /// Keeps a neuron from firing of itself, or lets it again. Its potential and plasticity go on; forced spikes come all the same.
+    /// Keeps a neuron from firing of itself, or lets it again, at once if it is above the threshold. Its potential and plasticity go on; forced spikes come all the same.
     ///
     /// # Errors
     /// If there is no such neuron.
@@ -167,7 +167,7 @@ impl SrmPopulation {
         let n = self.checked(neuron)?;
         self.move_to(n, self.state.clock_ms);
         self.state.silenced[n] = silenced;
-        self.state.armed[n] = false;
+        self.state.armed[n] = true;
         self.reconsider_all();
         Ok(())
     }
@@ -207,6 +207,23 @@ impl SrmPopulation {
         self.state.slow[n] += self.state.drive[n] - drive;
         self.state.drive[n] = drive;
         self.reconsider_all();
+        Ok(())
+    }
+
+    /// Adds a weight to the potential of a neuron, with the course ε, from now on: a spike that reaches it along a synapse that the
+    /// population does not keep itself. Dropped in the refractory period.
+    ///
+    /// # Errors
+    /// If there is no such neuron.
+    pub fn excite(&mut self, neuron: u32, weight: f64) -> Result<(), SrmError> {
+        let n = self.checked(neuron)?;
+        self.move_to(n, self.state.clock_ms);
+        if self.state.clock_ms >= self.state.refractory_until_ms[n] {
+            let jump = self.kernel.gain * weight;
+            self.state.slow[n] += jump;
+            self.state.fast[n] -= jump;
+        }
+        self.reconsider(n, self.synapses.is_dense());
         Ok(())
     }
 

@@ -70,6 +70,71 @@ impl SrmState {
         self.silenced.push(false);
     }
 
+    /// The numbers of a population that keeps no synapses itself, for a snapshot.
+    pub(super) fn to_numbers(&self) -> Vec<u64> {
+        let mut out = vec![self.clock_ms.to_bits(), self.forced.len() as u64];
+        for column in self.by_neuron() {
+            out.extend(column.iter().map(|v| v.to_bits()));
+        }
+        out.extend(self.armed.iter().map(|v| u64::from(*v)));
+        out.extend(self.silenced.iter().map(|v| u64::from(*v)));
+        out.extend(
+            (self.forced.iter()).flat_map(|(ms, neuron)| [ms.to_bits(), u64::from(*neuron)]),
+        );
+        out
+    }
+
+    /// What [`to_numbers`](Self::to_numbers) gave, of so many neurons, and the numbers that are left over. `None` if there are too few.
+    pub(super) fn from_numbers(numbers: &[u64], neurons: usize) -> Option<(Self, &[u64])> {
+        let ([clock_ms, forced], mut rest) = numbers.split_first_chunk()?;
+        let mut next = |count: usize| {
+            let (first, others) = rest.split_at_checked(count)?;
+            rest = others;
+            Some(first)
+        };
+        let mut state = Self::new(neurons, 0);
+        state.clock_ms = f64::from_bits(*clock_ms);
+        for column in state.by_neuron_mut() {
+            for (value, bits) in column.iter_mut().zip(next(neurons)?) {
+                *value = f64::from_bits(*bits);
+            }
+        }
+        for column in [&mut state.armed, &mut state.silenced] {
+            for (value, bit) in column.iter_mut().zip(next(neurons)?) {
+                *value = *bit != 0;
+            }
+        }
+        let forced = next(usize::try_from(*forced).ok()?.checked_mul(2)?)?;
+        for [ms, neuron] in forced.as_chunks().0 {
+            (state.forced).push((f64::from_bits(*ms), u32::try_from(*neuron).ok()?));
+        }
+        Some((state, rest))
+    }
+
+    fn by_neuron(&self) -> [&Vec<f64>; 7] {
+        [
+            &self.slow,
+            &self.fast,
+            &self.time_ms,
+            &self.drive,
+            &self.last_spike_ms,
+            &self.refractory_until_ms,
+            &self.spike_trace,
+        ]
+    }
+
+    fn by_neuron_mut(&mut self) -> [&mut Vec<f64>; 7] {
+        [
+            &mut self.slow,
+            &mut self.fast,
+            &mut self.time_ms,
+            &mut self.drive,
+            &mut self.last_spike_ms,
+            &mut self.refractory_until_ms,
+            &mut self.spike_trace,
+        ]
+    }
+
     /// Whether the columns have the lengths of a population and hold numbers that one can have.
     pub(super) fn check(&self, neurons: usize, afferents: usize) -> Result<(), SrmError> {
         let by_neuron: [(&'static str, &[f64], bool); 7] = [

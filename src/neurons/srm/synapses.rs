@@ -90,7 +90,8 @@ impl AfferentSynapses {
             }
         }
         self.column_starts = starts;
-        self.dense = self.targets.len() == self.afferents() * self.neurons as usize;
+        self.dense =
+            self.afferents() > 0 && self.targets.len() == self.afferents() * self.neurons as usize;
     }
 
     /// How many afferents there are.

@@ -7,6 +7,7 @@ use crate::network::connect;
 use crate::network::connect::Rule;
 use crate::network::plastic::DelayParts;
 use crate::neurons::Sign;
+use crate::plasticity::exact::TICKS;
 use crate::plasticity::upkeep::{ReflectUpkeep, Setting};
 use crate::plasticity::{BoxedRule, Coincidence, ReflectPlasticity};
 use crate::scene::modulators;
@@ -28,6 +29,8 @@ pub(in crate::scene) struct Changing {
     pub(in crate::scene) most_released: f64,
     /// Whether synapses carry a tag.
     pub(in crate::scene) tagged: bool,
+    /// Whether spikes arrive one by one, at neurons that are resolved in continuous time.
+    pub(in crate::scene) exact: bool,
     /// −1 where the rule sees magnitudes of negative weights, else 1.
     pub(in crate::scene) sign: f64,
 }
@@ -38,6 +41,20 @@ impl core::fmt::Debug for Changing {
             .field("bounds", &self.bounds)
             .field("tagged", &self.tagged)
             .finish_non_exhaustive()
+    }
+}
+
+impl Changing {
+    /// The step that learning rules are derived for, in ms.
+    pub(in crate::scene) fn step_of_rule(&self, dt_ms: f64) -> f64 {
+        step_of_rule(self.exact, dt_ms)
+    }
+}
+
+fn step_of_rule(exact: bool, dt_ms: f64) -> f64 {
+    match exact {
+        true => dt_ms / f64::from(TICKS),
+        false => dt_ms,
     }
 }
 
@@ -89,6 +106,7 @@ impl Place<'_> {
         if let Some(model) = &spec.short_term {
             values::check_fields(&format!("{}.short_term", self.path), model)?;
         }
+        let exact = target.model.exact && (self.from_exact || !spec.plasticity.is_empty());
         let mut setting = Setting {
             dt,
             bounds: (low, high),
@@ -111,6 +129,9 @@ impl Place<'_> {
             if let Some(rule) =
                 info.and_then(|info| types.get_type_data::<ReflectUpkeep>(info.type_id()))
             {
+                if exact {
+                    return Err(self.not_exact(&field, target, "rules that act between spikes"));
+                }
                 upkeep.push((i, rule.clone()));
                 continue;
             }
@@ -118,7 +139,8 @@ impl Place<'_> {
                 .and_then(|info| types.get_type_data::<ReflectPlasticity>(info.type_id()))
                 .ok_or_else(|| self.wrong(&field, "this is no learning rule"))?;
             let at = |message: String| self.wrong(&field, message);
-            (rule.check)(value, dt).map_err(at)?;
+            let step = step_of_rule(exact, dt);
+            (rule.check)(value, step).map_err(at)?;
             let is_same = |(other, _): &&(usize, ReflectPlasticity)| {
                 let other = spec.plasticity[*other].0.get_represented_type_info();
                 other.map(|info| info.type_id()) == info.map(|info| info.type_id())
@@ -153,8 +175,12 @@ impl Place<'_> {
                 modulators::check_name(self.scene, &name)
                     .map_err(|e| self.wrong(&format!("{field}.modulator"), e))?;
             }
-            let boxed = (rule.derive)(value, dt).map_err(at)?;
-            if boxed.coincidence == Coincidence::Both && self.unknown_in_time(delays) {
+            let boxed = (rule.derive)(value, step).map_err(at)?;
+            if exact && ((rule.follows_membrane)(value) || boxed.systems.modulate.is_some()) {
+                let what = "rules that are modulated or follow membranes";
+                return Err(self.not_exact(&field, target, what));
+            }
+            if !exact && boxed.coincidence == Coincidence::Both && self.unknown_in_time(delays) {
                 return Err(at(
                     "coincidence Both needs postsynaptic spikes that are known when a presynaptic one arrives: give the projection a `dendritic` part of its delay, or `backpropagation_ms` of a step or more"
                         .into(),
@@ -192,12 +218,16 @@ impl Place<'_> {
             return Err(self.wrong("backpropagation_ms", message));
         }
         let most_released = modulators::most_released(self.scene, &spec.called());
-        let stays = rules.is_empty() && upkeep.is_empty() && spec.short_term.is_none();
+        if target.model.exact {
+            self.check_exact(target, most_released.is_some(), exact)?;
+        }
+        let stays = rules.is_empty() && upkeep.is_empty() && spec.short_term.is_none() && !exact;
         if stays && most_released.is_none() {
             return Ok(None);
         }
         Ok(Some(Changing {
             tagged,
+            exact,
             rules,
             most_released: most_released.unwrap_or(1.0),
             upkeep,
@@ -205,6 +235,42 @@ impl Place<'_> {
             setting,
             sign,
         }))
+    }
+
+    fn not_exact(&self, field: &str, target: &PreparedRegion, what: &str) -> BuildError {
+        let message = format!(
+            "{} is resolved in continuous time, and projections onto it cannot have {what} so far",
+            target.type_name
+        );
+        self.wrong(field, message)
+    }
+
+    /// Checks what projections onto neurons that are resolved in continuous time cannot have; `exact` says whether spikes arrive there one by
+    /// one.
+    fn check_exact(
+        &self,
+        target: &PreparedRegion,
+        is_released: bool,
+        exact: bool,
+    ) -> Result<(), BuildError> {
+        let spec = self.spec;
+        if spec.short_term.is_some() && exact {
+            return Err(self.not_exact("short_term", target, "short-term dynamics"));
+        }
+        if is_released && exact {
+            return Err(self.not_exact("to", target, "a release that a pool acts on"));
+        }
+        if exact && spec.dendritic != Dendritic::None {
+            return Err(self.not_exact("dendritic", target, "a delay with a dendritic part"));
+        }
+        if exact && spec.backpropagation_ms.is_some_and(|ms| ms != 0.0) {
+            return Err(self.not_exact(
+                "backpropagation_ms",
+                target,
+                "spikes that take their time back to the synapse",
+            ));
+        }
+        Ok(())
     }
 
     /// Checks rules of upkeep, and works out the bounds of weights if no learning rule sets them.

@@ -87,6 +87,8 @@ pub(super) struct Place<'a> {
     pub(super) spec: &'a ProjectionSpec,
     pub(super) path: &'a str,
     pub(super) from: usize,
+    /// Whether the spikes of the source have offsets inside the step.
+    pub(super) from_exact: bool,
     pub(super) to: usize,
 }
 

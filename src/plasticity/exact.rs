@@ -1,0 +1,464 @@
+//! Synapses onto neurons that are resolved in continuous time: spikes arrive one by one, with their offsets inside the step.
+//!
+//! Such neurons take their input in the order of arrival and spike in between, so that a step cannot be cut into delivery, integration and
+//! learning: their region's own system asks the projections for the spikes that are due, in time, and tells them of its own. The rules
+//! are those of all projections, derived for steps of one *tick*, dt/[`TICKS`]; an event carries the number of its tick. What comes out does not
+//! depend on the length of the steps but for the rounding of times to ticks.
+//!
+//! A spike of a region that knows no offsets comes at the end of its step, as everywhere. Delays are whole steps and all axonal.
+
+use super::executor::RuleFunctions;
+use super::history::{LONG_AGO, LastSpike, PostHistory, take, take_traces};
+use super::replay::{Order, Share, Window, replay, seen_by_pre};
+use super::{LearningRule, Seen, SendOrder, SynapseState, Traces};
+use crate::network::plastic::PlasticSynapses;
+use bevy::ecs::world::EntityWorldMut;
+use bevy::prelude::*;
+
+/// Ticks of a step: offsets of spikes are kept to so many parts of it.
+pub const TICKS: u32 = 4096;
+
+/// Ticks after which old times are brought nearer: see [`history`](super::history).
+const REFRESH_EVERY: u64 = 1 << 29;
+
+/// A spike on its way to the synapses of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Arrival {
+    /// The offset in the step in which it arrives, from 1 to [`TICKS`].
+    pub tick: u32,
+    /// The source neuron.
+    pub row: u32,
+    /// The group of delays that it arrives along.
+    pub group: u32,
+}
+
+/// A rule at work on the synapses of a projection onto neurons that are resolved in continuous time.
+#[derive(Component)]
+pub struct ExactRule {
+    /// Per step, modulo its length: the spikes that arrive in that step.
+    under_way: Vec<Vec<Arrival>>,
+    learner: Box<dyn Learner>,
+}
+
+impl ExactRule {
+    /// Sends a spike of `row` on its way, at a tick of `step` or of the next one.
+    pub fn send(&mut self, synapses: &PlasticSynapses, step: u64, tick: u32, row: u32) {
+        let (step, tick) = match tick {
+            0..=TICKS => (step, tick.max(1)),
+            _ => (step + 1, (tick - TICKS).min(TICKS)),
+        };
+        for (group, delay) in synapses.groups().iter().enumerate() {
+            let joins = |block| !synapses.segment(row as usize, block, group).is_empty();
+            if (0..synapses.blocks()).any(joins) {
+                let place = (step + u64::from(delay.axonal)) % self.under_way.len() as u64;
+                let group = group as u32;
+                self.under_way[place as usize].push(Arrival { tick, row, group });
+            }
+        }
+    }
+
+    /// Takes the spikes that arrive in `step`, handing each to `take`.
+    pub fn take_due(&mut self, step: u64, take: impl FnMut(Arrival)) {
+        let place = step % self.under_way.len() as u64;
+        self.under_way[place as usize].drain(..).for_each(take);
+    }
+
+    /// A spike arrives in `step`: its synapses learn and transmit. Appends target neurons and weights.
+    pub fn arrive(
+        &mut self,
+        synapses: &mut PlasticSynapses,
+        step: u64,
+        arrival: Arrival,
+        sent: &mut Vec<(u32, f32)>,
+    ) {
+        self.learner.arrive(synapses, step, arrival, sent);
+    }
+
+    /// A target neuron spikes at a tick of `step`.
+    pub fn spiked(&mut self, synapses: &mut PlasticSynapses, step: u64, tick: u32, neuron: u32) {
+        self.learner.spiked(synapses, at(step, tick), neuron);
+    }
+
+    /// A step has ended.
+    pub fn end_step(&mut self, synapses: &mut PlasticSynapses, step: u64) {
+        let now = at(step, TICKS);
+        if now.is_multiple_of(REFRESH_EVERY) {
+            self.learner.refresh(synapses, now);
+        }
+    }
+
+    fn save(&self) -> Vec<u32> {
+        let mut out = Vec::new();
+        self.learner.save(&mut out);
+        for arrivals in &self.under_way {
+            out.push(arrivals.len() as u32);
+            out.extend(arrivals.iter().flat_map(|a| [a.tick, a.row, a.group]));
+        }
+        out
+    }
+
+    fn load(&mut self, from: &mut &[u32], synapses: &PlasticSynapses) -> Option<()> {
+        self.learner.load(from)?;
+        let (rows, groups) = (synapses.rows() as u32, synapses.groups().len() as u32);
+        for arrivals in &mut self.under_way {
+            arrivals.clear();
+            for _ in 0..take(from)? {
+                arrivals.push(Arrival {
+                    tick: take(from).filter(|tick| (1..=TICKS).contains(tick))?,
+                    row: take(from).filter(|row| *row < rows)?,
+                    group: take(from).filter(|group| *group < groups)?,
+                });
+            }
+        }
+        from.is_empty().then_some(())
+    }
+}
+
+/// The time of a tick of a step, in ticks.
+fn at(step: u64, tick: u32) -> u64 {
+    step * u64::from(TICKS) + u64::from(tick)
+}
+
+/// The time at which so many steps have been done.
+fn after(steps: u64) -> u64 {
+    steps * u64::from(TICKS)
+}
+
+/// Puts a rule to work on a projection that has its synapses.
+pub(super) fn insert<R: LearningRule>(projection: &mut EntityWorldMut<'_>, rule: R) {
+    let Some(synapses) = projection.get::<PlasticSynapses>() else {
+        return;
+    };
+    let (groups, targets) = (synapses.groups(), synapses.target_neurons());
+    let longest = groups.iter().map(|g| g.axonal).max().unwrap_or(0);
+    let learner = Exact {
+        newest: vec![LastSpike::none(0); groups.len() * synapses.rows()],
+        post: PostHistory::new(if R::LEARNS { targets } else { 0 }, 0, R::ROOM),
+        order: Order::new(rule.coincidence(), 0),
+        settled: 0,
+        forgotten: 0,
+        frozen: false,
+        gain: Vec::new(),
+        rule,
+    };
+    projection.insert((
+        ExactRule {
+            // With some room, so that spikes do not allocate as a rule.
+            under_way: (0..longest + 2).map(|_| Vec::with_capacity(16)).collect(),
+            learner: Box::new(learner),
+        },
+        FUNCTIONS,
+    ));
+}
+
+const FUNCTIONS: RuleFunctions = RuleFunctions {
+    now: |entity, steps| match (entity.get::<PlasticSynapses>(), entity.get::<ExactRule>()) {
+        (Some(synapses), Some(rule)) => rule.learner.now(synapses, after(steps)),
+        _ => (Vec::new(), Vec::new()),
+    },
+    settle: |entity, steps| {
+        with_parts(entity, |synapses, rule| rule.settle(synapses, after(steps)))
+    },
+    freeze: |entity, steps, frozen| {
+        with_parts(entity, |synapses, rule| {
+            rule.settle(synapses, after(steps));
+            *rule.steering().0 = frozen;
+        });
+    },
+    reset: |entity, steps| {
+        with_parts(entity, |synapses, rule| {
+            rule.settle(synapses, after(steps));
+            rule.forget(after(steps));
+            synapses.parts_mut().2.fill(0.0);
+        });
+    },
+    restrict: |entity, steps, gain| {
+        with_parts(entity, |synapses, rule| {
+            rule.settle(synapses, after(steps));
+            *rule.steering().1 = gain;
+        });
+    },
+    take_over: |entity, numbers| {
+        let own = entity.get_mut::<ExactRule>().map(|mut rule| {
+            let (frozen, gain) = rule.learner.steering();
+            (*frozen, gain.clone())
+        });
+        let loaded = load(entity, numbers);
+        if let (Some(own), Some(mut rule)) = (own, entity.get_mut::<ExactRule>()) {
+            let (frozen, gain) = rule.learner.steering();
+            (*frozen, *gain) = own;
+        }
+        loaded
+    },
+    save: |entity| {
+        entity
+            .get::<ExactRule>()
+            .map_or_else(Vec::new, ExactRule::save)
+    },
+    load,
+};
+
+fn load(entity: &mut EntityWorldMut<'_>, numbers: &[u32]) -> bool {
+    let mut numbers = numbers;
+    let parts = entity.get_components_mut::<(&PlasticSynapses, &mut ExactRule)>();
+    parts.is_ok_and(|(synapses, mut rule)| rule.load(&mut numbers, synapses).is_some())
+}
+
+fn with_parts(
+    entity: &mut EntityWorldMut<'_>,
+    act: impl FnOnce(&mut PlasticSynapses, &mut dyn Learner),
+) {
+    let parts = entity.get_components_mut::<(&mut PlasticSynapses, &mut ExactRule)>();
+    if let Ok((mut synapses, mut rule)) = parts {
+        act(&mut synapses, rule.learner.as_mut());
+    }
+}
+
+/// A rule of any type. Times are in ticks.
+trait Learner: Send + Sync {
+    fn arrive(
+        &mut self,
+        synapses: &mut PlasticSynapses,
+        step: u64,
+        arrival: Arrival,
+        sent: &mut Vec<(u32, f32)>,
+    );
+    fn spiked(&mut self, synapses: &mut PlasticSynapses, now: u64, neuron: u32);
+    fn settle(&mut self, synapses: &mut PlasticSynapses, now: u64);
+    fn now(&self, synapses: &PlasticSynapses, now: u64) -> (Vec<f32>, Vec<f32>);
+    fn refresh(&mut self, synapses: &mut PlasticSynapses, now: u64);
+    /// Forgets every spike up to `now`, those under way included, which are still transmitted.
+    fn forget(&mut self, now: u64);
+    /// Whether learning is frozen, and the part of every change that counts per target neuron, if not all do fully.
+    fn steering(&mut self) -> (&mut bool, &mut Vec<f32>);
+    fn save(&self, out: &mut Vec<u32>);
+    fn load(&mut self, from: &mut &[u32]) -> Option<()>;
+}
+
+struct Exact<R: LearningRule> {
+    rule: R,
+    /// Per group of delays and source neuron: the newest spike that has arrived.
+    newest: Vec<LastSpike<R::Pre>>,
+    post: PostHistory<R::Post>,
+    order: Order,
+    /// When all synapses were last brought up to date.
+    settled: u64,
+    /// Spikes that were emitted until then are not learnt from.
+    forgotten: u64,
+    frozen: bool,
+    /// Per target neuron: the part of every change that counts; empty if all count fully.
+    gain: Vec<f32>,
+}
+
+impl<R: LearningRule> Exact<R> {
+    /// Whether synapses change at all: the tags of frozen ones do.
+    fn changes(&self) -> bool {
+        R::LEARNS && (R::TAGGED || !self.frozen)
+    }
+
+    fn share(&self, target: u32) -> Share<'_> {
+        Share {
+            part: if self.frozen {
+                Some(0.0)
+            } else {
+                self.gain.get(target as usize).copied()
+            },
+            slowing: None,
+        }
+    }
+
+    /// Ticks since all synapses were up to date.
+    fn since(&self, now: u64) -> u32 {
+        (now - self.settled).min(LONG_AGO.into()) as u32
+    }
+
+    /// Replays what has reached each synapse by `now` to its weight and its tag.
+    fn replay_all(
+        &self,
+        synapses: &PlasticSynapses,
+        now: u64,
+        mut change: impl FnMut(usize, &dyn Fn(SynapseState) -> SynapseState),
+    ) {
+        for group in 0..synapses.groups().len() {
+            for row in 0..synapses.rows() {
+                let last = &self.newest[group * synapses.rows() + row];
+                let window = Window::until_now(now as u32, 0, 0, last, self.since(now), self.order);
+                for block in 0..synapses.blocks() {
+                    for place in synapses.segment(row, block, group) {
+                        let target = synapses.targets()[place];
+                        let (spikes, share) = (self.post.of(target), self.share(target));
+                        change(place, &|state| {
+                            replay(&self.rule, state, spikes, &window, share, None).0
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The state of the synapse at `place`.
+fn state_at(weights: &[f32], tags: &[f32], place: usize) -> SynapseState {
+    SynapseState {
+        weight: weights[place],
+        tag: tags.get(place).copied().unwrap_or(0.0),
+    }
+}
+
+fn put(weights: &mut [f32], tags: &mut [f32], place: usize, state: SynapseState) {
+    weights[place] = state.weight;
+    if let Some(tag) = tags.get_mut(place) {
+        *tag = state.tag;
+    }
+}
+
+impl<R: LearningRule> Learner for Exact<R> {
+    fn arrive(
+        &mut self,
+        synapses: &mut PlasticSynapses,
+        step: u64,
+        arrival: Arrival,
+        sent: &mut Vec<(u32, f32)>,
+    ) {
+        let (row, group) = (arrival.row as usize, arrival.group as usize);
+        let now = at(step, arrival.tick);
+        let index = group * synapses.rows() + row;
+        let last = self.newest[index];
+        let window = Window::before_arrival(now as u32, &last, self.since(now), self.order);
+        let pre = Seen {
+            traces: window.last,
+            ago: window.last_age,
+        };
+        let emitted = now - after(u64::from(synapses.groups()[group].axonal));
+        let is_learnt_from = emitted > self.forgotten;
+        let late = self.rule.order() == SendOrder::SendThenChange;
+        let sign = synapses.per_quantum().signum();
+        let changes = self.changes();
+        for block in 0..synapses.blocks() {
+            let places = synapses.segment(row, block, group);
+            let (targets, weights, tags) = synapses.parts_mut();
+            for place in places {
+                let target = targets[place];
+                let mut state = state_at(weights, tags, place);
+                let mut transmitted = state.weight;
+                if changes {
+                    let (spikes, share) = (self.post.of(target), self.share(target));
+                    let next;
+                    (state, next) = replay(&self.rule, state, spikes, &window, share, None);
+                    transmitted = state.weight;
+                    if is_learnt_from {
+                        let post = seen_by_pre::<R>(spikes, next, &window, self.order);
+                        let after = self.rule.at_pre(state, pre, post);
+                        state = share.of(state.weight, after, window.now);
+                        if !late {
+                            transmitted = state.weight;
+                        }
+                        put(weights, tags, place, state);
+                    }
+                }
+                sent.push((target, sign * transmitted));
+            }
+        }
+        if is_learnt_from {
+            let (before, after) = self.rule.pre_spiked(last.after, window.last_age);
+            self.newest[index] = LastSpike {
+                time: now as u32,
+                before,
+                after,
+            };
+        }
+    }
+
+    fn spiked(&mut self, synapses: &mut PlasticSynapses, now: u64, neuron: u32) {
+        if !R::LEARNS {
+            return;
+        }
+        let rule = &self.rule;
+        self.post
+            .push(now as u32, neuron, |last, ago| rule.post_spiked(last, ago));
+        if !self.post.has_room(neuron) {
+            self.settle(synapses, now);
+        }
+    }
+
+    fn settle(&mut self, synapses: &mut PlasticSynapses, now: u64) {
+        if self.changes() {
+            let (weights, tags) = self.now(synapses, now);
+            let (_, stored, marks) = synapses.parts_mut();
+            stored.copy_from_slice(&weights);
+            marks.copy_from_slice(&tags);
+        }
+        self.post.seen(now as u32, 0);
+        self.settled = now;
+    }
+
+    fn now(&self, synapses: &PlasticSynapses, now: u64) -> (Vec<f32>, Vec<f32>) {
+        let mut weights = synapses.stored_weights().to_vec();
+        let mut tags = synapses.stored_tags().to_vec();
+        if self.changes() {
+            self.replay_all(synapses, now, |place, replayed| {
+                let state = replayed(state_at(&weights, &tags, place));
+                put(&mut weights, &mut tags, place, state);
+            });
+        }
+        (weights, tags)
+    }
+
+    fn refresh(&mut self, synapses: &mut PlasticSynapses, now: u64) {
+        self.settle(synapses, now);
+        self.post.refresh(now as u32);
+        for last in &mut self.newest {
+            if (now as u32).wrapping_sub(last.time) > LONG_AGO {
+                last.time = (now as u32).wrapping_sub(LONG_AGO);
+            }
+        }
+    }
+
+    fn forget(&mut self, now: u64) {
+        self.newest.fill(LastSpike::none(now as u32));
+        self.post.forget(now as u32);
+        self.forgotten = now;
+    }
+
+    fn steering(&mut self) -> (&mut bool, &mut Vec<f32>) {
+        (&mut self.frozen, &mut self.gain)
+    }
+
+    fn save(&self, out: &mut Vec<u32>) {
+        for time in [self.settled, self.forgotten] {
+            out.extend([time as u32, (time >> 32) as u32]);
+        }
+        out.extend([u32::from(self.frozen), self.gain.len() as u32]);
+        out.extend(self.gain.iter().map(|g| g.to_bits()));
+        for last in &self.newest {
+            out.push(last.time);
+            let values = last.before.values().iter().chain(last.after.values());
+            out.extend(values.map(|v| v.to_bits()));
+        }
+        self.post.save(out);
+        self.rule.save(out);
+    }
+
+    fn load(&mut self, from: &mut &[u32]) -> Option<()> {
+        let mut time = || Some(u64::from(take(from)?) | u64::from(take(from)?) << 32);
+        (self.settled, self.forgotten) = (time()?, time()?);
+        self.frozen = take(from).filter(|frozen| *frozen <= 1)? == 1;
+        let targets = self.post.neurons();
+        let gains = take(from).filter(|n| *n == 0 || *n as usize == targets)?;
+        self.gain.clear();
+        for _ in 0..gains {
+            let gain = f32::from_bits(take(from)?);
+            self.gain
+                .push(Some(gain).filter(|g| (0.0..=1.0).contains(g))?);
+        }
+        for last in &mut self.newest {
+            *last = LastSpike {
+                time: take(from)?,
+                before: take_traces(from)?,
+                after: take_traces(from)?,
+            };
+        }
+        self.post.load(from)?;
+        self.rule.load(from)
+    }
+}
