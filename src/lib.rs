@@ -105,6 +105,7 @@ pub mod prelude {
     pub use crate::neurons::eif::Eif;
     pub use crate::neurons::hh_squid::HhSquid;
     pub use crate::neurons::hh_traub::HhTraub;
+    pub use crate::neurons::hidden_patterns::HiddenPatterns;
     pub use crate::neurons::izhikevich::{Izhikevich, IzhikevichPreset, IzhikevichScheme};
     pub use crate::neurons::izhikevich2007::Izhikevich2007;
     pub use crate::neurons::lif_adaptive::LifAdaptive;

@@ -34,6 +34,7 @@ pub mod adex_clopath;
 pub mod eif;
 pub mod hh_squid;
 pub mod hh_traub;
+pub mod hidden_patterns;
 pub mod izhikevich;
 pub mod izhikevich2007;
 pub mod lif_adaptive;
@@ -58,6 +59,7 @@ pub fn plugin(app: &mut App) {
     eif::plugin(app);
     hh_squid::plugin(app);
     hh_traub::plugin(app);
+    hidden_patterns::plugin(app);
     izhikevich::plugin(app);
     izhikevich2007::plugin(app);
     lif_adaptive::plugin(app);

@@ -37,6 +37,7 @@ scenes!(
     "firing_patterns": "Single neurons",
     "neuron_zoo": "Single neurons",
     "stdp": "Learning",
+    "masquelier2008": "Learning",
 );
 
 /// The text of the shipped scene `name`.
