@@ -43,8 +43,9 @@ Test: learning is frozen; every pattern is shown `test_presentations` times more
 below those for (0,1) and (1,0), in the temporal code, if the rates for (0,1) and (1,0) are both above those for (0,0) and (1,1). Spikes
 alone are counted.
 
-Not certain: that the published rates are of 1,000 runs with just this criterion; γ of MSTDPET; that hidden neurons of the rate code are all
-excitatory.
+Not certain: that the published rates are of 1,000 runs with just this criterion; γ; that hidden neurons of the rate code are all
+excitatory. With the γ that are quoted the rate code is learned less often than published. The conditions `_slow` have the γ at which it is (0.03
+and 0.0625, chosen with seeds below 1000: judge them with `--seed 1001`).
 
 Controls: the same network without learning, which says how often a random network passes; and with the reward of a random sign in every
 presentation.",
@@ -70,6 +71,16 @@ presentation.",
         ]),
         Condition::method("rate_mstdpet", "rate code, MSTDPET")
             .with(&[("eligibility", 1.0)])
+            .judged_by(&[
+                Claim::new(Criterion::Success(0.982), Certainty::Quoted, "98.2 % of 1,000 runs"),
+            ]),
+        Condition::method("rate_mstdp_slow", "rate code, MSTDP, γ 0.03")
+            .with(&[("gamma_factor", 0.3)])
+            .judged_by(&[
+                Claim::new(Criterion::Success(0.991), Certainty::Quoted, "99.1 % of 1,000 runs"),
+            ]),
+        Condition::method("rate_mstdpet_slow", "rate code, MSTDPET, γ 0.0625")
+            .with(&[("eligibility", 1.0), ("gamma_factor", 0.1)])
             .judged_by(&[
                 Claim::new(Criterion::Success(0.982), Certainty::Quoted, "98.2 % of 1,000 runs"),
             ]),
