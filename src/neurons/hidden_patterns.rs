@@ -157,7 +157,6 @@ impl PatternPlan {
             let Drawn {
                 stream, arrivals, ..
             } = &mut *drawn;
-            arrivals.clear();
             drawn.start_ms = stream.next_slot(arrivals).start_ms;
             drawn.slots += 1;
         }
@@ -287,9 +286,10 @@ mod tests {
             let plan = model.plan(&region).expect("a plan");
             let got = spikes(&plan, dt, 0..(500.0 / dt) as u64);
             let mut stream = SlotStream::new(&model.stimulus(&region)).expect("a stimulus");
-            let mut want = Vec::new();
+            let (mut want, mut slot) = (Vec::new(), Vec::new());
             for _ in 0..10 {
-                stream.next_slot(&mut want);
+                stream.next_slot(&mut slot);
+                want.append(&mut slot);
             }
             assert!(want.len() > 2000);
             assert_eq!(got.len(), want.len());
