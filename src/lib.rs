@@ -138,6 +138,7 @@ pub mod prelude {
     pub use crate::sim::clock::Pacing;
     pub use crate::sim::simd::SimdLevel;
     pub use crate::simulation::{Registry, Simulation};
+    pub use crate::synapses::response::{Response, Responses};
     pub use crate::synapses::short_term::TsodyksMarkram;
     pub use bevy::prelude::default;
 }

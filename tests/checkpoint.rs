@@ -767,6 +767,7 @@ const SAVED: &[&str] = &[
     "neuropil::plasticity::upkeep::Keepers",
     "neuropil::plasticity::intrinsic::IntrinsicCurrent",
     "neuropil::synapses::short_term::ShortTerm",
+    "neuropil::synapses::response::respond::Responding",
     "neuropil::modulation::pool::Modulator",
     "neuropil::modulation::rewarder::Coincidences",
     // Columns: everything that is registered is kept; `every_column_is_registered` counts them.
@@ -810,6 +811,7 @@ const REBUILT: &[&str] = &[
     "neuropil::plasticity::executor::RuleFunctions",
     "neuropil::plasticity::executor::ModulatedBy",
     "neuropil::synapses::short_term::TsodyksMarkram",
+    "neuropil::synapses::response::Responses",
     "neuropil::neurons::poisson_source::PoissonPlan",
     "neuropil::neurons::spike_source::SpikePlan",
     "neuropil::sim::clock::Pacing",

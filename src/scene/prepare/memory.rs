@@ -7,6 +7,7 @@ use crate::network::synapses::{Transfer, WeightFormat, predict};
 use crate::scene::quanta::Quantum;
 use crate::scene::schema::{ProbeKind, Scene};
 use crate::sim::columns::padded;
+use crate::synapses::response::filter::Filter;
 use std::collections::{BTreeMap, HashMap};
 
 /// What the program itself takes.
@@ -108,6 +109,12 @@ pub(super) fn predict_bytes(
         bytes += rows * HISTORY_OF_SOURCE + f64::from(targets) * HISTORY_OF_TARGET;
         ring = ring.max(f64::from(delays.last().copied().unwrap_or(1)) + 1.0);
         temporary += 4.0 * rows;
+    }
+    for p in projections {
+        if let Some(cascade) = &p.response {
+            let targets = padded(scene.regions[p.to].neurons as usize) as f64;
+            bytes += targets * Filter::bytes_per_train(cascade);
+        }
     }
     let wide = receptors.iter().flatten().any(|q| q.wide);
     bytes += slots * ring * if wide { 8.0 } else { 4.0 };
