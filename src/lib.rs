@@ -128,6 +128,7 @@ pub mod prelude {
     pub use crate::plasticity::intrinsic::IntrinsicPlasticity;
     pub use crate::plasticity::mstdp::{Mstdp, Mstdpet};
     pub use crate::plasticity::oja::Oja;
+    pub use crate::plasticity::response::ResponseStdp;
     pub use crate::plasticity::settable::Settable;
     pub use crate::plasticity::slowing::{LearningRateDecay, RateForm};
     pub use crate::plasticity::stdp::{Dependence, Pairing, Stdp};
