@@ -130,6 +130,7 @@ pub mod prelude {
     pub use crate::plasticity::intrinsic::IntrinsicPlasticity;
     pub use crate::plasticity::mstdp::{Mstdp, Mstdpet};
     pub use crate::plasticity::oja::Oja;
+    pub use crate::plasticity::response::ResponseStdp;
     pub use crate::plasticity::settable::Settable;
     pub use crate::plasticity::slowing::{LearningRateDecay, RateForm};
     pub use crate::plasticity::stdp::{Dependence, Pairing, Stdp};
@@ -140,6 +141,7 @@ pub mod prelude {
     pub use crate::sim::clock::Pacing;
     pub use crate::sim::simd::SimdLevel;
     pub use crate::simulation::{Registry, Simulation};
+    pub use crate::synapses::response::{Response, Responses};
     pub use crate::synapses::short_term::TsodyksMarkram;
     pub use bevy::prelude::default;
 }

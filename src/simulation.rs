@@ -20,6 +20,7 @@ use crate::scene::schema::Scene;
 use crate::sim::clock::{Clock, Pacing, advance_clock, to_steps};
 use crate::sim::columns::{ColumnRegistry, LANES, Which, padded};
 use crate::sim::{SimSystems, step_schedule};
+use crate::synapses::response::respond::respond;
 use bevy::ecs::reflect::AppTypeRegistry;
 use bevy::prelude::*;
 use std::collections::HashMap;
@@ -410,21 +411,19 @@ impl Simulation {
     /// it, asks for those that this neuron sends or receives.
     pub fn visit_synapses(&mut self, visit: &mut dyn FnMut(Synapse), of: Option<(u32, u32)>) {
         let mut regions = self.world.query::<(&Region, &InputMap)>();
-        // Slot of each block → (region, first neuron of the chunk, receptor).
-        let mut owner: HashMap<(usize, usize), (u32, u32, u32)> = HashMap::new();
-        let mut targets: HashMap<u32, (u32, Vec<f32>)> = HashMap::new();
-        // The one place that a neuron's input has, for each of its receptors.
+        let mut stores = self.world.query::<&SynapseStore>();
+        // Slot of each block → (region, first neuron of the chunk, channel).
+        let mut owner: HashMap<(usize, usize), (u32, u32, usize)> = HashMap::new();
+        let mut targets: HashMap<u32, (u32, &InputMap)> = HashMap::new();
+        // The one place that a neuron's input has, for each of its channels.
         let mut wanted: Vec<(usize, usize)> = Vec::new();
         for (region, map) in regions.iter(&self.world) {
             for (chunk, (&block, &base)) in map.block.iter().zip(&map.base).enumerate() {
-                for (receptor, offset) in map.offset.iter().enumerate() {
+                for (channel, offset) in map.offset.iter().enumerate() {
                     let Some(offset) = offset else { continue };
                     let slot = (base + offset) as usize;
                     let first = (chunk * LANES) as u32;
-                    owner.insert(
-                        (block.into(), slot / LANES),
-                        (region.index, first, receptor as u32),
-                    );
+                    owner.insert((block.into(), slot / LANES), (region.index, first, channel));
                     if let Some((index, neuron)) = of
                         && index == region.index
                         && neuron / LANES as u32 == chunk as u32
@@ -433,9 +432,8 @@ impl Simulation {
                     }
                 }
             }
-            targets.insert(region.index, (region.neurons, map.quantum.clone()));
+            targets.insert(region.index, (region.neurons, map));
         }
-        let mut stores = self.world.query::<&SynapseStore>();
         for store in stores.iter(&self.world) {
             let Some(source) = self.world.get::<Region>(store.source()) else {
                 continue;
@@ -446,19 +444,19 @@ impl Simulation {
                     if !all && !wanted.contains(&(block, slot)) {
                         return;
                     }
-                    let Some(&(region, first, receptor)) = owner.get(&(block, slot / LANES)) else {
+                    let Some(&(region, first, channel)) = owner.get(&(block, slot / LANES)) else {
                         return;
                     };
                     let target = first + (slot % LANES) as u32;
-                    let (neurons, quanta) = &targets[&region];
+                    let (neurons, map) = &targets[&region];
                     if target >= *neurons {
                         return;
                     }
                     visit(Synapse {
                         from: (source.index, row),
                         to: (region, target),
-                        receptor,
-                        weight: (weight as f64 * f64::from(quanta[receptor as usize])) as f32,
+                        receptor: map.receptor[channel],
+                        weight: (weight as f64 * f64::from(map.quantum[channel])) as f32,
                         delay,
                     });
                 });
@@ -653,6 +651,11 @@ fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: &Needs) 
     if needs.modulators {
         schedule.add_systems(modulation::watch_coincidences.in_set(SimSystems::Behave));
         schedule.add_systems(modulation::advance_modulators.in_set(SimSystems::Modulate));
+    }
+    if needs.responses {
+        let respond = respond.in_set(SimSystems::Deliver).after(deliver::deliver);
+        let arrivals = 0..needs.rules.len();
+        schedule.add_systems(arrivals.fold(respond, |system, i| system.after(ArrivalOrder(i))));
     }
     for (i, rule) in needs.rules.iter().enumerate() {
         if let Some(modulate) = rule.modulate {

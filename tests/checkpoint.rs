@@ -769,6 +769,7 @@ const SAVED: &[&str] = &[
     "neuropil::plasticity::upkeep::Keepers",
     "neuropil::plasticity::intrinsic::IntrinsicCurrent",
     "neuropil::synapses::short_term::ShortTerm",
+    "neuropil::synapses::response::respond::Responding",
     "neuropil::modulation::pool::Modulator",
     "neuropil::modulation::rewarder::Coincidences",
     // Columns: everything that is registered is kept; `every_column_is_registered` counts them.
@@ -805,6 +806,7 @@ const REBUILT: &[&str] = &[
     "neuropil::plasticity::inhibitory::InhibitoryStdp",
     "neuropil::plasticity::dopamine::DopamineStdp",
     "neuropil::plasticity::oja::Oja",
+    "neuropil::plasticity::response::ResponseStdp",
     "neuropil::plasticity::bcm::Bcm",
     "neuropil::plasticity::budget::Budget",
     "neuropil::plasticity::convergent::ConvergentDecay",
@@ -813,6 +815,7 @@ const REBUILT: &[&str] = &[
     "neuropil::plasticity::executor::RuleFunctions",
     "neuropil::plasticity::executor::ModulatedBy",
     "neuropil::synapses::short_term::TsodyksMarkram",
+    "neuropil::synapses::response::Responses",
     "neuropil::neurons::poisson_source::PoissonPlan",
     "neuropil::neurons::spike_source::SpikePlan",
     "neuropil::neurons::hidden_patterns::PatternPlan",

@@ -37,6 +37,7 @@ fn scene(effects: Vec<Effect>) -> Scene {
             neurons: Selection::All,
             amount: 2.0,
             delay_ms: 3.0,
+            ..default()
         }],
         effects,
         ..default()

@@ -348,6 +348,7 @@ fn dopamine_turns_eligibility_into_weight_as_in_nest() {
                 neurons: Selection::All,
                 amount: 1.0 / at("tau_n"),
                 delay_ms: number(&case["dopamine_delay_ms"]),
+                ..default()
             }],
             ..default()
         });

@@ -295,6 +295,7 @@ fn scene(run: &Run<'_>, hidden: u32) -> Scene {
         neurons: Selection::All,
         amount,
         delay_ms: 0.0,
+        ..default()
     };
     scene.modulators = ["reward", "output"]
         .into_iter()

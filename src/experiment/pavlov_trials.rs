@@ -253,6 +253,7 @@ pub(super) fn network(run: &Run<'_>, protocol: &Protocol) -> Scene {
                 neurons: Selection::All,
                 amount: run.number("release"),
                 delay_ms: 200.0,
+                ..default()
             }],
             ..default()
         }],

@@ -8,6 +8,8 @@
 //! n' = −n/τ + Σ amount · δ(t − t_spike − delay)          what acts is n − baseline
 //! ```
 //!
+//! With a [response](crate::synapses::response) a spike does not add its amount at once, but amount · ∫ κ dt in each step.
+//!
 //! A signal of impulses (no τ) acts at the moments of its rewards only, with their size, so that the step does not matter.
 //!
 //! Pools are filled by spiking populations ([`Release`]), by rewarders ([`Rewarder`]) and by hand
@@ -34,6 +36,7 @@ pub use rewarder::{Coincidences, watch_coincidences};
 
 use crate::network::stimulus::Selection;
 use crate::sim::quantity::{Range, Unit};
+use crate::synapses::response::Response;
 use bevy::prelude::*;
 
 /// Registers the types of this folder.
@@ -89,7 +92,7 @@ impl Default for ModulatorSpec {
 }
 
 /// A population whose spikes release a modulator.
-#[derive(Reflect, Clone, Debug, PartialEq)]
+#[derive(Reflect, Clone, Debug, Default, PartialEq)]
 pub struct Release {
     /// The region.
     pub from: String,
@@ -102,6 +105,9 @@ pub struct Release {
     /// How long a spike takes.
     #[reflect(default, @Unit("ms"), @Range::non_negative())]
     pub delay_ms: f64,
+    /// What a spike turns into over time; without any, it acts at once.
+    #[reflect(default)]
+    pub response: Vec<Response>,
 }
 
 /// What gives rewards by itself.

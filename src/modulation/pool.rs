@@ -5,6 +5,8 @@ use crate::network::region::{Region, Spikes};
 use crate::network::stimulus::Selection;
 use crate::sim::clock::Clock;
 use crate::simulation::Simulation;
+use crate::synapses::response::cascade::Cascade;
+use crate::synapses::response::filter::{Filter, Trains};
 use bevy::prelude::*;
 
 /// What a modulator does in a step, from its state at the start of the step.
@@ -29,6 +31,8 @@ struct Source {
     amount: f64,
     /// Per step of the delay and one more: spikes under way, by the stamp at which they arrive.
     under_way: Vec<u32>,
+    /// What a spike turns into, if that takes time.
+    response: Option<(Filter, Trains<1>)>,
 }
 
 /// The critic of a temporal difference.
@@ -90,6 +94,11 @@ impl Modulator {
                     releases,
                     amount: release.amount,
                     under_way: vec![0; delay + 1],
+                    response: (!release.response.is_empty()).then(|| {
+                        let filter = Filter::new(&Cascade::new(&release.response, dt_ms), 1.0);
+                        let trains = filter.silent();
+                        (filter, trains)
+                    }),
                 })
             })
             .collect();
@@ -201,7 +210,12 @@ impl Modulator {
                 source.under_way[((now + len - 1) % len) as usize] = count as u32;
             }
             let place = (now % len) as usize;
-            released += f64::from(source.under_way[place]) * source.amount;
+            let spikes = source.under_way[place];
+            let arrived = match &mut source.response {
+                Some((filter, trains)) => filter.advance(trains, now, [i64::from(spikes)])[0],
+                None => f64::from(spikes),
+            };
+            released += arrived * source.amount;
             self.released += u64::from(source.under_way[place]);
         }
         let mut i = 0;
@@ -232,7 +246,32 @@ impl Modulator {
         }
     }
 
-    /// The numbers of the state, for a snapshot.
+    /// Whether spikes that release it have responses.
+    pub fn has_responses(&self) -> bool {
+        self.sources.iter().any(|source| source.response.is_some())
+    }
+
+    /// What those responses hold after `steps` steps, for a snapshot.
+    pub fn save_responses(&self, steps: u64) -> Vec<u64> {
+        let mut out = Vec::new();
+        for (filter, trains) in self.sources.iter().flat_map(|source| &source.response) {
+            // A spike of a step arrives at its stamp, which is one more.
+            trains.save(0, filter, steps + 1, &mut out);
+        }
+        out
+    }
+
+    /// Takes what [`save_responses`](Self::save_responses) gave; false if it does not fit.
+    pub fn load_responses(&mut self, mut numbers: &[u64], steps: u64) -> bool {
+        let mut responses = self.sources.iter_mut().flat_map(|s| &mut s.response);
+        let fits = responses.all(|(filter, trains)| {
+            *trains = filter.silent();
+            trains.load(0, filter, steps + 1, &mut numbers)
+        });
+        fits && numbers.is_empty()
+    }
+
+    /// The numbers of the state but for responses, for a snapshot.
     pub fn save(&self) -> Vec<u64> {
         let mut out = vec![
             self.level.to_bits(),

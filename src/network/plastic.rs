@@ -48,8 +48,8 @@ pub struct PlasticPlan<'a> {
     pub targets: u32,
     /// Where the target region sums its input.
     pub map: &'a InputMap,
-    /// The receptor of the target.
-    pub receptor: usize,
+    /// The channel of the target.
+    pub channel: usize,
     /// The sign with which weights are sent: −1 for magnitudes of negative weights whose receptor takes both signs.
     pub sign: f32,
     /// The number of blocks of the network.
@@ -111,7 +111,7 @@ impl PlasticSynapses {
         let mut weights = Pages::<f32>::zeroed(synapses);
         let neurons = plan.targets as usize;
         let block_of: Vec<u16> = (0..neurons).map(|n| plan.map.block[n / LANES]).collect();
-        let offset = plan.map.offset[plan.receptor].unwrap_or(0) as usize;
+        let offset = plan.map.offset[plan.channel].unwrap_or(0) as usize;
         let slot_of = (0..neurons)
             .map(|n| (plan.map.base[n / LANES] as usize + offset + n % LANES) as u16)
             .collect();
@@ -181,7 +181,7 @@ impl PlasticSynapses {
             tags: Pages::zeroed(if plan.tagged { synapses } else { 0 }),
             block_of,
             slot_of,
-            per_quantum: plan.sign / plan.map.quantum[plan.receptor],
+            per_quantum: plan.sign / plan.map.quantum[plan.channel],
             bounds: plan.bounds,
         }
     }

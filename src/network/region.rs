@@ -83,7 +83,8 @@ impl core::ops::DerefMut for SpikeMask {
 /// Where a region's synaptic input is summed.
 ///
 /// Runs of up to [`RUN`] chunks of 64 neurons are dealt to the blocks of [`InputSlots`] in turn, so that every lane gets its share of
-/// every region and of every part of it. Within a block a chunk has 64 slots for each receptor that something reaches.
+/// every region and of every part of it. Within a block a chunk has 64 slots for each *channel* that something reaches: the receptors of the
+/// model, and further ones of projections whose input takes [time](crate::synapses::response) to get to a receptor.
 #[derive(Component, Clone, Debug, Default, PartialEq)]
 pub struct InputMap {
     /// The block of each chunk.
@@ -92,10 +93,12 @@ pub struct InputMap {
     pub base: Vec<u32>,
     /// Per lane: its chunks, as ranges of a first and one past the last.
     pub spans: Vec<Vec<(u32, u32)>>,
-    /// Per receptor of the model: the offset of its slots from the chunk's first, or `None` if nothing reaches it.
+    /// Per channel, first those of the model's receptors: the offset of its slots from the chunk's first, or `None` if nothing reaches it.
     pub offset: Vec<Option<u32>>,
-    /// Per receptor: the weight that one unit of a slot stands for, in the receptor's unit.
+    /// Per channel: the weight that one unit of a slot stands for, in the receptor's unit.
     pub quantum: Vec<f32>,
+    /// Per channel: the receptor that its input gets to.
+    pub receptor: Vec<u32>,
 }
 
 struct Job<K: Kernel> {

@@ -12,9 +12,7 @@ use crate::network::history::SpikeHistory;
 use crate::network::plastic::{PlasticPlan, PlasticSynapses};
 use crate::network::projection::{Connect, ProjectsFrom, ProjectsTo, Synapses};
 use crate::network::propagate::SpikeCount;
-use crate::network::region::{
-    InputMap, MAX_RECEPTORS, Positions, RUN, Region, SpikeMask, Spikes, valid_bits,
-};
+use crate::network::region::{InputMap, Positions, RUN, Region, SpikeMask, Spikes, valid_bits};
 use crate::network::slots::{InputSlots, Slots};
 use crate::network::stimulus::Selection;
 use crate::network::synapses::{DenseLayout, StorePlan, SynapseStore, Transfer, WeightFormat};
@@ -26,6 +24,7 @@ use crate::sim::columns::{LANES, padded};
 use crate::sim::rng::{Purpose, Random, Seed, entity_key};
 use crate::sim::simd::SimdLevel;
 use crate::sim::workers::Workers;
+use crate::synapses::response::respond::Responding;
 use crate::synapses::short_term::ShortTerm;
 use bevy::prelude::*;
 use std::collections::HashMap;
@@ -111,6 +110,8 @@ pub struct Needs {
     pub exact: bool,
     /// There are modulators.
     pub modulators: bool,
+    /// A projection has responses.
+    pub responses: bool,
     /// The types of rules that there are.
     pub rules: Vec<RuleSystems>,
     /// Which probes there are.
@@ -288,6 +289,7 @@ pub fn build(
         ..default()
     };
     needs.modulators = !scene.modulators.is_empty();
+    needs.responses = prepared.projections.iter().any(|p| p.response.is_some());
     build_stimuli(world, scene, prepared, &entities, files, &mut needs)?;
     build_probes(world, scene, &entities, options, &mut needs)?;
 
@@ -328,7 +330,6 @@ fn deal_chunks(scene: &Scene, prepared: &Prepared, lanes: usize) -> Result<Maps,
             let mut next = 0;
             receptors
                 .iter()
-                .take(MAX_RECEPTORS)
                 .map(|q| {
                     q.exponent.map(|_| {
                         next += LANES as u32;
@@ -376,6 +377,7 @@ fn deal_chunks(scene: &Scene, prepared: &Prepared, lanes: usize) -> Result<Maps,
                         .iter()
                         .map(|q| q.exponent.map_or(0.0, |e| libm::exp2(f64::from(e)) as f32))
                         .collect(),
+                    receptor: prepared.receptor_of_channels(i),
                 };
                 for first in (0..chunks).step_by(run) {
                     let end = (first + run).min(chunks);
@@ -411,7 +413,7 @@ fn dense_layout(
         for &i in group {
             let p = &prepared.projections[i];
             let map = &maps.regions[p.to];
-            let offset = map.offset[p.receptor].unwrap_or(0);
+            let offset = map.offset[p.channel].unwrap_or(0);
             for (chunk, (&block, &base)) in map.block.iter().zip(&map.base).enumerate() {
                 runs[usize::from(block)].push((base + offset, LANES as u32));
                 neurons[usize::from(block)] +=
@@ -571,6 +573,16 @@ fn spawn_projection(
         store: store.unwrap_or(id),
         receptor: p.receptor,
     });
+    if let (Some(cascade), Some(responses)) = (&p.response, &spec.responses) {
+        let unit = |channel: usize| prepared.receptors[p.to][channel].exponent.unwrap_or(0);
+        let units = libm::exp2(f64::from(unit(p.channel) - unit(p.receptor)));
+        let neurons = scene.regions[p.to].neurons;
+        let channels = (p.channel, p.receptor);
+        projection.insert((
+            responses.clone(),
+            Responding::new(cascade, entities[p.to], neurons, channels, units),
+        ));
+    }
     id
 }
 
@@ -601,7 +613,7 @@ fn build_changing(
         target: entities[p.to],
         targets: scene.regions[p.to].neurons,
         map: &maps.regions[p.to],
-        receptor: p.receptor,
+        channel: p.channel,
         sign: p.changing.as_ref().map_or(1.0, |c| c.sign * p.factor) as f32,
         blocks: maps.sizes.len(),
         delays: delays

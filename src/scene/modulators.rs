@@ -1,7 +1,7 @@
 //! Modulators of a scene: checked, and built.
 
 use super::error::{quoted, unknown};
-use super::prepare::{BuildError, Warning, check_fields, warn_of_rounding};
+use super::prepare::{BuildError, Warning, check_fields, check_sequence, warn_of_rounding};
 use super::schema::Scene;
 use crate::modulation::effects::ModulatedRelease;
 use crate::modulation::{Coincidences, Effect, Evaluation, Modulator, ModulatorSpec, Rewarder};
@@ -94,6 +94,12 @@ fn check_releases(
             );
             return Err(BuildError::new(format!("{path}.delay_ms"), message));
         }
+        check_sequence(
+            &format!("{path}.response"),
+            &release.response,
+            scene.dt_ms,
+            warnings,
+        )?;
         if release.delay_ms > 0.0 {
             let path = format!("{path}.delay_ms");
             warn_of_rounding(path, "a delay", release.delay_ms, scene.dt_ms, warnings);

@@ -7,6 +7,7 @@
 mod memory;
 mod plasticity;
 mod projections;
+mod responses;
 mod stimuli;
 mod values;
 
@@ -21,12 +22,14 @@ use crate::network::stimulus::StimulusKind;
 use crate::network::synapses::WeightFormat;
 use crate::neurons::{BuildRegion, MOST_REFRACTORY_STEPS, ReflectNeuronModel};
 use crate::sim::rng::entity_key;
+use crate::synapses::response::cascade::Cascade;
 use bevy::reflect::TypeRegistry;
 use std::collections::{HashMap, HashSet};
 
 pub(super) use memory::{groups, union_of_delays};
 pub(super) use plasticity::{Changing, parts_of};
 pub(super) use projections::factor_of;
+pub(super) use responses::check_sequence;
 pub(super) use values::{check_fields, warn_of_rounding};
 
 /// What is wrong with a scene, and where in it.
@@ -62,6 +65,10 @@ pub struct PreparedProjection {
     pub to: usize,
     /// Receptor of the target.
     pub receptor: usize,
+    /// What its spikes go through before they get to the receptor, if that takes time.
+    pub(super) response: Option<Cascade>,
+    /// The channel of the target that its synapses sum into: the receptor, or one of its own if it has responses.
+    pub(super) channel: usize,
     /// +1, or −1 where the receptor takes the magnitude of negative weights.
     pub(super) factor: f64,
     /// The expected number of synapses.
@@ -101,6 +108,7 @@ pub struct Prepared {
     pub peak_bytes: u64,
     /// What is implausible.
     pub warnings: Vec<Warning>,
+    /// Per region, by channel.
     pub(super) receptors: Vec<Vec<Quantum>>,
     pub(super) stimulus_receptors: Vec<usize>,
     pub(super) lists: Vec<Option<ListRows>>,
@@ -108,6 +116,15 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// The receptors that the channels of a region get to.
+    pub(super) fn receptor_of_channels(&self, region: usize) -> Vec<u32> {
+        let mut receptors: Vec<u32> = (0..self.receptors[region].len() as u32).collect();
+        for p in self.projections.iter().filter(|p| p.to == region) {
+            receptors[p.channel] = p.receptor as u32;
+        }
+        receptors
+    }
+
     /// A rough prediction of the CPU seconds per simulated second, for neurons that fire at 5 Hz.
     pub fn predicted_cost(&self, scene: &Scene) -> f64 {
         // Nanoseconds per step, neuron and step, and synaptic event, as measured on the benchmark networks.
@@ -168,6 +185,7 @@ pub fn prepare(
     let mut lists = Vec::new();
     let mut projections: Vec<PreparedProjection> = Vec::new();
     let mut taken = ProjectionNames::default();
+    let mut channels: Vec<usize> = regions.iter().map(|r| r.model.receptors.len()).collect();
     for (i, spec) in scene.projections.iter().enumerate() {
         let path = format!("projections[{i}]");
         let from = find(&spec.from, format!("{path}.from"))?;
@@ -181,11 +199,15 @@ pub fn prepare(
             to,
         };
         let (mut prepared, list) = at.prepare(&regions[to], files, registry, &mut warnings)?;
+        if prepared.response.is_some() {
+            prepared.channel = channels[to];
+            channels[to] += 1;
+        }
         // A dense row has one place for each target, so a second projection of the kind is stored synapse by synapse.
         if matches!(prepared.format, WeightFormat::Dense { .. })
             && projections
                 .iter()
-                .any(|p| (p.from, p.to, p.receptor) == (from, to, prepared.receptor))
+                .any(|p| (p.from, p.to, p.channel) == (from, to, prepared.channel))
         {
             prepared.format = WeightFormat::Narrow { shift: 0 };
         }

@@ -6,9 +6,10 @@ use super::schema::Scene;
 use crate::network::connect;
 use crate::network::stimulus::StimulusKind;
 use crate::network::synapses::WeightFormat;
+use crate::synapses::response::filter::Filter;
 use std::collections::HashMap;
 
-/// The unit of one receptor's sums.
+/// The unit of one channel's sums.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Quantum {
     /// The binary exponent of the quantum; `None` if nothing reaches the receptor.
@@ -17,7 +18,10 @@ pub(super) struct Quantum {
     pub(super) wide: bool,
 }
 
-/// Chooses the quantum of every receptor and the shift of every projection.
+/// Spikes of each synapse of which a receptor can take the whole response at once, where responses take that long.
+const MOST_AT_ONCE: f64 = 16_777_216.0;
+
+/// Chooses the quantum of every channel and the shift of every projection.
 ///
 /// A quantum must let the largest possible sum of one step fit its integer, and be fine: 2⁻²⁰ of the largest weight or finer where weights
 /// are constant or listed, and as fine as the 16-bit weights where they are drawn. If 32 bits cannot do both, the sums take 64.
@@ -42,6 +46,11 @@ pub(super) fn choose_quanta(
         .iter()
         .map(|r| vec![Need::default(); r.model.receptors.len()])
         .collect();
+    for projection in projections.iter() {
+        let channels = &mut needs[projection.to];
+        let most = channels.len().max(projection.channel + 1);
+        channels.resize(most, Need::default());
+    }
     let mut add =
         |region: usize, receptor: usize, number: f64, mean: f64, largest: f64, narrow: bool| {
             let need = &mut needs[region][receptor];
@@ -77,7 +86,7 @@ pub(super) fn choose_quanta(
                         // Listed weights may have both signs: both sums are bounded by all of them.
                         add(
                             projection.to,
-                            projection.receptor,
+                            projection.channel,
                             most,
                             -largest,
                             largest,
@@ -109,7 +118,7 @@ pub(super) fn choose_quanta(
                 if changing.bounds.0 < 0.0 || sign > 0.0 {
                     add(
                         projection.to,
-                        projection.receptor,
+                        projection.channel,
                         number,
                         sent * sign * largest,
                         largest,
@@ -125,7 +134,7 @@ pub(super) fn choose_quanta(
         );
         add(
             projection.to,
-            projection.receptor,
+            projection.channel,
             number,
             mean * projection.factor,
             largest,
@@ -163,6 +172,19 @@ pub(super) fn choose_quanta(
                 );
             }
             _ => {}
+        }
+    }
+    for projection in projections.iter() {
+        if let Some(cascade) = &projection.response {
+            let most = Filter::new(cascade, 1.0).largest();
+            let area = cascade.area().min(most * MOST_AT_ONCE);
+            let channels = &mut needs[projection.to];
+            let sent = channels[projection.channel].clone();
+            let need = &mut channels[projection.receptor];
+            need.positive += area * sent.positive;
+            need.negative += area * sent.negative;
+            need.largest = need.largest.max(most * sent.largest);
+            need.exact = true;
         }
     }
     let mut quanta = Vec::new();
@@ -228,7 +250,7 @@ pub(super) fn choose_quanta(
     let units = common_units(scene, projections, lists);
     share_quanta(projections, &ranges, &mut quanta);
     for (i, projection) in projections.iter_mut().enumerate() {
-        let Some(exponent) = quanta[projection.to][projection.receptor].exponent else {
+        let Some(exponent) = quanta[projection.to][projection.channel].exponent else {
             continue;
         };
         match &mut projection.format {
@@ -311,7 +333,7 @@ fn share_quanta(
     let mut set_of: HashMap<(usize, usize), usize> = HashMap::new();
     let mut first_of: HashMap<usize, usize> = HashMap::new();
     for projection in projections {
-        let receptor = (projection.to, projection.receptor);
+        let receptor = (projection.to, projection.channel);
         let (WeightFormat::Narrow { .. }, Some(range)) =
             (projection.format, ranges[receptor.0][receptor.1])
         else {
@@ -353,7 +375,7 @@ fn warn_of_coarse_weights(
     warnings: &mut Vec<Warning>,
 ) {
     for (i, projection) in projections.iter().enumerate() {
-        let Some(exponent) = quanta[projection.to][projection.receptor].exponent else {
+        let Some(exponent) = quanta[projection.to][projection.channel].exponent else {
             continue;
         };
         let name = (

@@ -18,7 +18,7 @@ use bevy::prelude::*;
 pub(super) struct Rows<'a> {
     source: RowSource<'a>,
     map: &'a InputMap,
-    receptor_offset: u32,
+    channel_offset: u32,
     weight: WeightMaker<'a>,
     delay: DelayMaker<'a>,
 }
@@ -99,7 +99,7 @@ pub(super) fn projection_rows<'a>(
             RowSource::Plan(plan)
         }
     };
-    let exponent = prepared.receptors[p.to][p.receptor].exponent.unwrap_or(0);
+    let exponent = prepared.receptors[p.to][p.channel].exponent.unwrap_or(0);
     let shift = match p.format {
         WeightFormat::Narrow { shift } | WeightFormat::Dense { shift, .. } => shift,
         _ => 0,
@@ -143,7 +143,7 @@ pub(super) fn projection_rows<'a>(
     Ok(Rows {
         source,
         map,
-        receptor_offset: map.offset[p.receptor].unwrap_or(0),
+        channel_offset: map.offset[p.channel].unwrap_or(0),
         weight,
         delay,
     })
@@ -236,7 +236,7 @@ impl Rows<'_> {
                 let chunk = target as usize / LANES;
                 out.push(BuildSynapse {
                     block: self.map.block[chunk],
-                    target: (self.map.base[chunk] + self.receptor_offset + target % LANES as u32)
+                    target: (self.map.base[chunk] + self.channel_offset + target % LANES as u32)
                         as u16,
                     delay_index: 0,
                     weight: 0,

@@ -10,6 +10,7 @@ use crate::network::layout::Layout;
 use crate::network::stimulus::{Selection, StimulusKind, Window};
 use crate::plasticity::intrinsic::IntrinsicPlasticity;
 use crate::sim::quantity::{Range, Unit};
+use crate::synapses::response::Responses;
 use crate::synapses::short_term::TsodyksMarkram;
 use bevy::prelude::*;
 use bevy::reflect::structs::DynamicStruct;
@@ -227,6 +228,9 @@ pub struct ProjectionSpec {
     /// Short-term depression and facilitation.
     #[reflect(default)]
     pub short_term: Option<TsodyksMarkram>,
+    /// What spikes turn into over time in axon terminals and in spines; without it, they act at once.
+    #[reflect(default)]
+    pub responses: Option<Responses>,
     /// The rules by which weights change: at most one that acts at spikes, and upkeep of all weights. Without one they stay as they are.
     #[reflect(default)]
     pub plasticity: Vec<RuleValue>,
@@ -256,6 +260,7 @@ impl Default for ProjectionSpec {
             dendritic: Dendritic::None,
             backpropagation_ms: None,
             short_term: None,
+            responses: None,
             plasticity: Vec::new(),
             frozen: false,
             learning_targets: Selection::All,

@@ -2,7 +2,7 @@
 
 use super::file::Snapshot;
 use super::plastic::Before;
-use super::{RestoreError, probe_entities, region_entities};
+use super::{RestoreError, probe_entities, region_entities, responses};
 use crate::network::history::SpikeHistory;
 use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
 use crate::network::region::Region;
@@ -16,6 +16,7 @@ use bevy::prelude::*;
 pub struct Carried {
     snapshot: Snapshot,
     plastic: Before,
+    responses: responses::Before,
     regions: Vec<(String, u32)>,
     /// What each probe is, and the name of its sections.
     probes: Vec<(ProbeIdentity, String)>,
@@ -39,11 +40,13 @@ impl Simulation {
     pub fn carry(&mut self) -> Result<Carried, RestoreError> {
         let steps = self.clock().steps_done();
         let plastic = Before::of(self.world_mut(), steps);
+        let responses = responses::Before::of(self.world_mut());
         let snapshot = self.snapshot()?;
         let (regions, probes) = parts(self);
         Ok(Carried {
             snapshot,
             plastic,
+            responses,
             regions,
             probes,
         })
@@ -115,15 +118,18 @@ impl Simulation {
                 })
                 .collect(),
         );
-        let place = |from: u32| {
+        let world = self.world_mut();
+        let channels = responses::Channels::of(world);
+        let place = |from: u32, channel: u32| {
             let found = regions
                 .0
                 .iter()
                 .position(|(.., old)| *old == Some(from as usize));
-            found.map(|to| to as u32)
+            let (to, before) = (found? as u32, &carried.responses.channels);
+            Some((to, before.moved(&channels, from, channel, to)?))
         };
-        let world = self.world_mut();
         (carried.plastic).merge(world, &carried.snapshot, &fresh, &place, &mut merged)?;
+        (carried.responses).merge(world, &carried.snapshot, &fresh, &mut merged)?;
         for probe in &probes {
             put_probe(&mut merged, carried, probe, &regions, &fresh, steps)?;
         }

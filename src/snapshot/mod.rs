@@ -1,7 +1,7 @@
 //! The state of a simulation, kept and resumed bit for bit.
 //!
 //! A snapshot holds what a step changes: every registered column of every region, the spikes in flight, the step counter, the sums
-//! of the run, weights that change with what changes them, modulators, and what the probes have kept. Random numbers need nothing: they are functions of the step. What follows from the scene
+//! of the run, weights that change with what changes them, what responses hold, modulators, and what the probes have kept. Random numbers need nothing: they are functions of the step. What follows from the scene
 //! (synapses, derived parameters, positions) is built again from the scene and its seed, which the snapshot also carries.
 //!
 //! A snapshot does not depend on the number of threads. Spikes in flight are kept as spikes, as far back as the longest delay: a store
@@ -10,6 +10,7 @@
 pub mod carry;
 pub mod file;
 mod plastic;
+mod responses;
 
 use crate::network::history::SpikeHistory;
 use crate::network::probe::{ColumnProbe, Health, RateProbe, SpikeProbe, StatisticsProbe};
@@ -74,6 +75,7 @@ impl Simulation {
             }
         }
         plastic::save(world, steps, &mut out)?;
+        responses::save(world, steps, &mut out)?;
         for (name, entity) in probe_entities(world) {
             let entity = world.entity(entity);
             if let Some(probe) = entity.get::<SpikeProbe>() {
@@ -187,6 +189,7 @@ impl Simulation {
         }
         send_again(world, steps);
         plastic::restore(world, snapshot, steps)?;
+        responses::restore(world, snapshot, steps)?;
         for (name, id) in probe_entities(world) {
             restore_probe(world, snapshot, &name, id, steps)?;
         }

@@ -20,7 +20,7 @@ use crate::sim::columns::LANES;
 use crate::synapses::short_term::ShortTerm;
 use bevy::prelude::*;
 
-/// Input under way to one neuron: region, receptor, neuron, steps ahead.
+/// Input under way to one neuron: region, channel, neuron, steps ahead.
 type Place = [u32; 4];
 
 /// Changing projections by their place in the scene.
@@ -97,6 +97,10 @@ pub(super) fn save(world: &mut World, steps: u64, out: &mut Snapshot) -> Result<
     for (index, entity) in modulators(world) {
         if let Some(modulator) = world.get::<Modulator>(entity) {
             out.put(format!("modulator.{index}"), modulator.save())?;
+            let responses = modulator.save_responses(steps);
+            if !responses.is_empty() {
+                out.put(format!("modulator.{index}.responses"), responses)?;
+            }
         }
     }
     let last: Vec<u64> = watchers(world)
@@ -175,9 +179,14 @@ pub(super) fn restore(
     for (index, entity) in modulators(world) {
         let name = format!("modulator.{index}");
         let numbers = snapshot.u64s(&name)?;
-        if let Some(mut modulator) = world.get_mut::<Modulator>(entity)
-            && !modulator.load(numbers)
-        {
+        let Some(mut modulator) = world.get_mut::<Modulator>(entity) else {
+            continue;
+        };
+        if !modulator.load(numbers) {
+            return Err(misfit(&name));
+        }
+        let name = format!("{name}.responses");
+        if modulator.has_responses() && !modulator.load_responses(snapshot.u64s(&name)?, steps) {
             return Err(misfit(&name));
         }
     }
@@ -215,12 +224,12 @@ fn under_way(world: &mut World, steps: u64) -> (Vec<Place>, Vec<f64>) {
         let Some(region) = world.get::<Region>(*entity) else {
             continue;
         };
-        let receptors = world.get::<InputMap>(*entity).map_or(0, |m| m.offset.len());
+        let channels = world.get::<InputMap>(*entity).map_or(0, |m| m.offset.len());
         for ahead in 0..ring as u32 {
             let position = ((steps + u64::from(ahead)) % ring as u64) as usize;
-            for receptor in 0..receptors as u32 {
+            for channel in 0..channels as u32 {
                 for neuron in 0..region.neurons {
-                    let place = [*index, receptor, neuron, ahead];
+                    let place = [*index, channel, neuron, ahead];
                     let Some((block, slot, quantum)) = input_slot(world, &regions, place) else {
                         continue;
                     };
@@ -247,7 +256,7 @@ fn ring_of(world: &World) -> usize {
 fn input_slot(
     world: &World,
     regions: &[(u32, Entity)],
-    [index, receptor, neuron, _]: Place,
+    [index, channel, neuron, _]: Place,
 ) -> Option<(usize, usize, f64)> {
     let at = regions
         .binary_search_by_key(&index, |(known, _)| *known)
@@ -256,13 +265,13 @@ fn input_slot(
         world.get::<Region>(regions[at].1)?,
         world.get::<InputMap>(regions[at].1)?,
     );
-    let offset = (*map.offset.get(receptor as usize)?)?;
+    let offset = (*map.offset.get(channel as usize)?)?;
     if neuron >= region.neurons {
         return None;
     }
     let neuron = neuron as usize;
     let slot = (map.base[neuron / LANES] + offset) as usize + neuron % LANES;
-    let quantum = f64::from(map.quantum[receptor as usize]);
+    let quantum = f64::from(map.quantum[channel as usize]);
     Some((usize::from(map.block[neuron / LANES]), slot, quantum))
 }
 
@@ -350,13 +359,13 @@ impl Before {
     }
 
     /// Puts the sections of changing projections and modulators into the state of an edited network: what was carried where it fits, and
-    /// otherwise what was built. `region` says which region a region of the network before is now.
+    /// otherwise what was built. `place` says which region and channel those of the network before are now.
     pub(super) fn merge(
         &self,
         world: &mut World,
         carried: &Snapshot,
         fresh: &Snapshot,
-        region: &dyn Fn(u32) -> Option<u32>,
+        place: &dyn Fn(u32, u32) -> Option<(u32, u32)>,
         merged: &mut Snapshot,
     ) -> Result<(), RestoreError> {
         let steps = carried.u64("clock.steps")?;
@@ -398,7 +407,7 @@ impl Before {
             merged.put(format!("projection.{index}.history"), history)?;
         }
         if !list.is_empty() {
-            self.merge_input(world, carried, region, merged)?;
+            self.merge_input(world, carried, place, merged)?;
         }
         for (index, name) in modulator_names(world).into_iter().enumerate() {
             let section = format!("modulator.{index}");
@@ -407,7 +416,14 @@ impl Before {
             let built = fresh.section(&section)?;
             // With other populations that release it, spikes under way are others, too.
             let kept = kept.filter(|kept| kept.len() >= built.len());
-            merged.put(section, kept.unwrap_or(built).clone())?;
+            merged.put(section.clone(), kept.unwrap_or(built).clone())?;
+            let section = section + ".responses";
+            if let Ok(built) = fresh.section(&section) {
+                let kept = old.map(|old| format!("modulator.{old}.responses"));
+                let kept = kept.and_then(|name| carried.section(&name).ok());
+                let kept = kept.filter(|kept| kept.len() == built.len());
+                merged.put(section, kept.unwrap_or(built).clone())?;
+            }
         }
         if let Ok(built) = fresh.section("coincidences") {
             let kept = carried.section("coincidences").ok();
@@ -422,17 +438,19 @@ impl Before {
         &self,
         world: &mut World,
         carried: &Snapshot,
-        region: &dyn Fn(u32) -> Option<u32>,
+        place: &dyn Fn(u32, u32) -> Option<(u32, u32)>,
         merged: &mut Snapshot,
     ) -> Result<(), RestoreError> {
         let (mut places, mut weights) = (Vec::new(), Vec::new());
         if let (Ok(old), Ok(sums)) = (carried.u32s("input.places"), carried.f64s("input.weights")) {
             let regions = region_entities(world);
             let ring = ring_of(world);
-            for ([from, receptor, neuron, ahead], weight) in old.as_chunks::<4>().0.iter().zip(sums)
+            for ([from, channel, neuron, ahead], weight) in old.as_chunks::<4>().0.iter().zip(sums)
             {
-                let Some(to) = region(*from) else { continue };
-                let place = [to, *receptor, *neuron, *ahead];
+                let Some((to, channel)) = place(*from, *channel) else {
+                    continue;
+                };
+                let place = [to, channel, *neuron, *ahead];
                 if (*ahead as usize) < ring && input_slot(world, &regions, place).is_some() {
                     places.push(place);
                     weights.push(*weight);

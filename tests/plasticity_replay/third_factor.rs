@@ -43,6 +43,7 @@ impl Signal {
                 neurons: Selection::List(vec![1]),
                 amount: self.release.0,
                 delay_ms: ms(self.release.1),
+                ..default()
             }],
             rewards: self.rewards.iter().map(schedule).collect(),
             ..default()

@@ -162,6 +162,7 @@ pub fn networks() -> impl Iterator<Item = Network> {
         many_blocks(),
         switching(),
         learning(),
+        responding(),
     ])
 }
 
@@ -511,6 +512,7 @@ pub fn learning() -> Network {
             neurons: Selection::Range(0, 9),
             amount: 0.01,
             delay_ms: 2.0,
+            ..default()
         }],
         rewards: vec![
             Rewarder::Schedule {
@@ -535,6 +537,85 @@ pub fn learning() -> Network {
         poisson("output", 3_000.0, 20.0),
     ];
     Network::made("learning", scene)
+}
+
+/// Responses on every kind of synapse and delivery, beside projections without, and of a modulatory axon.
+pub fn responding() -> Network {
+    let mut scene = Scene {
+        duration_ms: 200.0,
+        seed: 10,
+        ..Scene::default()
+    };
+    scene.regions = vec![
+        cells("excitatory", 300),
+        RegionSpec::new("inhibitory", 90, LifCondExp::default()),
+    ];
+    let delays = || Distribution::Uniform { min: 0.1, max: 4.0 };
+    let join = |from: &str, to: &str, degree: u32, weight: f64| {
+        ProjectionSpec::new(from, to, Rule::FixedIndegree(degree), weight, delays())
+    };
+    let responses = |terminal: &[Response], spine: &[Response]| {
+        Some(Responses {
+            terminal: terminal.to_vec(),
+            spine: spine.to_vec(),
+        })
+    };
+    let mut pushed = join("excitatory", "excitatory", 10, 4.0);
+    pushed.responses = responses(
+        &[Response::LimitedFlat { window: 3.0 }],
+        &[
+            Response::Leaky { tau: 5.0 },
+            Response::Scaling { gain: 0.1 },
+        ],
+    );
+    let mut pulled = join("excitatory", "inhibitory", 20, 0.5);
+    pulled.delay_ms = 1.5.into();
+    pulled.responses = responses(&[Response::Alpha { tau: 2.0 }], &[]);
+    let mut learning = join("excitatory", "inhibitory", 10, 0.3).learning(Stdp {
+        w_max: 1.0,
+        ..default()
+    });
+    learning.dendritic = Dendritic::Ms(0.1);
+    learning.short_term = Some(TsodyksMarkram::default());
+    let two = Response::DifferenceOfExponentials {
+        tau_rise: 0.5,
+        tau_decay: 3.0,
+    };
+    learning.responses = responses(&[], &[two]);
+    let mut inhibition = join("inhibitory", "excitatory", 20, -30.0);
+    inhibition.responses = responses(&[Response::Scaling { gain: 1.5 }], &[]);
+    scene.projections = vec![
+        pushed,
+        pulled,
+        learning,
+        inhibition,
+        join("excitatory", "excitatory", 5, 20.0).learning(ResponseStdp {
+            w_max: 40.0,
+            terminal: vec![
+                Response::LimitedFlat { window: 5.0 },
+                Response::Leaky { tau: 10.0 },
+            ],
+            spine: vec![Response::Alpha { tau: 8.0 }],
+            ..default()
+        }),
+    ];
+    scene.modulators = vec![ModulatorSpec {
+        name: "dopamine".into(),
+        tau_ms: Some(50.0),
+        released_by: vec![Release {
+            from: "inhibitory".into(),
+            amount: 0.01,
+            delay_ms: 2.0,
+            response: vec![Response::LimitedFlat { window: 4.0 }],
+            ..default()
+        }],
+        ..default()
+    }];
+    scene.stimuli = vec![
+        poisson("excitatory", 3_000.0, 35.0),
+        poisson("inhibitory", 1_000.0, 1.0),
+    ];
+    Network::made("responding", scene)
 }
 
 /// In-degrees and constant weights that need 64-bit sums, pulled and pushed: 3,000 sources onto 300 neurons.

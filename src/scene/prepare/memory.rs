@@ -7,6 +7,7 @@ use crate::network::synapses::{Transfer, WeightFormat, predict};
 use crate::scene::quanta::Quantum;
 use crate::scene::schema::{ProbeKind, Scene};
 use crate::sim::columns::padded;
+use crate::synapses::response::filter::Filter;
 use std::collections::{BTreeMap, HashMap};
 
 /// What the program itself takes.
@@ -105,9 +106,17 @@ pub(super) fn predict_bytes(
         let rows = f64::from(sources);
         let synapse = if changing.tagged { 12.0 } else { 8.0 };
         bytes += p.synapses * synapse + rows * (8.0 + 4.0 * (blocks * delays.len() + 1) as f64);
-        bytes += rows * HISTORY_OF_SOURCE + f64::from(targets) * HISTORY_OF_TARGET;
+        let [wide_source, wide_target] = changing.wide_traces;
+        bytes += rows * (HISTORY_OF_SOURCE + wide_source);
+        bytes += f64::from(targets) * (HISTORY_OF_TARGET + wide_target);
         ring = ring.max(f64::from(delays.last().copied().unwrap_or(1)) + 1.0);
         temporary += 4.0 * rows;
+    }
+    for p in projections {
+        if let Some(cascade) = &p.response {
+            let targets = padded(scene.regions[p.to].neurons as usize) as f64;
+            bytes += targets * Filter::bytes_per_train(cascade);
+        }
     }
     let wide = receptors.iter().flatten().any(|q| q.wide);
     bytes += slots * ring * if wide { 8.0 } else { 4.0 };

@@ -31,6 +31,8 @@ pub(in crate::scene) struct Changing {
     pub(in crate::scene) tagged: bool,
     /// Whether spikes arrive one by one, at neurons that are resolved in continuous time.
     pub(in crate::scene) exact: bool,
+    /// Bytes per source and per target neuron that wide traces take.
+    pub(in crate::scene) wide_traces: [f64; 2],
     /// −1 where the rule sees magnitudes of negative weights, else 1.
     pub(in crate::scene) sign: f64,
 }
@@ -193,11 +195,10 @@ impl Place<'_> {
         if !rules.is_empty() {
             setting.bounds = allowed;
         }
-        let mut tagged = boxes.iter().any(|(_, rule)| rule.tagged);
-        if boxes.len() > 1 {
-            let sum = BoxedRule::sum(boxes, allowed).map_err(|e| self.wrong("plasticity", e))?;
-            tagged = sum.tagged;
-        }
+        let rule = match boxes.len() {
+            0 | 1 => boxes.pop().map(|(_, rule)| rule),
+            _ => Some(BoxedRule::sum(boxes, allowed).map_err(|e| self.wrong("plasticity", e))?),
+        };
         self.check_upkeep(&upkeep, !rules.is_empty(), &mut setting)?;
         if let Dendritic::Ms(ms) = spec.dendritic
             && let Some(shortest) = shortest(delays)
@@ -218,16 +219,17 @@ impl Place<'_> {
             return Err(self.wrong("backpropagation_ms", message));
         }
         let most_released = modulators::most_released(self.scene, &spec.called());
-        if target.model.exact {
-            self.check_exact(target, most_released.is_some(), exact)?;
+        if exact {
+            self.check_exact(target, most_released.is_some())?;
         }
         let stays = rules.is_empty() && upkeep.is_empty() && spec.short_term.is_none() && !exact;
         if stays && most_released.is_none() {
             return Ok(None);
         }
         Ok(Some(Changing {
-            tagged,
             exact,
+            tagged: rule.as_ref().is_some_and(|rule| rule.tagged),
+            wide_traces: rule.map_or([0.0; 2], |rule| rule.wide_traces),
             rules,
             most_released: most_released.unwrap_or(1.0),
             upkeep,
@@ -245,30 +247,32 @@ impl Place<'_> {
         self.wrong(field, message)
     }
 
-    /// Checks what projections onto neurons that are resolved in continuous time cannot have; `exact` says whether spikes arrive there one by
-    /// one.
-    fn check_exact(
-        &self,
-        target: &PreparedRegion,
-        is_released: bool,
-        exact: bool,
-    ) -> Result<(), BuildError> {
+    /// Checks what a projection cannot have whose spikes arrive one by one, at neurons that are resolved in continuous time.
+    fn check_exact(&self, target: &PreparedRegion, is_released: bool) -> Result<(), BuildError> {
         let spec = self.spec;
-        if spec.short_term.is_some() && exact {
-            return Err(self.not_exact("short_term", target, "short-term dynamics"));
-        }
-        if is_released && exact {
-            return Err(self.not_exact("to", target, "a release that a pool acts on"));
-        }
-        if exact && spec.dendritic != Dendritic::None {
-            return Err(self.not_exact("dendritic", target, "a delay with a dendritic part"));
-        }
-        if exact && spec.backpropagation_ms.is_some_and(|ms| ms != 0.0) {
-            return Err(self.not_exact(
+        let is_late = spec.backpropagation_ms.is_some_and(|ms| ms != 0.0);
+        for (has, field, what) in [
+            (
+                spec.short_term.is_some(),
+                "short_term",
+                "short-term dynamics",
+            ),
+            (spec.responses.is_some(), "responses", "responses"),
+            (is_released, "to", "a release that a pool acts on"),
+            (
+                spec.dendritic != Dendritic::None,
+                "dendritic",
+                "a delay with a dendritic part",
+            ),
+            (
+                is_late,
                 "backpropagation_ms",
-                target,
                 "spikes that take their time back to the synapse",
-            ));
+            ),
+        ] {
+            if has {
+                return Err(self.not_exact(field, target, what));
+            }
         }
         Ok(())
     }

@@ -177,6 +177,7 @@ impl Place<'_> {
                 )
             })?;
 
+        let response = self.response(low.abs().max(high.abs()), warnings)?;
         let delays = self.delays(listed_delays, warnings)?;
         let rule = match &list {
             Some(_) => spec.rule.clone(),
@@ -218,6 +219,8 @@ impl Place<'_> {
             from: self.from,
             to: self.to,
             receptor,
+            response,
+            channel: receptor,
             factor: factor_of(target_model, receptor),
             synapses,
             format,
