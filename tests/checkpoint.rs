@@ -803,6 +803,7 @@ const REBUILT: &[&str] = &[
     "neuropil::plasticity::inhibitory::InhibitoryStdp",
     "neuropil::plasticity::dopamine::DopamineStdp",
     "neuropil::plasticity::oja::Oja",
+    "neuropil::plasticity::response::ResponseStdp",
     "neuropil::plasticity::bcm::Bcm",
     "neuropil::plasticity::budget::Budget",
     "neuropil::plasticity::convergent::ConvergentDecay",

@@ -106,6 +106,39 @@ fn errors_name_the_thing_the_value_and_what_is_allowed() {
             vec!["w_min is -1", "PowerLaw"],
         ),
         (
+            with("", "plasticity: [ResponseStdp(w_max: 2, terminal: [])]"),
+            vec!["plasticity[0]", "terminal names no response"],
+        ),
+        (
+            with(
+                "",
+                "plasticity: [ResponseStdp(w_max: 2, spine: [Leaky, DifferenceOfExponentials(tau_rise: 9, tau_decay: 3)])]",
+            ),
+            vec![
+                "plasticity[0]",
+                "spine[1].tau_rise: ",
+                "rise must be shorter",
+            ],
+        ),
+        (
+            with(
+                "",
+                "plasticity: [ResponseStdp(w_max: 2, spine: [LimitedFlat(window: 60)])]",
+            ),
+            vec!["windows of spine are 600 steps", "576 at most"],
+        ),
+        (
+            with("", "plasticity: [ResponseStdp(w_max: 2, spine: [Leeky])]"),
+            vec!["plasticity[0].spine[0]", "did you mean \"Leaky\"?"],
+        ),
+        (
+            with(
+                "",
+                "plasticity: [ResponseStdp(w_max: 2, terminal: [LimitedFlat]), Oja(w_max: 2)]",
+            ),
+            vec!["plasticity", "traces per neuron; a sum may have 8"],
+        ),
+        (
             with("", "plasticity: [DopamineStdp(w_max: 2)]"),
             vec!["modulated by \"dopamine\"", "no modulators"],
         ),

@@ -27,10 +27,12 @@ pub mod intrinsic;
 pub mod mstdp;
 pub mod oja;
 mod replay;
+pub mod response;
 pub mod settable;
 pub mod slowing;
 pub mod stdp;
 mod sum;
+mod tagger;
 pub mod tend;
 pub mod triplet;
 pub mod upkeep;
@@ -60,6 +62,7 @@ pub fn plugin(app: &mut App) {
     intrinsic::plugin(app);
     mstdp::plugin(app);
     oja::plugin(app);
+    response::plugin(app);
     slowing::plugin(app);
     settable::plugin(app);
     stdp::plugin(app);
@@ -269,6 +272,8 @@ pub struct BoxedRule {
     pub tagged: bool,
     /// What spikes of one step mean to each other.
     pub coincidence: Coincidence,
+    /// Bytes per source and per target neuron that traces of more than one number take in the histories.
+    pub wide_traces: [f64; 2],
     /// The systems that run it; equal types have equal names.
     pub systems: RuleSystems,
     part: Box<dyn sum::Part>,
@@ -277,9 +282,16 @@ pub struct BoxedRule {
 impl BoxedRule {
     /// Wraps a rule.
     pub fn new<R: LearningRule>(rule: R) -> Self {
+        let more = |numbers: &[f32]| 4.0 * numbers.len().saturating_sub(1) as f64;
+        // Before and after the newest spike of a source, and of one on its way now and then; all that is kept of a target.
+        let (pre, post) = (R::Pre::default(), R::Post::default());
         Self {
             tagged: R::TAGGED,
             coincidence: rule.coincidence(),
+            wide_traces: [
+                6.0 * more(pre.values()),
+                f64::from(R::ROOM) * more(post.values()),
+            ],
             systems: RuleSystems::of::<R>(),
             part: Box::new(rule),
         }

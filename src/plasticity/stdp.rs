@@ -178,51 +178,42 @@ impl Plasticity for Stdp {
     }
 
     fn check(&self, _dt: f64) -> Result<(), String> {
-        check_bounds(self.w_min, self.w_max)?;
-        if matches!(self.dependence, Dependence::PowerLaw { .. }) && self.w_min < 0.0 {
-            return Err(format!(
-                "w_min is {}; with dependence PowerLaw weights are 0 or more",
-                self.w_min
-            ));
-        }
-        Ok(())
+        check_dependence(self.dependence, (self.w_min, self.w_max))
     }
 }
 
 impl Stdp {
     fn constants<const ADDITIVE: bool, const ALL: bool>(&self, dt: f64) -> PairRule<ADDITIVE, ALL> {
-        let width = self.w_max - self.w_min;
-        let (mu_plus, mu_minus) = match self.dependence {
-            Dependence::Additive => (0.0, 0.0),
-            Dependence::Multiplicative => (1.0, 1.0),
-            Dependence::Guetig { mu_plus, mu_minus } => (mu_plus, mu_minus),
-            Dependence::PowerLaw { mu, .. } => (mu, 1.0),
-        };
-        let (scale_plus, scale_minus, w_ref) = match self.dependence {
-            Dependence::PowerLaw { mu, w_ref } => (libm::pow(w_ref, 1.0 - mu), 1.0, Some(w_ref)),
-            _ => (width, width, None),
-        };
+        let bounds = (self.w_min, self.w_max);
         PairRule {
             plus: Decay::new(self.tau_plus, dt),
             minus: Decay::new(self.tau_minus, dt),
-            a_plus: (self.a_plus * scale_plus) as f32,
-            a_minus: (self.a_minus * scale_minus) as f32,
-            mu_plus: mu_plus as f32,
-            mu_minus: mu_minus as f32,
-            w_min: self.w_min as f32,
-            w_max: self.w_max as f32,
-            per_width: (1.0 / width) as f32,
-            power_law: w_ref.is_some(),
+            change: WeightChange::new(self.a_plus, self.a_minus, self.dependence, bounds),
             order: self.order,
             coincidence: self.coincidence,
         }
     }
 }
 
-/// [`Stdp`] with its constants worked out. `ALL` says that all spikes form pairs.
-struct PairRule<const ADDITIVE: bool, const ALL: bool> {
-    plus: Decay,
-    minus: Decay,
+/// Checks bounds of weights, and whether changes can depend on the weight in this way between them.
+///
+/// # Errors
+/// Names what contradicts each other.
+pub(super) fn check_dependence(
+    dependence: Dependence,
+    (w_min, w_max): (f64, f64),
+) -> Result<(), String> {
+    check_bounds(w_min, w_max)?;
+    if matches!(dependence, Dependence::PowerLaw { .. }) && w_min < 0.0 {
+        return Err(format!(
+            "w_min is {w_min}; with dependence PowerLaw weights are 0 or more"
+        ));
+    }
+    Ok(())
+}
+
+/// How a weight is potentiated and depressed, worked out. `ADDITIVE` says that the weight does not matter.
+pub(super) struct WeightChange<const ADDITIVE: bool> {
     a_plus: f32,
     a_minus: f32,
     mu_plus: f32,
@@ -231,6 +222,13 @@ struct PairRule<const ADDITIVE: bool, const ALL: bool> {
     w_max: f32,
     per_width: f32,
     power_law: bool,
+}
+
+/// [`Stdp`] with its constants worked out. `ALL` says that all spikes form pairs.
+struct PairRule<const ADDITIVE: bool, const ALL: bool> {
+    plus: Decay,
+    minus: Decay,
+    change: WeightChange<ADDITIVE>,
     order: SendOrder,
     coincidence: Coincidence,
 }
@@ -249,9 +247,38 @@ fn power(x: f32, y: f32) -> f32 {
     }
 }
 
-impl<const ADDITIVE: bool, const ALL: bool> PairRule<ADDITIVE, ALL> {
+impl<const ADDITIVE: bool> WeightChange<ADDITIVE> {
+    pub(super) fn new(
+        a_plus: f64,
+        a_minus: f64,
+        dependence: Dependence,
+        (w_min, w_max): (f64, f64),
+    ) -> Self {
+        let width = w_max - w_min;
+        let (mu_plus, mu_minus) = match dependence {
+            Dependence::Additive => (0.0, 0.0),
+            Dependence::Multiplicative => (1.0, 1.0),
+            Dependence::Guetig { mu_plus, mu_minus } => (mu_plus, mu_minus),
+            Dependence::PowerLaw { mu, .. } => (mu, 1.0),
+        };
+        let (scale_plus, scale_minus, w_ref) = match dependence {
+            Dependence::PowerLaw { mu, w_ref } => (libm::pow(w_ref, 1.0 - mu), 1.0, Some(w_ref)),
+            _ => (width, width, None),
+        };
+        Self {
+            a_plus: (a_plus * scale_plus) as f32,
+            a_minus: (a_minus * scale_minus) as f32,
+            mu_plus: mu_plus as f32,
+            mu_minus: mu_minus as f32,
+            w_min: w_min as f32,
+            w_max: w_max as f32,
+            per_width: (1.0 / width) as f32,
+            power_law: w_ref.is_some(),
+        }
+    }
+
     #[inline(always)]
-    fn potentiated(&self, weight: f32, amount: f32) -> f32 {
+    pub(super) fn potentiated(&self, weight: f32, amount: f32) -> f32 {
         let dependence = match (ADDITIVE, self.power_law) {
             (true, _) => 1.0,
             (false, false) => power((self.w_max - weight) * self.per_width, self.mu_plus),
@@ -261,7 +288,7 @@ impl<const ADDITIVE: bool, const ALL: bool> PairRule<ADDITIVE, ALL> {
     }
 
     #[inline(always)]
-    fn depressed(&self, weight: f32, amount: f32) -> f32 {
+    pub(super) fn depressed(&self, weight: f32, amount: f32) -> f32 {
         let dependence = match (ADDITIVE, self.power_law) {
             (true, _) => 1.0,
             (false, false) => power((weight - self.w_min) * self.per_width, self.mu_minus),
@@ -274,7 +301,9 @@ impl<const ADDITIVE: bool, const ALL: bool> PairRule<ADDITIVE, ALL> {
     fn bounded(&self, weight: f32) -> f32 {
         min(max(weight, self.w_min), self.w_max)
     }
+}
 
+impl<const ADDITIVE: bool, const ALL: bool> PairRule<ADDITIVE, ALL> {
     /// Whether of two spikes of one step the postsynaptic one is the later.
     #[inline(always)]
     fn post_comes_last(&self) -> bool {
@@ -311,7 +340,7 @@ impl<const ADDITIVE: bool, const ALL: bool> LearningRule for PairRule<ADDITIVE, 
         post: Seen<[f32; 1]>,
     ) -> SynapseState {
         let amount = post.traces[0] * self.minus.after(post.ago);
-        state.weight = self.depressed(state.weight, amount);
+        state.weight = self.change.depressed(state.weight, amount);
         state
     }
 
@@ -323,7 +352,7 @@ impl<const ADDITIVE: bool, const ALL: bool> LearningRule for PairRule<ADDITIVE, 
         _post: Seen<[f32; 1]>,
     ) -> SynapseState {
         let amount = pre.traces[0] * self.plus.after(pre.ago);
-        state.weight = self.potentiated(state.weight, amount);
+        state.weight = self.change.potentiated(state.weight, amount);
         state
     }
 
@@ -383,7 +412,7 @@ impl LearningRule for PreCentredRule {
         };
         let amount = (state.tag - unseen) * self.0.plus.after(pre.ago);
         SynapseState {
-            weight: self.0.potentiated(state.weight, amount),
+            weight: self.0.change.potentiated(state.weight, amount),
             tag: unseen,
         }
     }
@@ -426,7 +455,7 @@ impl LearningRule for ReducedRule {
         let free = post.ago < pre.ago || (post.ago == pre.ago && self.0.post_comes_last());
         let amount = post.traces[0] * self.0.minus.after(post.ago);
         let amount = if free { amount } else { 0.0 };
-        state.weight = self.0.depressed(state.weight, amount);
+        state.weight = self.0.change.depressed(state.weight, amount);
         state
     }
 
@@ -441,7 +470,7 @@ impl LearningRule for ReducedRule {
         let free = pre_ago < post_ago || (pre_ago == post_ago && !self.0.post_comes_last());
         let amount = pre.traces[0] * self.0.plus.after(pre.ago);
         let amount = if free { amount } else { 0.0 };
-        state.weight = self.0.potentiated(state.weight, amount);
+        state.weight = self.0.change.potentiated(state.weight, amount);
         state
     }
 

@@ -12,4 +12,5 @@ mod events;
 mod modulated;
 mod network;
 mod pairs;
+mod responses;
 mod third_factor;

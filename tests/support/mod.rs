@@ -589,7 +589,15 @@ pub fn responding() -> Network {
         pulled,
         learning,
         inhibition,
-        join("excitatory", "excitatory", 5, 20.0),
+        join("excitatory", "excitatory", 5, 20.0).learning(ResponseStdp {
+            w_max: 40.0,
+            terminal: vec![
+                Response::LimitedFlat { window: 5.0 },
+                Response::Leaky { tau: 10.0 },
+            ],
+            spine: vec![Response::Alpha { tau: 8.0 }],
+            ..default()
+        }),
     ];
     scene.modulators = vec![ModulatorSpec {
         name: "dopamine".into(),

@@ -106,7 +106,9 @@ pub(super) fn predict_bytes(
         let rows = f64::from(sources);
         let synapse = if changing.tagged { 12.0 } else { 8.0 };
         bytes += p.synapses * synapse + rows * (8.0 + 4.0 * (blocks * delays.len() + 1) as f64);
-        bytes += rows * HISTORY_OF_SOURCE + f64::from(targets) * HISTORY_OF_TARGET;
+        let [wide_source, wide_target] = changing.wide_traces;
+        bytes += rows * (HISTORY_OF_SOURCE + wide_source);
+        bytes += f64::from(targets) * (HISTORY_OF_TARGET + wide_target);
         ring = ring.max(f64::from(delays.last().copied().unwrap_or(1)) + 1.0);
         temporary += 4.0 * rows;
     }

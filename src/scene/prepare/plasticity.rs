@@ -28,6 +28,8 @@ pub(in crate::scene) struct Changing {
     pub(in crate::scene) most_released: f64,
     /// Whether synapses carry a tag.
     pub(in crate::scene) tagged: bool,
+    /// Bytes per source and per target neuron that wide traces take.
+    pub(in crate::scene) wide_traces: [f64; 2],
     /// −1 where the rule sees magnitudes of negative weights, else 1.
     pub(in crate::scene) sign: f64,
 }
@@ -167,11 +169,10 @@ impl Place<'_> {
         if !rules.is_empty() {
             setting.bounds = allowed;
         }
-        let mut tagged = boxes.iter().any(|(_, rule)| rule.tagged);
-        if boxes.len() > 1 {
-            let sum = BoxedRule::sum(boxes, allowed).map_err(|e| self.wrong("plasticity", e))?;
-            tagged = sum.tagged;
-        }
+        let rule = match boxes.len() {
+            0 | 1 => boxes.pop().map(|(_, rule)| rule),
+            _ => Some(BoxedRule::sum(boxes, allowed).map_err(|e| self.wrong("plasticity", e))?),
+        };
         self.check_upkeep(&upkeep, !rules.is_empty(), &mut setting)?;
         if let Dendritic::Ms(ms) = spec.dendritic
             && let Some(shortest) = shortest(delays)
@@ -197,7 +198,8 @@ impl Place<'_> {
             return Ok(None);
         }
         Ok(Some(Changing {
-            tagged,
+            tagged: rule.as_ref().is_some_and(|rule| rule.tagged),
+            wide_traces: rule.map_or([0.0; 2], |rule| rule.wide_traces),
             rules,
             most_released: most_released.unwrap_or(1.0),
             upkeep,
