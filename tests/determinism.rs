@@ -29,6 +29,7 @@ const GOLDEN: &[(&str, u64)] = &[
     ("microcircuit", 0x02a6beb575e652a3),
     ("firing_patterns", 0x42dfa8862f1b3ee8),
     ("neuron_zoo", 0x1dba741d38359e4e),
+    ("responses", 0x94ec43f8da51825e),
     ("stdp", 0xd344fe21017a5737),
     ("rich", 0x0fa5d65b455c8494),
     ("pushing", 0x798a7b399ab49e6d),
@@ -36,6 +37,7 @@ const GOLDEN: &[(&str, u64)] = &[
     ("many blocks", 0xc1852a4cf002efd3),
     ("switching", 0x6c7884c1fb387199),
     ("learning", 0x4b2324192e4ee56a),
+    ("responding", 0x228fc082533b790a),
 ];
 
 /// After so many steps a reference is looked at for the first time: as long as seven threads run, which share few processors here.
