@@ -12,6 +12,7 @@
 //! | neuron model | a component with parameters, and a [`kernel!`](crate::kernel): the equation, written once as Rust and WGSL | [`neurons`] |
 //! | projection | an entity that joins two regions by a [rule](network::connect::Rule), with weights and delays | [`network::projection`] |
 //! | synapse store | the synapses of one source region, 2 to 6 bytes each | [`network::synapses`] |
+//! | response function | what a spike turns into over time, in axon terminals, in spines and as a trace to learn from | [`synapses::response`] |
 //! | learning rule | a component of a projection, at work on synapses of its own, 8 to 12 bytes each | [`plasticity`], [`network::plastic`] |
 //! | modulator | an entity: a pool or a reward signal that acts on rules | [`modulation`] |
 //! | encoder | turns a world into spikes of afferents | [`coding`] |

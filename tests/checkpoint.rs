@@ -763,6 +763,7 @@ const SAVED: &[&str] = &[
     "neuropil::network::probe::ColumnProbe",
     "neuropil::network::probe::StatisticsProbe",
     "neuropil::network::plastic::PlasticSynapses",
+    "neuropil::network::weight_probe::WeightProbe",
     "neuropil::plasticity::executor::Learning<",
     "neuropil::plasticity::exact::ExactRule",
     "neuropil::neurons::srm::region::SrmRegion",

@@ -28,14 +28,17 @@ const GOLDEN: &[(&str, u64)] = &[
     ("brunel2000", 0x260b123010eb4635),
     ("microcircuit", 0x02a6beb575e652a3),
     ("firing_patterns", 0x42dfa8862f1b3ee8),
-    ("neuron_zoo", 0x1dba741d38359e4e),
+    ("neuron_zoo", 0xd03d37f58227a044),
+    ("responses", 0x94ec43f8da51825e),
     ("stdp", 0xd344fe21017a5737),
+    ("masquelier2008", 0x07825cffa758015d),
     ("rich", 0x0fa5d65b455c8494),
     ("pushing", 0x798a7b399ab49e6d),
     ("wide", 0x58ea180d9d91fa77),
     ("many blocks", 0xc1852a4cf002efd3),
     ("switching", 0x6c7884c1fb387199),
     ("learning", 0x4b2324192e4ee56a),
+    ("responding", 0x228fc082533b790a),
 ];
 
 /// After so many steps a reference is looked at for the first time: as long as seven threads run, which share few processors here.

@@ -559,3 +559,34 @@ fn wrong_responses_are_told() {
         "{warned:?}"
     );
 }
+
+/// The shipped scene shows what it says.
+#[test]
+fn short_responses_fire_first_and_an_endless_one_on_and_on() {
+    let network = networks()
+        .find(|network| network.name == "responses")
+        .expect("a scene");
+    let mut simulation = network.build_scene(&network.observed(), &lanes(1));
+    simulation.run_ms(119.0);
+    assert_eq!(simulation.spike_count().spikes, 1, "the axon alone");
+    simulation.run_ms(181.0);
+    let mut times = |region: &str| -> Vec<f64> {
+        let spikes = simulation.recorded_spikes(region);
+        let stamp = |(step, _): (u64, u32)| (step + 1) as f64 * 0.1;
+        spikes.into_iter().map(stamp).collect()
+    };
+    assert!(times("leaky").is_empty());
+    let flat = times("flat");
+    assert_eq!(flat.len(), 15);
+    assert!((flat[14] - flat[13] - 11.4).abs() < 0.11, "{flat:?}");
+    let first = times("identity")[0];
+    for region in ["limited flat", "alpha", "two exponentials", "sequence"] {
+        let [once] = times(region)[..] else {
+            panic!("{region} fires another number of times than once");
+        };
+        assert!(
+            first + 7.0 < once && once < 138.0,
+            "{region}: {first}, {once}"
+        );
+    }
+}

@@ -10,9 +10,6 @@ use crate::sim::simd::SimdLevel;
 use crate::sim::workers::Workers;
 use bevy::prelude::*;
 
-/// The most receptors a model may have.
-pub const MAX_RECEPTORS: usize = 8;
-
 /// A population of neurons.
 #[derive(Component, Clone, Debug)]
 #[require(Spikes)]

@@ -29,7 +29,7 @@
 //! not what is learnt from; nearest pairs.
 //!
 //! *Source.* Gerstner, Kempter, van Hemmen & Wagner (1996), doi:10.1038/383076a0, and Kempter, Gerstner & van Hemmen (1999),
-//! doi:10.1103/PhysRevE.59.4498, eq. 1 (learning windows of any form); Morrison, Diesmann & Gerstner (2008), doi:10.1007/s00422-008-0233-1
+//! doi:10.1103/PhysRevE.59.4498 (learning windows of any form); Morrison, Diesmann & Gerstner (2008), doi:10.1007/s00422-008-0233-1
 //! (traces).
 
 use super::stdp::{Dependence, WeightChange, check_dependence};

@@ -310,7 +310,7 @@ mod tests {
                 largest = largest.max(want);
                 let got = f64::from(tagger.value(trace, later));
                 assert!(
-                    (got - want).abs() < 2e-6 * largest,
+                    (got - want).abs() <= 2e-6 * largest,
                     "{sequence:?}, {N} numbers, {dt} ms: {got}, want {want}"
                 );
             }

@@ -36,6 +36,7 @@ scenes!(
     "microcircuit": "Cortex",
     "firing_patterns": "Single neurons",
     "neuron_zoo": "Single neurons",
+    "responses": "Single neurons",
     "stdp": "Learning",
     "masquelier2008": "Learning",
 );

@@ -48,7 +48,8 @@ pub enum SimSystems {
     First,
     /// Stimuli write currents and listed input spikes, and say what Poisson input there is; rules learn what their modulators do.
     Encode,
-    /// Spikes whose delay is over are summed into the input of this step; synapses with an axonal delay only learn from them.
+    /// Spikes whose delay is over are summed into the input of this step; synapses with an axonal delay only learn from them. What takes time
+    /// to respond is added last.
     Deliver,
     /// Input moves every neuron's state by one step; spikes are found.
     Integrate,

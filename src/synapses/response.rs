@@ -48,6 +48,8 @@
 //!
 //! *Not modelled.* Responses that saturate, or that depend on the weight; parameters that differ between the synapses of a projection.
 //!
+//! *Scene.* `responses`.
+//!
 //! *Source.* Gerstner, Kistler, Naud & Paninski (2014), Neuronal Dynamics, sections 1.3 and 6.4, doi:10.1017/CBO9781107447615 (kernels as
 //! filters); Roth & van Rossum (2009), in: Computational Modeling Methods for Neuroscientists, ch. 6, doi:10.7551/mitpress/9780262013277.001.0001
 //! (alpha functions and differences of exponentials).
