@@ -43,6 +43,7 @@ no dopamine."),
         Parameter::number("interval_s", 10.0, "s", Range::between(2.0, 1e3), "time between trials"),
         Parameter::number("expectation", 20.0, "", Range::between(0.0, 1e4), "trials over which the subtracted mean of rewards goes; 0 to subtract nothing"),
         Parameter::whole("contingent", 1, "", Range::between(0.0, 1.0), "0 for rewards whatever the answer"),
+        Parameter::whole("graded", 0, "", Range::between(0.0, 1.0), "1 for delays in proportion to the loser's spikes over the winner's, 0 for random ones"),
         Parameter::number("share", 0.83, "", Range::between(0.0, 1.0), "of trials with a reward, where rewards are not contingent"),
         Parameter::number("dopamine", 0.5, "", Range::non_negative(), "what a reward adds"),
     ],
@@ -173,7 +174,10 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
         };
         rewards += u32::from(rewarded);
         if rewarded || expected {
-            let delay = delays.draws(trial as u64).below(DELAY);
+            let delay = match run.is_on("graded") {
+                true => graded(a, b),
+                false => delays.draws(trial as u64).below(DELAY),
+            };
             simulation.run_steps(delay.into());
             let amount = if rewarded {
                 run.number("dopamine")
@@ -241,6 +245,14 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
         outcome = outcome.series(Series::new(name, axes.0, axes.1, points));
     }
     Ok(outcome)
+}
+
+/// The delay after an answer of `a` against `b` spikes: the clearer it is, the sooner. No answer waits longest.
+fn graded(a: u32, b: u32) -> u32 {
+    match (a.min(b), a.max(b)) {
+        (_, 0) => DELAY,
+        (loser, winner) => DELAY * loser / winner,
+    }
 }
 
 /// The share of right answers in %.
@@ -325,6 +337,13 @@ mod tests {
         assert_eq!(Answer::of(3, 2), Answer::A);
         assert_eq!(Answer::of(2, 3), Answer::B);
         assert_eq!(Answer::of(2, 2), Answer::None);
+    }
+
+    #[test]
+    fn clear_answers_wait_less() {
+        assert_eq!([graded(9, 0), graded(0, 9)], [0, 0]);
+        assert_eq!([graded(8, 2), graded(2, 4)], [250, 500]);
+        assert_eq!([graded(3, 3), graded(0, 0)], [DELAY, DELAY]);
     }
 
     #[test]
