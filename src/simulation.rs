@@ -645,7 +645,8 @@ fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: &Needs) 
         schedule.add_systems(
             send_exact
                 .in_set(SimSystems::Propagate)
-                .after(propagate::list_spikes),
+                .after(propagate::list_spikes)
+                .before(TransmitOrder(0)),
         );
     }
     if needs.modulators {

@@ -803,6 +803,10 @@ const REBUILT: &[&str] = &[
     "neuropil::neurons::Derived<",
     // Parameters of rules and what can be done with them.
     "neuropil::plasticity::stdp::Stdp",
+    "neuropil::plasticity::clopath::Clopath",
+    "neuropil::plasticity::settable::Settable",
+    "neuropil::plasticity::slowing::LearningRateDecay",
+    "neuropil::modulation::effects::",
     "neuropil::plasticity::triplet::TripletStdp",
     "neuropil::plasticity::inhibitory::InhibitoryStdp",
     "neuropil::plasticity::dopamine::DopamineStdp",

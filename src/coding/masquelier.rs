@@ -221,7 +221,16 @@ pub struct SlotStream {
     /// Spikes of patterns that belong to the next slot and to the two after it.
     ahead: [Vec<Key>; 3],
     sorter: Sorter,
+    scratch: Scratch,
     randoms: Randoms,
+}
+
+/// Room for one slot of the walk.
+#[derive(Clone, Debug, Default)]
+struct Scratch {
+    walk: Vec<[u32; 2]>,
+    within: Vec<[u32; 2]>,
+    masks: Vec<u64>,
 }
 
 /// One random function for each thing that is drawn.
@@ -290,6 +299,7 @@ impl SlotStream {
             ),
             stimulus: stimulus.clone(),
             simd,
+            scratch: Scratch::default(),
             randoms,
         };
         stream.opening = stream.drawn_pattern(0);
@@ -302,6 +312,11 @@ impl SlotStream {
         stream.ahead[0] = clamped.chain(first).collect();
         stream.ahead[1] = second;
         stream.drawn = [stream.opening, None];
+        // So that slots do not allocate as a rule.
+        let most = stream.patterns.iter().map(|p| p.spikes.len()).max();
+        for ahead in &mut stream.ahead {
+            ahead.reserve(2 * most.unwrap_or(0) + 64);
+        }
         Ok(stream)
     }
 
@@ -397,6 +412,7 @@ impl SlotStream {
         }
         let last = firsts.iter().flatten().max().map_or(0, |last| last + 1);
         let mut rates = self.fresh.clone();
+        let mut scratch = core::mem::take(&mut self.scratch);
         for index in 0..last {
             let new = firsts.iter().position(|&first| first == Some(index));
             let mut spikes = Vec::new();
@@ -405,6 +421,7 @@ impl SlotStream {
                 self.stimulus.afferents,
                 self.simd,
                 self.keys(index),
+                &mut scratch,
                 |block| new.map_or(0, |pattern| self.patterns[pattern].involved[block]),
                 |offset, afferent| spikes.push((offset, afferent)),
             );
@@ -412,6 +429,7 @@ impl SlotStream {
                 self.patterns[pattern].spikes = spikes;
             }
         }
+        self.scratch = scratch;
     }
 
     /// The keys of each ms of a slot: for the walk, and for times within a ms.
@@ -485,6 +503,7 @@ impl SlotStream {
             self.stimulus.afferents,
             self.simd,
             keys,
+            &mut self.scratch,
             |block| involved.map_or(u64::MAX, |mask| !mask[block]),
             |offset, afferent| sorter.push(key(offset, afferent)),
         );
@@ -517,17 +536,28 @@ fn for_each_spike(
     afferents: u32,
     simd: SimdLevel,
     keys: impl Iterator<Item = [[u32; 2]; 2]>,
+    Scratch {
+        walk,
+        within,
+        masks,
+    }: &mut Scratch,
     wanted: impl Fn(usize) -> u64,
     mut spike: impl FnMut(u64, u32),
 ) {
-    let (walk, within): (Vec<_>, Vec<_>) = keys.map(|[walk, within]| (walk, within)).unzip();
-    let mut masks = vec![0u64; walk.len()];
+    walk.clear();
+    within.clear();
+    for [at, inside] in keys {
+        walk.push(at);
+        within.push(inside);
+    }
+    masks.clear();
+    masks.resize(walk.len(), 0);
     for block in 0..rates.blocks() {
-        rates.step(block, &walk, &mut masks, simd);
+        rates.step(block, walk, masks, simd);
         let first = (block * 64) as u32;
         let exist = u64::MAX >> (64 - (afferents - first).min(64));
         let wanted = exist & wanted(block);
-        for ((step, mask), &key) in (0u64..).zip(&masks).zip(&within) {
+        for ((step, mask), &key) in (0u64..).zip(&*masks).zip(&*within) {
             let mut bits = mask & wanted;
             while bits != 0 {
                 let afferent = first + bits.trailing_zeros();

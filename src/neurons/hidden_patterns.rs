@@ -187,17 +187,21 @@ impl SourceModel for HiddenPatterns {
     const EXACT: bool = true;
 
     fn plan(&self, region: &BuildRegion<'_>) -> Result<PatternPlan, String> {
-        let start = SlotStream::new(&self.stimulus(region)).map_err(|e| e.to_string())?;
+        let stimulus = self.stimulus(region);
+        let stream = || SlotStream::new(&stimulus).map_err(|e| e.to_string());
+        let per_slot = f64::from(region.neurons) * f64::from(self.slot_ms) * 1e-3;
+        let spikes = per_slot * (self.max_rate_hz + self.noise_hz);
         Ok(PatternPlan {
             dt_ms: region.dt_ms,
             steps_per_slot: (f64::from(self.slot_ms) / region.dt_ms).round().max(1.0) as u64,
             drawn: Mutex::new(Drawn {
-                stream: start.clone(),
+                stream: stream()?,
                 slots: 0,
                 start_ms: 0.0,
-                arrivals: Vec::new(),
+                // So that slots do not allocate as a rule.
+                arrivals: Vec::with_capacity(spikes as usize + 64),
             }),
-            start,
+            start: stream()?,
         })
     }
 

@@ -416,7 +416,7 @@ fn reflect_source<M: SourceModel>() -> ReflectNeuronModel {
             let model = concrete::<M>(build.model)?;
             entity.insert((model.plan(build)?, model));
             if M::EXACT {
-                entity.insert(Offsets::default());
+                entity.insert(Offsets(Vec::with_capacity(build.neurons as usize)));
             }
             Ok(())
         },

@@ -131,6 +131,8 @@ pub(super) fn insert<R: LearningRule>(projection: &mut EntityWorldMut<'_>, rule:
     };
     let (groups, targets) = (synapses.groups(), synapses.target_neurons());
     let longest = groups.iter().map(|g| g.axonal).max().unwrap_or(0);
+    // So that spikes do not allocate as a rule.
+    let room = (synapses.rows() / 2 + 64).min(4096);
     let learner = Exact {
         newest: vec![LastSpike::none(0); groups.len() * synapses.rows()],
         post: PostHistory::new(if R::LEARNS { targets } else { 0 }, 0, R::ROOM),
@@ -143,8 +145,7 @@ pub(super) fn insert<R: LearningRule>(projection: &mut EntityWorldMut<'_>, rule:
     };
     projection.insert((
         ExactRule {
-            // With some room, so that spikes do not allocate as a rule.
-            under_way: (0..longest + 2).map(|_| Vec::with_capacity(16)).collect(),
+            under_way: (0..longest + 2).map(|_| Vec::with_capacity(room)).collect(),
             learner: Box::new(learner),
         },
         FUNCTIONS,

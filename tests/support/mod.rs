@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+use neuropil::modulation::effects::Effect;
 use neuropil::network::probe::SpikeProbe;
 use neuropil::network::propagate::SpikeCount;
 use neuropil::network::region::Region;
@@ -163,6 +164,7 @@ pub fn networks() -> impl Iterator<Item = Network> {
         switching(),
         learning(),
         responding(),
+        steered(),
     ])
 }
 
@@ -616,6 +618,117 @@ pub fn responding() -> Network {
         poisson("inhibitory", 1_000.0, 1.0),
     ];
     Network::made("responding", scene)
+}
+
+/// Rules that follow membranes, sums of rules, rates that fall, settable weights, pools that act on neurons and on release, event-exact
+/// neurons that learn and compete, receptors that share a spike, and probes of weights.
+pub fn steered() -> Network {
+    let mut scene = Scene {
+        duration_ms: 200.0,
+        seed: 11,
+        ..Scene::default()
+    };
+    let competing = Srm {
+        threshold: 40.0,
+        alpha: 0.1,
+        winners: Some(WinnersTakeAll {
+            count: 5,
+            window_ms: 7.0,
+            random_ties: true,
+        }),
+        ..default()
+    };
+    scene.regions = vec![
+        cells("excitatory", 300),
+        RegionSpec::new("membranes", 40, AdExClopath::default()),
+        RegionSpec::new("receptors", 60, LifReceptors::default()),
+        RegionSpec::new("exact", 20, competing),
+        RegionSpec::new("later", 5, Srm::default()),
+    ];
+    let delays = || Distribution::Uniform { min: 0.1, max: 4.0 };
+    let join = |from: &str, to: &str, degree: u32, most: f64| {
+        let weights = Distribution::Uniform {
+            min: 0.0,
+            max: most,
+        };
+        let mut spec =
+            ProjectionSpec::new(from, to, Rule::FixedIndegree(degree), weights, delays());
+        spec.name = Some(format!("{from} to {to}"));
+        spec
+    };
+    let voltage = join("excitatory", "membranes", 60, 150.0).learning(Clopath {
+        a_minus: 14e-3,
+        a_plus: 8e-3,
+        w_max: 200.0,
+        ..default()
+    });
+    let sum = join("excitatory", "receptors", 30, 1.0)
+        .learning(Stdp::default())
+        .learning(InhibitoryStdp {
+            w_max: 1.0,
+            eta: 0.01,
+            ..default()
+        })
+        .learning(LearningRateDecay {
+            tau_ms: 80.0,
+            floor: 0.1,
+            ..default()
+        });
+    let set = join("receptors", "membranes", 10, 0.9).learning(Settable::default());
+    let exact = join("excitatory", "exact", 80, 3.0).learning(TripletStdp {
+        w_max: 4.0,
+        ..default()
+    });
+    scene.projections = vec![
+        voltage,
+        sum,
+        set,
+        exact,
+        join("exact", "later", 10, 150.0),
+        join("exact", "excitatory", 3, 40.0),
+    ];
+    scene.modulators = vec![ModulatorSpec {
+        name: "acetylcholine".into(),
+        tau_ms: Some(60.0),
+        released_by: vec![Release {
+            from: "excitatory".into(),
+            neurons: Selection::Range(0, 19),
+            amount: 0.01,
+            delay_ms: 3.0,
+            ..default()
+        }],
+        effects: vec![
+            Effect::Excitability {
+                region: "membranes".into(),
+                neurons: Selection::Range(5, 20),
+                current: 300.0,
+            },
+            Effect::Release {
+                projection: "receptors to membranes".into(),
+                gain: 0.5,
+                most: 2.0,
+            },
+        ],
+        ..default()
+    }];
+    scene.stimuli = vec![
+        poisson("excitatory", 3_000.0, 35.0),
+        poisson("later", 500.0, 60.0),
+    ];
+    let probe = |kind| ProbeSpec { region: None, kind };
+    scene.probes = vec![
+        probe(ProbeKind::WeightCourse {
+            projection: "excitatory to exact".into(),
+            targets: Selection::Range(0, 1),
+            every_ms: 1.3,
+        }),
+        probe(ProbeKind::WeightHistogram {
+            projection: "excitatory to receptors".into(),
+            bins: 7,
+            every_ms: 2.1,
+        }),
+    ];
+    Network::made("steered", scene)
 }
 
 /// In-degrees and constant weights that need 64-bit sums, pulled and pushed: 3,000 sources onto 300 neurons.

@@ -36,9 +36,9 @@ impl Sorter {
             .trailing_zeros()
             .min(MS_BITS);
         Self {
-            keys: Vec::with_capacity((expected * 1.5) as usize),
+            keys: Vec::with_capacity((expected * 1.5) as usize + 64),
             counts: vec![0; (ms as usize) << digits],
-            sorted: Vec::new(),
+            sorted: vec![0; (expected * 1.5) as usize + 64],
             shift: AFFERENT_BITS + MS_BITS - digits,
         }
     }

@@ -162,7 +162,7 @@ fn reflect() -> ReflectNeuronModel {
         check: |build| concrete::<Srm>(build.model)?.check(build.dt_ms),
         build,
         refresh: |_| {},
-        system: || step_regions.in_set(SimSystems::Integrate),
+        system: || integrate_srm.in_set(SimSystems::Integrate),
         wgsl: None,
         bytes_per_neuron: 96,
         source: false,
@@ -192,12 +192,13 @@ fn build(entity: &mut EntityWorldMut<'_>, build: &BuildRegion<'_>) -> Result<(),
         SrmRegion {
             population,
             afferents: Vec::new(),
-            due: Vec::new(),
-            spikes: Vec::new(),
-            sent: Vec::new(),
+            // With room, so that spikes do not allocate as a rule.
+            due: Vec::with_capacity(4096),
+            spikes: Vec::with_capacity(build.neurons as usize),
+            sent: Vec::with_capacity(build.neurons as usize),
         },
         Membrane(membrane),
-        Offsets::default(),
+        Offsets(Vec::with_capacity(build.neurons as usize)),
         model,
     ));
     Ok(())
@@ -271,7 +272,7 @@ impl SrmRegion {
 }
 
 /// Steps every region of spike response neurons: what arrives and what they do, in the order of time.
-pub fn step_regions(
+pub fn integrate_srm(
     clock: Res<Clock>,
     mut slots: ResMut<InputSlots>,
     order: Res<StimulusOrder>,

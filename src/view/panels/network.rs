@@ -25,6 +25,8 @@ pub struct NetworkPanel {
     /// What is removed if the user says so once more.
     removing: Option<Place>,
     fraction: f64,
+    /// The size of a reward that is given by hand.
+    reward: f64,
 }
 
 impl Default for NetworkPanel {
@@ -36,6 +38,7 @@ impl Default for NetworkPanel {
             new_projection: None,
             removing: None,
             fraction: 0.1,
+            reward: 1.0,
         }
     }
 }
@@ -46,7 +49,7 @@ impl Panel for NetworkPanel {
     }
 
     fn help(&self) -> &'static str {
-        "The regions, projections and stimuli of the scene. Click on one to edit its fields while the network runs: drag a number or click on it \
+        "The regions, projections, stimuli and modulators of the scene. Click on one to edit its fields while the network runs: drag a number or click on it \
          to write one, write anything else as a scene would. Each edit can be undone and is logged."
     }
 
@@ -165,6 +168,25 @@ impl NetworkPanel {
         if let Some(place) = chosen {
             self.choose(place, context);
         }
+        let modulators = &structure.scene.modulators;
+        if !modulators.is_empty() {
+            header("Modulators", modulators.len()).show(ui, |ui| {
+                for modulator in modulators {
+                    ui.horizontal(|ui| {
+                        ui.label(&modulator.name);
+                        let hint = "A reward, or what is added to a pool; below 0 it is a punishment. Cannot be undone";
+                        ui.add(egui::DragValue::new(&mut self.reward).speed(0.05))
+                            .on_hover_text(hint);
+                        if ui.button("Give").on_hover_text(hint).clicked() {
+                            context.live.edit(SimCommand::Reward {
+                                modulator: modulator.name.clone(),
+                                amount: self.reward,
+                            });
+                        }
+                    });
+                }
+            });
+        }
     }
 
     /// Shows a part from now on, here and in the 3D view.
@@ -236,6 +258,18 @@ impl NetworkPanel {
                     }));
                 }
                 if !spec.plasticity.is_empty() {
+                    let text = match spec.frozen {
+                        true => "Learn again",
+                        false => "Freeze learning",
+                    };
+                    let hint = "Frozen, weights stay as they are; traces and eligibility go on";
+                    if ui.button(text).on_hover_text(hint).clicked() {
+                        sent.push(Request::Edit(SimCommand::Set {
+                            of: place.clone(),
+                            field: "frozen".into(),
+                            value: (!spec.frozen).to_string(),
+                        }));
+                    }
                     let hint = "Sets traces and eligibility to zero, as if no spike had been; weights stay. Cannot be undone";
                     if ui.button("Reset traces").on_hover_text(hint).clicked() {
                         sent.push(Request::Edit(SimCommand::ResetTraces(name.clone())));
@@ -245,7 +279,7 @@ impl NetworkPanel {
                     "from {} to {}, receptor {}",
                     spec.from, spec.to, info.receptor
                 ));
-                let fields = fields_of(spec, &["name", "from", "to", "muted"], &types);
+                let fields = fields_of(spec, &["name", "from", "to", "muted", "frozen"], &types);
                 let problem = |path: &str, text: &str| problem_with(spec, path, text, &types);
                 sent.extend(self.editor.show(ui, &place, &fields, &problem));
             }
