@@ -33,7 +33,7 @@ Network: 8,000 excitatory and 2,000 inhibitory leaky integrate-and-fire neurons 
 threshold −50 mV, refractory for 5 ms; excitatory and inhibitory reversal 0 and −80 mV, synaptic τ 5 and 10 ms; a constant 200 pA. Any
 two neurons are joined with a probability of 2 %; excitatory synapses have 3 nS, those between inhibitory neurons 30 nS. Steps of 0.1 ms.
 
-Synapses from inhibitory to excitatory neurons start at 0 and learn by inhibitory STDP towards 3 Hz: τ 20 ms, η 0.01 nS, 0 to 300 nS.
+Synapses from inhibitory to excitatory neurons start at 0 and learn by inhibitory STDP towards 3 Hz: τ 20 ms, η 0.1 nS, 0 to 300 nS.
 
 Patterns: excitatory neurons stand on a grid of 100 × 80; two squares of 28 × 28 neurons share a corner of 8 × 8. After `balance_s` the
 excitatory synapses inside each pattern are made 5 times as strong. After `rebalance_s` more, a quarter of the first pattern (14 × 14
@@ -44,22 +44,26 @@ succeeds if, during the cue, the neurons of the cued pattern that get no cue the
 the background stays below twice its rate before the cue.
 
 Constants are those of a co-author's programs (the Auryn simulator and the Brian twister of 2012) and of a replication of figure 4 in PyNN. They
-disagree on η (0.003 or 0.01 nS), on the delay (0.5 or 0.8 ms; here 0.8) and on the weight of the cue (3 nS, or 25 times that). That the
-network is balanced for an hour before, and for an hour after, is from the replication; ten times the η needs a tenth of the time
-(`--set eta_ns=0.1 --set balance_s=360 --set rebalance_s=360`). The cue comes from 1,000 sources that neurons share by 5 %, here from as many of
-their own.
+disagree on η (0.003 or 0.01 nS), on the delay (0.5 or 0.8 ms; here 0.8) and on the weight of the cue (3 nS, or 25 times that). The cue comes from
+1,000 sources that neurons share by 5 %, here from as many of their own.
+
+That the network is balanced for an hour before, and for an hour after, is from replications, with η 0.01 nS. Here η is ten times as large and times are
+a tenth, our choice: rates follow the product of the two, and a run takes 2 minutes of a core rather than 25
+(`--set eta_ns=0.01 --set balance_s=3600 --set rebalance_s=3600` for the hours).
 
 The rule brings a neuron to 3 Hz if its spikes do not depend on the inhibition that it gets. Here each strong inhibitory spike silences the neuron for
-some ms, so that the two come together less often than by chance, and rates settle above.
+some ms, so that the two come together less often than by chance, and rates settle above 5 Hz. That is no fault of this program: a separate one of
+the same equations, which shares no code with it, settles at 5.1 Hz too, and counts 0.56 of the pairs of chance, which for the rule is 3 Hz. So the
+two claims of 2.5 to 3.5 Hz, a first reading of the target, are missed; beside them stand one of what was measured and one of the return to it.
 
 `blocks` makes the network smaller or larger: the grid and the patterns have sides in proportion, the number of synapses per neuron stays.
 
 Controls: inhibitory weights held from the moment when the memories are stored; and no memories at all.",
     parameters: &[
         Parameter::whole("blocks", 4, "", Range::between(1.0, 16.0), "the grid has 25 by 20 times as many neurons on its sides"),
-        Parameter::number("balance_s", 3600.0, "s", Range::between(1.0, 1e5), "from the start to the storing of memories"),
-        Parameter::number("rebalance_s", 3600.0, "s", Range::between(2.0, 1e5), "from there to the cue"),
-        Parameter::number("eta_ns", 0.01, "nS", Range::non_negative(), "learning rate of inhibitory synapses"),
+        Parameter::number("balance_s", 360.0, "s", Range::between(1.0, 1e5), "from the start to the storing of memories"),
+        Parameter::number("rebalance_s", 360.0, "s", Range::between(2.0, 1e5), "from there to the cue"),
+        Parameter::number("eta_ns", 0.1, "nS", Range::non_negative(), "learning rate of inhibitory synapses"),
         Parameter::number("factor", 5.0, "", Range::between(0.0, 20.0), "by which synapses inside a pattern grow"),
         Parameter::number("cue_ns", 3.0, "nS", Range::non_negative(), "weight of an input of the cue"),
         Parameter::whole("held", 0, "", Range::between(0.0, 1.0), "1 to hold inhibitory weights once memories are stored"),
@@ -75,6 +79,7 @@ Controls: inhibitory weights held from the moment when the memories are stored; 
         Measure::new("rebalanced_cv", "", "mean coefficient of variation of the intervals of the first pattern's neurons then"),
         Measure::new("inhibition_pattern", "nS", "mean weight of the inhibitory synapses onto the first pattern just before the cue"),
         Measure::new("inhibition_background", "nS", "of those onto the background"),
+        Measure::new("returned", "", "rebalanced_pattern / before_pattern"),
         Measure::new("hidden", "", "rebalanced_pattern / rebalanced_background"),
         Measure::new("recall_cued", "Hz", "rate during the cue of neurons that get it"),
         Measure::new("recall_uncued", "Hz", "of the others of the first pattern that are in it alone"),
@@ -92,6 +97,11 @@ Controls: inhibitory weights held from the moment when the memories are stored; 
                 "the target rate of 3 Hz is reached",
             ),
             Claim::new(
+                Criterion::Mean("before_background", Bound::Within(4.6, 5.7)),
+                Certainty::Measured,
+                "a separate program of the same equations settles at 5.1 Hz; within a tenth",
+            ),
+            Claim::new(
                 Criterion::Mean("before_cv", Bound::AtLeast(0.7)),
                 Certainty::Chosen,
                 "asynchronous irregular activity is restored",
@@ -105,6 +115,11 @@ Controls: inhibitory weights held from the moment when the memories are stored; 
                 Criterion::Mean("rebalanced_pattern", Bound::Within(2.5, 3.5)),
                 Certainty::Chosen,
                 "inhibition brings patterns back to the background state",
+            ),
+            Claim::new(
+                Criterion::Mean("returned", Bound::Within(0.8, 1.25)),
+                Certainty::Chosen,
+                "a pattern returns to what it was before it was stored",
             ),
             Claim::new(
                 Criterion::Mean("hidden", Bound::Within(0.8, 1.25)),
@@ -195,8 +210,9 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
     observer.restart(&simulation);
     observer.run_to(run, &mut simulation, balance, (0.0, end), &mut curves)?;
     series.push((BALANCE, curves));
+    let before = observer.rate(FIRST);
     outcome = outcome
-        .measure("before_pattern", observer.rate(FIRST))
+        .measure("before_pattern", before)
         .measure("before_background", observer.rate(&[BACKGROUND]))
         .measure_if("before_cv", observer.cv(&[BACKGROUND]));
     maps.push(observer.map(MAPS[0].0));
@@ -268,6 +284,10 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
         .measure("rebalanced_pattern", observer.rate(FIRST))
         .measure("rebalanced_background", background)
         .measure_if("rebalanced_cv", observer.cv(FIRST))
+        .measure_if(
+            "returned",
+            (before > 0.0).then(|| observer.rate(FIRST) / before),
+        )
         .measure_if(
             "hidden",
             (background > 0.0).then(|| observer.rate(FIRST) / background),
