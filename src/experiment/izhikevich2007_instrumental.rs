@@ -28,7 +28,8 @@ is right, and then, after a reversal, B. Dopamine comes after a delay drawn even
 `absolute`: a right answer raises dopamine by 0.5; this is the paper's protocol as far as we know it. Here it works for some dozens of
 trials only. Spikes of S just before those of B make synapses eligible as well, if fewer when A wins, and only pairs by chance take from that, at
 1.3 Hz a hundredth of it in the same time; so each dopamine after A strengthens synapses from S to B too, until all are at the bound and nothing tells A
-from B. Delays in proportion to the loser's spikes over the winner's (`--set graded=1`) do not help.
+from B. Delays in proportion to the loser's spikes over the winner's (`--set graded=1`) do not help; with 200 s between
+trials chance pairs prevail, and all synapses decay.
 
 `surprise`, our departure from the paper: dopamine is changed by 0.5 (R − ⟨R⟩), where R is 1 for a right answer and 0 otherwise, and ⟨R⟩ its mean
 over about `expectation` trials (Frémaux & Gerstner 2016, doi:10.3389/fncir.2015.00085). Rewards that are expected change nothing, and
