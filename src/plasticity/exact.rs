@@ -12,6 +12,7 @@ use super::history::{LONG_AGO, LastSpike, PostHistory, take, take_traces};
 use super::replay::{Order, Share, Window, replay, seen_by_pre};
 use super::{LearningRule, Seen, SendOrder, SynapseState, Traces};
 use crate::network::plastic::PlasticSynapses;
+use crate::sim::workers::Shares;
 use bevy::ecs::world::EntityWorldMut;
 use bevy::prelude::*;
 
@@ -384,10 +385,23 @@ impl<R: LearningRule> Learner for Exact<R> {
 
     fn settle(&mut self, synapses: &mut PlasticSynapses, now: u64) {
         if self.changes() {
-            let (weights, tags) = self.now(synapses, now);
-            let (_, stored, marks) = synapses.parts_mut();
-            stored.copy_from_slice(&weights);
-            marks.copy_from_slice(&tags);
+            let (_, weights, tags) = synapses.parts_mut();
+            let (weights, tags) = (Shares::new(weights), Shares::new(tags));
+            self.replay_all(synapses, now, |place, replayed| {
+                // SAFETY: places lie within the arrays, and this thread alone has the synapses.
+                unsafe {
+                    let weight = weights.get(place);
+                    let tag = R::TAGGED.then(|| tags.get(place));
+                    let state = replayed(SynapseState {
+                        weight: *weight,
+                        tag: tag.as_deref().copied().unwrap_or(0.0),
+                    });
+                    *weight = state.weight;
+                    if let Some(tag) = tag {
+                        *tag = state.tag;
+                    }
+                }
+            });
         }
         self.post.seen(now as u32, 0);
         self.settled = now;

@@ -156,6 +156,8 @@ pub(super) struct Kernel {
     pub spike_fast: f64,
     /// What lateral inhibition takes from the slow part and adds to the fast one.
     pub inhibition: f64,
+    /// A neuron that has spiked at the first of these times or after it does not spike of itself before the second.
+    pub hold: (f64, f64),
     /// τm/τs
     pub ratio: f64,
     inverse_m: f64,
@@ -192,6 +194,7 @@ impl Kernel {
             spike_slow: p.threshold * (p.k1 - p.k2),
             spike_fast: p.threshold * p.k2,
             inhibition: p.alpha * p.threshold * gain,
+            hold: (f64::INFINITY, f64::NEG_INFINITY),
             ratio: p.tau_m / p.tau_s,
             inverse_m: 1.0 / p.tau_m,
             inverse_s: 1.0 / p.tau_s,

@@ -39,7 +39,7 @@
 //! [`SpikeSource`](super::spike_source::SpikeSource) and [`HiddenPatterns`](super::hidden_patterns::HiddenPatterns); all others come at the end of their step. Projections onto it may have any learning rule
 //! that acts at spikes and knows no modulator, frozen, reset or restricted as everywhere: see [`exact`](crate::plasticity::exact). With
 //! `Stdp(pairing: Reduced, order: SendThenChange)` that is the rule of the papers. Delays are whole steps and all axonal. The receptor is
-//! `input`, of either sign; a current is R I. The column `v` is u at the end of the step. A forced spike comes at the end of its step; a neuron that
+//! `input`, of either sign; a current is R I. A neuron spikes once in a step at most: what would be its second spike waits for the end. The column `v` is u at the end of the step. A forced spike comes at the end of its step; a neuron that
 //! is silent no longer fires at once if it is above the threshold.
 //!
 //! **Not modelled**: kernels of other shapes; as a region, parameters that differ from neuron to neuron, short-term dynamics and modulated

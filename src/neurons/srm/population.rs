@@ -210,6 +210,18 @@ impl SrmPopulation {
         Ok(())
     }
 
+    /// Lets each neuron spike of itself once at most after `from_ms`, which is now, until after `to_ms`; excitation is not dropped. `since_ms`
+    /// is the start of the time before, for which it was so.
+    pub(super) fn once_within(&mut self, since_ms: f64, from_ms: f64, to_ms: f64) {
+        self.kernel.hold = (from_ms, to_ms.next_up());
+        for n in 0..self.state.slow.len() {
+            if self.state.last_spike_ms[n] >= since_ms {
+                self.move_to(n, self.state.clock_ms);
+                self.reconsider(n, self.synapses.is_dense());
+            }
+        }
+    }
+
     /// Adds a weight to the potential of a neuron, with the course ε, from now on: a spike that reaches it along a synapse that the
     /// population does not keep itself. Dropped in the refractory period.
     ///
@@ -303,13 +315,20 @@ impl SrmPopulation {
             if let Some(winners) = &self.winners {
                 tied.sort_by_key(|&n| winners.rank(due, n));
             }
+            let hold = self.kernel.hold.0;
+            let time = if hold.is_finite() { due.max(hold) } else { due };
             for neuron in tied.drain(..) {
+                // Extreme numbers may bring a neuron back at once, however it is held.
+                if self.state.last_spike_ms[neuron as usize] >= hold {
+                    self.schedule.set(neuron as usize, f64::INFINITY, true);
+                    continue;
+                }
                 let admitted = match &mut self.winners {
                     Some(winners) => winners.admits(due, neuron),
                     None => true,
                 };
                 if admitted {
-                    self.fire(neuron as usize, due, spikes);
+                    self.fire(neuron as usize, time, spikes);
                 } else {
                     self.pass(neuron as usize, due);
                 }

@@ -302,6 +302,7 @@ pub fn integrate_srm(
             spikes: fired,
             sent,
         } = &mut *srm;
+        population.once_within(start - dt, start, end);
         let clamps = (order.clamps.iter())
             .filter_map(|clamp| stimuli.get(*clamp).ok())
             .filter(|clamp| clamp.region == entity);

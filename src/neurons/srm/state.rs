@@ -218,11 +218,20 @@ impl SrmState {
         if self.silenced[neuron] {
             return (f64::INFINITY, true);
         }
-        let until = self.refractory_until_ms[neuron];
+        let until = self.may_fire_from(kernel, neuron);
         if !self.armed[neuron] || until > time || drive >= kernel.threshold {
             return (until.max(time), true);
         }
         (time + kernel.earliest(slow, fast, drive), false)
+    }
+
+    /// From when on a neuron may fire of itself, in ms.
+    fn may_fire_from(&self, kernel: &Kernel, neuron: usize) -> f64 {
+        let until = self.refractory_until_ms[neuron];
+        match self.last_spike_ms[neuron] >= kernel.hold.0 {
+            true => until.max(kernel.hold.1),
+            false => until,
+        }
     }
 
     /// When a neuron reaches the threshold if nothing more happens, in ms; ∞ if never.
@@ -231,7 +240,7 @@ impl SrmState {
             return f64::INFINITY;
         }
         let time = self.time_ms[neuron];
-        let from = time.max(self.refractory_until_ms[neuron]);
+        let from = time.max(self.may_fire_from(kernel, neuron));
         let course = kernel.after(self.course(neuron), from - time);
         from + kernel.crossing(course, self.armed[neuron])
     }
