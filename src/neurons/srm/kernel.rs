@@ -7,9 +7,9 @@ use super::SrmError;
 pub struct SrmParameters {
     /// Threshold T, in the unit of the potential; positive.
     pub threshold: f64,
-    /// Membrane time constant in ms; longer than `tau_s`.
+    /// Membrane time constant in ms; longer than `tau_s`, by a millionth or more.
     pub tau_m: f64,
-    /// Synaptic time constant in ms; positive.
+    /// Synaptic time constant in ms; a millionth of `tau_m` or more.
     pub tau_s: f64,
     /// Height of the spike, in thresholds; at least 0.
     pub k1: f64,
@@ -90,7 +90,11 @@ impl SrmParameters {
 
     /// When η falls below the threshold, between `low`, where it is not, and `high`, where it is.
     fn falls_below(&self, mut low: f64, mut high: f64) -> f64 {
-        while high - low > 1e-6 * high {
+        // Bisection ends after some 20 halvings, or where the numbers do.
+        for _ in 0..200 {
+            if high - low <= 1e-6 * high {
+                break;
+            }
             let middle = 0.5 * (low + high);
             if self.eta(middle) >= self.threshold {
                 low = middle;
@@ -120,10 +124,30 @@ impl SrmParameters {
         within("threshold", self.threshold, self.threshold > 0.0, "> 0")?;
         within("tau_s", self.tau_s, self.tau_s > 0.0, "> 0")?;
         within("tau_m", self.tau_m, self.tau_m > self.tau_s, "> tau_s")?;
+        within(
+            "tau_m",
+            self.tau_m,
+            (1e-9..=1e12).contains(&self.tau_m),
+            "from 1e-9 to 1e12 ms",
+        )?;
         within("k1", self.k1, self.k1 >= 0.0, "≥ 0")?;
         within("k2", self.k2, self.k2 >= 0.0, "≥ 0")?;
         within("alpha", self.alpha, self.alpha >= 0.0, "≥ 0")?;
         within("t_ref", self.t_ref, self.t_ref >= 0.0, "≥ 0")?;
+        let shortest = self.tau_m * 1e-6;
+        within(
+            "tau_s",
+            self.tau_s,
+            self.tau_s >= shortest,
+            "a millionth of tau_m or more",
+        )?;
+        let longest = self.tau_m * (1.0 - 1e-6);
+        within(
+            "tau_s",
+            self.tau_s,
+            self.tau_s <= longest,
+            "shorter than tau_m by a millionth or more",
+        )?;
         if self.t_ref > 0.0 && self.eta(self.t_ref) >= self.threshold {
             return Err(SrmError::Refractory {
                 t_ref: self.t_ref,
@@ -393,6 +417,9 @@ mod tests {
         assert!(refused(|p| p.threshold = 0.0));
         assert!(refused(|p| p.tau_s = 10.0));
         assert!(refused(|p| p.tau_s = f64::NAN));
+        assert!(refused(|p| p.tau_s = f64::MIN_POSITIVE));
+        assert!(refused(|p| p.tau_s = 10.0_f64.next_down()));
+        assert!(refused(|p| (p.tau_m, p.tau_s) = (1e300, 1e299)));
         assert!(refused(|p| p.k2 = -1.0));
         assert!(refused(|p| p.alpha = f64::INFINITY));
         assert!(refused(|p| p.t_ref = 0.5));
