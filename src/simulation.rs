@@ -13,6 +13,7 @@ use crate::network::synapses::SynapseStore;
 use crate::network::weight_probe;
 use crate::neurons::srm::region::send_exact;
 use crate::plasticity::RuleFunctions;
+use crate::plasticity::exact::{begin_exact, tend_exact};
 use crate::plasticity::intrinsic;
 use crate::scene::build::{self, BuildError, BuildOptions, Integrate, Needs, Reuse};
 use crate::scene::prepare::{Prepared, prepare};
@@ -648,6 +649,12 @@ fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: &Needs) 
                 .after(propagate::list_spikes)
                 .before(TransmitOrder(0)),
         );
+        schedule.add_systems((
+            begin_exact
+                .in_set(SimSystems::Encode)
+                .before(ModulationOrder(0)),
+            tend_exact.in_set(SimSystems::Learn).before(UpkeepOrder(0)),
+        ));
     }
     if needs.modulators {
         schedule.add_systems(modulation::watch_coincidences.in_set(SimSystems::Behave));

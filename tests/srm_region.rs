@@ -458,21 +458,13 @@ fn what_cannot_be_is_refused() {
     );
     says(refused(&|s| s.dt_ms = 1.0), &["twice", "1 ms"]);
     says(
-        refused(&|s| {
-            s.projections[0]
-                .plasticity
-                .push(RuleValue::new(LearningRateDecay::default()))
-        }),
-        &["plasticity[1]", "Srm", "continuous time"],
+        refused(&|s| s.projections[0].plasticity = vec![RuleValue::new(Clopath::default())]),
+        &["plasticity[0]", "Srm", "continuous time"],
     );
     says(
         refused(&|s| {
             s.projections[0].dendritic = neuropil::scene::schema::Dendritic::All;
         }),
         &["dendritic", "Srm"],
-    );
-    says(
-        refused(&|s| s.projections[0].short_term = Some(default())),
-        &["short_term", "Srm"],
     );
 }

@@ -70,7 +70,7 @@ impl Upkeep for ConvergentDecay {
 
     fn derive(&self, setting: &Setting) -> Care {
         Care::Fade(Fade {
-            loss: Loss::new(self.tau_ms, setting.dt),
+            loss: Loss::new(self.tau_ms, setting.tick_ms()),
             value: self.w_rest as f32,
         })
     }

@@ -16,6 +16,9 @@
 //! is integrated exactly, so that the step size does not matter. A modulator that changes at the end of a step, and a reward that is an
 //! impulse, act on the eligibility of that moment, spikes of that moment included.
 //!
+//! At neurons that are resolved in continuous time events have times within a step, and there a step acts in part: G is taken at the times of the
+//! events, as the modulator's course in the step says. Marks of one step act in the step after that of their event, all of it.
+//!
 //! The bounds are applied whenever a synapse is visited, not in between: of two rewards between two spikes, the second still counts if the
 //! first would have led beyond a bound.
 
@@ -78,6 +81,10 @@ pub struct EligibleRule {
     sums: Vec<f64>,
     /// Per step of the epoch: e^(t/τ_c) since its start.
     growth: Vec<f64>,
+    /// Per step of the epoch, where stamps are ticks: what acts in it.
+    courses: Vec<Signal>,
+    /// Stamps per step.
+    ticks: u32,
     /// The stamp at which the epoch started.
     start: u64,
     /// The decay of the modulator for which `area` was worked out.
@@ -89,23 +96,11 @@ pub struct EligibleRule {
 impl EligibleRule {
     /// The rule for steps of `dt` ms.
     pub fn new(parts: &Eligible, dt: f64) -> Self {
-        let (steps, tau) = match parts.kernel {
-            Kernel::Exponential(tau) => (
-                (EPOCH_TIME_CONSTANTS * tau / dt).clamp(64.0, LONGEST_EPOCH),
-                tau,
-            ),
-            Kernel::OneStep => (LONGEST_EPOCH, 0.0),
+        let tau = match parts.kernel {
+            Kernel::Exponential(tau) => tau,
+            Kernel::OneStep => 0.0,
         };
-        let growth = match parts.kernel {
-            Kernel::Exponential(tau) => (0..=steps as u32)
-                // Beyond some hundred time constants nothing is left to be seen.
-                .map(|n| libm::exp((f64::from(n) * dt / tau).min(600.0)))
-                .collect(),
-            Kernel::OneStep => Vec::new(),
-        };
-        let mut sums = Vec::with_capacity(steps as usize + 1);
-        sums.push(0.0);
-        Self {
+        let mut rule = Self {
             plus: Decay::new(parts.tau[0], dt),
             minus: Decay::new(parts.tau[1], dt),
             mark: Decay::new(tau, dt),
@@ -117,11 +112,36 @@ impl EligibleRule {
             coincidence: parts.coincidence,
             kernel: parts.kernel,
             dt,
-            sums,
-            growth,
+            sums: Vec::new(),
+            growth: Vec::new(),
+            courses: Vec::new(),
+            ticks: 1,
             start: 0,
             area_of: f64::NAN,
             area: 0.0,
+        };
+        rule.make_room();
+        rule
+    }
+
+    /// Makes the room that the sums of an epoch need.
+    fn make_room(&mut self) {
+        let steps = match self.kernel {
+            Kernel::Exponential(tau) => {
+                (EPOCH_TIME_CONSTANTS * tau / self.dt).clamp(64.0, LONGEST_EPOCH)
+            }
+            Kernel::OneStep => LONGEST_EPOCH,
+        } as usize;
+        self.growth.clear();
+        if let Kernel::Exponential(tau) = self.kernel {
+            // Beyond some hundred time constants nothing is left to be seen.
+            let grown = |n: usize| libm::exp((n as f64 * self.dt / tau).min(600.0));
+            self.growth.extend((0..=steps).map(grown));
+        }
+        self.sums = Vec::with_capacity(steps + 1);
+        self.sums.push(0.0);
+        if self.ticks > 1 {
+            self.courses = Vec::with_capacity(steps + 1);
         }
     }
 
@@ -151,6 +171,60 @@ impl EligibleRule {
             Kernel::OneStep => self.dt,
         };
         signal.impulse + signal.level * self.area - signal.baseline * constant
+    }
+
+    /// What acts between two stamps, the first not before the second's epoch, on a mark that is 1 at the first. Where stamps are steps.
+    #[inline(always)]
+    fn acted(&self, from: u32, to: u32) -> f64 {
+        match self.kernel {
+            Kernel::Exponential(_) => {
+                let (from, to) = (self.place(from), self.place(to));
+                (self.sums[to] - self.sums[from]) * self.growth[from]
+            }
+            Kernel::OneStep => self.sums[self.place(from.wrapping_add(1))],
+        }
+    }
+
+    /// As [`acted`](Self::acted), where stamps are ticks.
+    #[inline(never)]
+    fn acted_by_ticks(&self, from: u32, to: u32) -> f64 {
+        match self.kernel {
+            Kernel::Exponential(tau) => {
+                let ((before, growth), (after, _)) = (self.sum_at(from, tau), self.sum_at(to, tau));
+                (after - before) * growth
+            }
+            Kernel::OneStep => {
+                let step = self.ticks_of(from).div_ceil(self.ticks) as usize;
+                self.sums.get(step + 1).copied().unwrap_or(0.0)
+            }
+        }
+    }
+
+    /// Whether marks of one step that a synapse has at the first of two ticks have not acted by the second.
+    fn still_marked(&self, from: u32, to: u32) -> bool {
+        let end_of_step = |stamp| self.ticks_of(stamp).div_ceil(self.ticks);
+        self.kernel == Kernel::OneStep && end_of_step(from) == end_of_step(to)
+    }
+
+    /// Ticks of the epoch at a stamp.
+    fn ticks_of(&self, stamp: u32) -> u32 {
+        stamp.wrapping_sub(self.start as u32)
+    }
+
+    /// G at a tick, and e^(t/τ_c).
+    fn sum_at(&self, stamp: u32, tau: f64) -> (f64, f64) {
+        let ticks = self.ticks_of(stamp);
+        let (step, part) = ((ticks / self.ticks) as usize, ticks % self.ticks);
+        let step = step.min(self.sums.len() - 1);
+        let (sum, growth) = (self.sums[step], self.growth[step]);
+        let Some(signal) = self.courses.get(step).filter(|_| part > 0) else {
+            return (sum, growth);
+        };
+        let ms = f64::from(part) / f64::from(self.ticks) * self.dt;
+        let rate = signal.decay_per_ms + 1.0 / tau;
+        let acted = signal.impulse - signal.level * libm::expm1(-rate * ms) / rate
+            + signal.baseline * libm::expm1(-ms / tau) * tau;
+        (sum + acted / growth, growth * libm::exp(ms / tau))
     }
 }
 
@@ -198,13 +272,13 @@ impl LearningRule for EligibleRule {
         if steps == 0 || state.tag == 0.0 {
             return state;
         }
-        let from = self.place(now.wrapping_sub(steps));
-        let acted = match self.kernel {
-            Kernel::Exponential(_) => {
-                let to = self.place(now);
-                (self.sums[to] - self.sums[from]) * self.growth[from]
-            }
-            Kernel::OneStep => self.sums[self.place(now.wrapping_sub(steps).wrapping_add(1))],
+        let from = now.wrapping_sub(steps);
+        let acted = if self.ticks == 1 {
+            self.acted(from, now)
+        } else if self.still_marked(from, now) {
+            return state;
+        } else {
+            self.acted_by_ticks(from, now)
         };
         let weight = f64::from(state.weight) + self.gain * acted * f64::from(state.tag);
         state.weight = min(max(weight as f32, self.bounds[0]), self.bounds[1]);
@@ -228,6 +302,13 @@ impl LearningRule for EligibleRule {
         self.start = now;
         self.sums.truncate(1);
         self.sums[0] = 0.0;
+        self.courses.clear();
+    }
+
+    fn count_ticks(&mut self, per_step: u32) {
+        self.ticks = per_step;
+        self.dt *= f64::from(per_step);
+        self.make_room();
     }
 
     fn modulate(&mut self, signal: &Signal) {
@@ -241,13 +322,17 @@ impl LearningRule for EligibleRule {
             }
             Kernel::OneStep => self.sums.push(step),
         }
+        if self.ticks > 1 {
+            self.courses.push(*signal);
+        }
     }
 
     fn save(&self, out: &mut Vec<u32>) {
         out.extend([self.start as u32, (self.start >> 32) as u32]);
         out.push(self.sums.len() as u32);
-        for sum in &self.sums {
-            let bits = sum.to_bits();
+        let courses = self.courses.iter().flat_map(numbers);
+        for number in self.sums.iter().copied().chain(courses) {
+            let bits = number.to_bits();
             out.extend([bits as u32, (bits >> 32) as u32]);
         }
     }
@@ -262,13 +347,36 @@ impl LearningRule for EligibleRule {
         if len == 0 || len > self.longest() {
             return None;
         }
+        let number = |from: &mut &[u32]| {
+            let number = f64::from_bits(wide(from)?);
+            number.is_finite().then_some(number)
+        };
         self.sums.clear();
         for _ in 0..len {
-            let sum = f64::from_bits(wide(from)?);
-            self.sums.push(Some(sum).filter(|s| s.is_finite())?);
+            self.sums.push(number(from)?);
+        }
+        self.courses.clear();
+        if self.ticks > 1 {
+            for _ in 1..len {
+                self.courses.push(Signal {
+                    impulse: number(from)?,
+                    level: number(from)?,
+                    decay_per_ms: number(from)?,
+                    baseline: number(from)?,
+                });
+            }
         }
         Some(())
     }
+}
+
+fn numbers(signal: &Signal) -> [f64; 4] {
+    [
+        signal.impulse,
+        signal.level,
+        signal.decay_per_ms,
+        signal.baseline,
+    ]
 }
 
 impl EligibleRule {

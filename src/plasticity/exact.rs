@@ -5,14 +5,22 @@
 //! are those of all projections, derived for steps of one *tick*, dt/[`TICKS`]; an event carries the number of its tick. What comes out does not
 //! depend on the length of the steps but for the rounding of times to ticks.
 //!
+//! Modulators go by steps; what they do within one acts up to the tick of each event. Short-term dynamics go by the times of spikes, keepers act
+//! at the end of a step.
+//!
 //! A spike of a region that knows no offsets comes at the end of its step, as everywhere. Delays are whole steps and all axonal.
 
 use super::executor::RuleFunctions;
 use super::history::{LONG_AGO, LastSpike, PostHistory, take, take_traces};
 use super::replay::{Order, Share, Window, replay, seen_by_pre};
-use super::{LearningRule, Seen, SendOrder, SynapseState, Traces};
+use super::tend::Tended;
+use super::upkeep::{Keepers, Lasting};
+use super::{LearningRule, ModulatedBy, Seen, SendOrder, SynapseState, Traces};
+use crate::modulation::{Modulator, Signal};
 use crate::network::plastic::PlasticSynapses;
-use crate::sim::workers::Shares;
+use crate::network::region::Spikes;
+use crate::sim::clock::Clock;
+use crate::sim::workers::{Shares, Workers};
 use bevy::ecs::world::EntityWorldMut;
 use bevy::prelude::*;
 
@@ -23,7 +31,7 @@ pub const TICKS: u32 = 4096;
 const REFRESH_EVERY: u64 = 1 << 29;
 
 /// A spike on its way to the synapses of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Arrival {
     /// The offset in the step in which it arrives, from 1 to [`TICKS`].
     pub tick: u32,
@@ -31,6 +39,8 @@ pub struct Arrival {
     pub row: u32,
     /// The group of delays that it arrives along.
     pub group: u32,
+    /// The part of each weight that it transmits.
+    pub efficacy: f32,
 }
 
 /// A rule at work on the synapses of a projection onto neurons that are resolved in continuous time.
@@ -42,8 +52,14 @@ pub struct ExactRule {
 }
 
 impl ExactRule {
-    /// Sends a spike of `row` on its way, at a tick of `step` or of the next one.
-    pub fn send(&mut self, synapses: &PlasticSynapses, step: u64, tick: u32, row: u32) {
+    /// Sends a spike of `row` on its way, at a tick of `step` or of the next one. `efficacy` is the part of each weight that it transmits.
+    pub fn send(
+        &mut self,
+        synapses: &PlasticSynapses,
+        (step, tick): (u64, u32),
+        row: u32,
+        efficacy: f32,
+    ) {
         let (step, tick) = match tick {
             0..=TICKS => (step, tick.max(1)),
             _ => (step + 1, (tick - TICKS).min(TICKS)),
@@ -52,8 +68,12 @@ impl ExactRule {
             let joins = |block| !synapses.segment(row as usize, block, group).is_empty();
             if (0..synapses.blocks()).any(joins) {
                 let place = (step + u64::from(delay.axonal)) % self.under_way.len() as u64;
-                let group = group as u32;
-                self.under_way[place as usize].push(Arrival { tick, row, group });
+                self.under_way[place as usize].push(Arrival {
+                    tick,
+                    row,
+                    group: group as u32,
+                    efficacy,
+                });
             }
         }
     }
@@ -88,12 +108,18 @@ impl ExactRule {
         }
     }
 
+    /// A step begins: what the modulator of the rule does in it.
+    fn begin_step(&mut self, synapses: &mut PlasticSynapses, step: u64, signal: &Signal) {
+        self.learner.begin_step(synapses, after(step), signal);
+    }
+
     fn save(&self) -> Vec<u32> {
         let mut out = Vec::new();
         self.learner.save(&mut out);
         for arrivals in &self.under_way {
             out.push(arrivals.len() as u32);
-            out.extend(arrivals.iter().flat_map(|a| [a.tick, a.row, a.group]));
+            let numbers = |a: &Arrival| [a.tick, a.row, a.group, a.efficacy.to_bits()];
+            out.extend(arrivals.iter().flat_map(numbers));
         }
         out
     }
@@ -108,6 +134,7 @@ impl ExactRule {
                     tick: take(from).filter(|tick| (1..=TICKS).contains(tick))?,
                     row: take(from).filter(|row| *row < rows)?,
                     group: take(from).filter(|group| *group < groups)?,
+                    efficacy: Some(f32::from_bits(take(from)?)).filter(|e| e.is_finite())?,
                 });
             }
         }
@@ -116,7 +143,7 @@ impl ExactRule {
 }
 
 /// The time of a tick of a step, in ticks.
-fn at(step: u64, tick: u32) -> u64 {
+pub fn at(step: u64, tick: u32) -> u64 {
     step * u64::from(TICKS) + u64::from(tick)
 }
 
@@ -126,12 +153,17 @@ fn after(steps: u64) -> u64 {
 }
 
 /// Puts a rule to work on a projection that has its synapses.
-pub(super) fn insert<R: LearningRule>(projection: &mut EntityWorldMut<'_>, rule: R) {
+pub(super) fn insert<R: LearningRule>(
+    projection: &mut EntityWorldMut<'_>,
+    mut rule: R,
+    lasting: Lasting,
+) {
     let Some(synapses) = projection.get::<PlasticSynapses>() else {
         return;
     };
     let (groups, targets) = (synapses.groups(), synapses.target_neurons());
     let longest = groups.iter().map(|g| g.axonal).max().unwrap_or(0);
+    rule.count_ticks(TICKS);
     // So that spikes do not allocate as a rule.
     let room = (synapses.rows() / 2 + 64).min(4096);
     let learner = Exact {
@@ -142,6 +174,7 @@ pub(super) fn insert<R: LearningRule>(projection: &mut EntityWorldMut<'_>, rule:
         forgotten: 0,
         frozen: false,
         gain: Vec::new(),
+        lasting,
         rule,
     };
     projection.insert((
@@ -153,30 +186,68 @@ pub(super) fn insert<R: LearningRule>(projection: &mut EntityWorldMut<'_>, rule:
     ));
 }
 
+/// The system of `Encode`: a step begins for rules at work in continuous time, and their modulators act in it.
+pub fn begin_exact(
+    clock: Res<Clock>,
+    modulators: Query<&Modulator>,
+    mut projections: Query<(&mut PlasticSynapses, &mut ExactRule, Option<&ModulatedBy>)>,
+) {
+    for (mut synapses, mut rule, by) in &mut projections {
+        let modulator = by.and_then(|by| modulators.get(by.0).ok());
+        let signal = modulator.map_or_else(Signal::default, Modulator::signal);
+        rule.begin_step(&mut synapses, clock.step(), &signal);
+    }
+}
+
+/// The system of `Learn`: keepers of such projections follow the spikes of target neurons, and act when it is time.
+pub fn tend_exact(
+    clock: Res<Clock>,
+    workers: Res<Workers>,
+    regions: Query<&Spikes>,
+    mut projections: Query<(&mut PlasticSynapses, &mut ExactRule, &mut Keepers)>,
+) {
+    let now = clock.step() + 1;
+    for (mut synapses, mut rule, mut keepers) in &mut projections {
+        if let Ok(spikes) = regions.get(synapses.target()) {
+            keepers.spiked(now, &spikes.list);
+        }
+        if !keepers.are_due(now) {
+            continue;
+        }
+        rule.learner.settle(&mut synapses, after(now));
+        let (frozen, gain) = rule.learner.steering();
+        let mut weights = Tended {
+            synapses: &mut synapses,
+            workers: &workers,
+            gain,
+            frozen: *frozen,
+        };
+        keepers.act(now, &mut weights);
+    }
+}
+
 const FUNCTIONS: RuleFunctions = RuleFunctions {
     now: |entity, steps| match (entity.get::<PlasticSynapses>(), entity.get::<ExactRule>()) {
         (Some(synapses), Some(rule)) => rule.learner.now(synapses, after(steps)),
         _ => (Vec::new(), Vec::new()),
     },
-    settle: |entity, steps| {
-        with_parts(entity, |synapses, rule| rule.settle(synapses, after(steps)))
-    },
+    settle: |entity, steps| with_parts(entity, |synapses, rule| rule.close(synapses, after(steps))),
     freeze: |entity, steps, frozen| {
         with_parts(entity, |synapses, rule| {
-            rule.settle(synapses, after(steps));
+            rule.close(synapses, after(steps));
             *rule.steering().0 = frozen;
         });
     },
     reset: |entity, steps| {
         with_parts(entity, |synapses, rule| {
-            rule.settle(synapses, after(steps));
+            rule.close(synapses, after(steps));
             rule.forget(after(steps));
             synapses.parts_mut().2.fill(0.0);
         });
     },
     restrict: |entity, steps, gain| {
         with_parts(entity, |synapses, rule| {
-            rule.settle(synapses, after(steps));
+            rule.close(synapses, after(steps));
             *rule.steering().1 = gain;
         });
     },
@@ -226,7 +297,11 @@ trait Learner: Send + Sync {
         sent: &mut Vec<(u32, f32)>,
     );
     fn spiked(&mut self, synapses: &mut PlasticSynapses, now: u64, neuron: u32);
+    /// A step begins in which this acts on the rule, if the rule is modulated.
+    fn begin_step(&mut self, synapses: &mut PlasticSynapses, now: u64, signal: &Signal);
     fn settle(&mut self, synapses: &mut PlasticSynapses, now: u64);
+    /// Settles between two steps, so that what a modulator did before need not be kept.
+    fn close(&mut self, synapses: &mut PlasticSynapses, now: u64);
     fn now(&self, synapses: &PlasticSynapses, now: u64) -> (Vec<f32>, Vec<f32>);
     fn refresh(&mut self, synapses: &mut PlasticSynapses, now: u64);
     /// Forgets every spike up to `now`, those under way included, which are still transmitted.
@@ -250,6 +325,7 @@ struct Exact<R: LearningRule> {
     frozen: bool,
     /// Per target neuron: the part of every change that counts; empty if all count fully.
     gain: Vec<f32>,
+    lasting: Lasting,
 }
 
 impl<R: LearningRule> Exact<R> {
@@ -265,7 +341,7 @@ impl<R: LearningRule> Exact<R> {
             } else {
                 self.gain.get(target as usize).copied()
             },
-            slowing: None,
+            slowing: self.lasting.slowing.as_ref(),
         }
     }
 
@@ -281,6 +357,7 @@ impl<R: LearningRule> Exact<R> {
         now: u64,
         mut change: impl FnMut(usize, &dyn Fn(SynapseState) -> SynapseState),
     ) {
+        let fade = self.lasting.fade.as_ref();
         for group in 0..synapses.groups().len() {
             for row in 0..synapses.rows() {
                 let last = &self.newest[group * synapses.rows() + row];
@@ -290,7 +367,7 @@ impl<R: LearningRule> Exact<R> {
                         let target = synapses.targets()[place];
                         let (spikes, share) = (self.post.of(target), self.share(target));
                         change(place, &|state| {
-                            replay(&self.rule, state, spikes, &window, share, None).0
+                            replay(&self.rule, state, spikes, &window, share, fade).0
                         });
                     }
                 }
@@ -335,7 +412,7 @@ impl<R: LearningRule> Learner for Exact<R> {
         let is_learnt_from = emitted > self.forgotten;
         let late = self.rule.order() == SendOrder::SendThenChange;
         let sign = synapses.per_quantum().signum();
-        let changes = self.changes();
+        let (changes, fade) = (self.changes(), self.lasting.fade.as_ref());
         for block in 0..synapses.blocks() {
             let places = synapses.segment(row, block, group);
             let (targets, weights, tags) = synapses.parts_mut();
@@ -346,7 +423,7 @@ impl<R: LearningRule> Learner for Exact<R> {
                 if changes {
                     let (spikes, share) = (self.post.of(target), self.share(target));
                     let next;
-                    (state, next) = replay(&self.rule, state, spikes, &window, share, None);
+                    (state, next) = replay(&self.rule, state, spikes, &window, share, fade);
                     transmitted = state.weight;
                     if is_learnt_from {
                         let post = seen_by_pre::<R>(spikes, next, &window, self.order);
@@ -358,7 +435,7 @@ impl<R: LearningRule> Learner for Exact<R> {
                         put(weights, tags, place, state);
                     }
                 }
-                sent.push((target, sign * transmitted));
+                sent.push((target, sign * arrival.efficacy * transmitted));
             }
         }
         if is_learnt_from {
@@ -381,6 +458,23 @@ impl<R: LearningRule> Learner for Exact<R> {
         if !self.post.has_room(neuron) {
             self.settle(synapses, now);
         }
+    }
+
+    fn begin_step(&mut self, synapses: &mut PlasticSynapses, now: u64, signal: &Signal) {
+        if let Some(slowing) = &mut self.lasting.slowing {
+            slowing.anchor(now);
+        }
+        if R::MODULATED {
+            if self.rule.epoch_is_full() {
+                self.close(synapses, now);
+            }
+            self.rule.modulate(signal);
+        }
+    }
+
+    fn close(&mut self, synapses: &mut PlasticSynapses, now: u64) {
+        self.settle(synapses, now);
+        self.rule.begin_epoch(now);
     }
 
     fn settle(&mut self, synapses: &mut PlasticSynapses, now: u64) {
@@ -457,6 +551,9 @@ impl<R: LearningRule> Learner for Exact<R> {
     fn load(&mut self, from: &mut &[u32]) -> Option<()> {
         let mut time = || Some(u64::from(take(from)?) | u64::from(take(from)?) << 32);
         (self.settled, self.forgotten) = (time()?, time()?);
+        if let Some(slowing) = &mut self.lasting.slowing {
+            slowing.anchor(self.settled);
+        }
         self.frozen = take(from).filter(|frozen| *frozen <= 1)? == 1;
         let targets = self.post.neurons();
         let gains = take(from).filter(|n| *n == 0 || *n as usize == targets)?;

@@ -173,6 +173,11 @@ pub trait LearningRule: Send + Sync + 'static {
         state
     }
 
+    /// The rule was derived for ticks, so many of them to a step; [`modulate`](Self::modulate) goes on to speak of steps.
+    fn count_ticks(&mut self, per_step: u32) {
+        let _ = per_step;
+    }
+
     /// What the modulator does in the step that begins: see [`Signal`].
     fn modulate(&mut self, signal: &Signal) {
         let _ = signal;
@@ -305,8 +310,8 @@ impl BoxedRule {
 
     /// Puts the rule to work on a projection that has its synapses, onto neurons that are resolved in continuous time; it must have been
     /// derived for steps of a [tick](exact::TICKS).
-    pub fn insert_exact(self, projection: &mut EntityWorldMut<'_>) {
-        self.part.insert_exact(projection);
+    pub fn insert_exact(self, projection: &mut EntityWorldMut<'_>, lasting: upkeep::Lasting) {
+        self.part.insert_exact(projection, lasting);
     }
 }
 

@@ -15,7 +15,7 @@
 //!
 //! With `Hyperbolic` and r∞ = 0 the rates sum to infinity and their squares do not: what stochastic approximation needs to converge.
 //!
-//! *Integration.* The rate of the moment of each event. What modulated rules change between events counts with the rate at the end of the interval.
+//! *Integration.* The rate of the moment of each event, to a step. What modulated rules change between events counts with the rate at the end of the interval.
 //!
 //! *Source.* Robbins & Monro (1951), Ann Math Stat 22:400, doi:10.1214/aoms/1177729586.
 
@@ -86,6 +86,7 @@ impl Upkeep for LearningRateDecay {
             },
             floor: self.floor as f32,
             anchor: 0,
+            ticks: setting.ticks.max(1),
         })
     }
 }
@@ -94,8 +95,10 @@ impl Upkeep for LearningRateDecay {
 pub struct Slowing {
     course: Course,
     floor: f32,
-    /// A stamp less than 2³¹ steps from any that is asked for.
+    /// A stamp less than 2³¹ from any that is asked for.
     anchor: u64,
+    /// Stamps per step.
+    ticks: u32,
 }
 
 enum Course {
@@ -114,7 +117,7 @@ impl Slowing {
     #[inline]
     pub fn rate(&self, stamp: u32) -> f32 {
         let from_anchor = stamp.wrapping_sub(self.anchor as u32) as i32;
-        let steps = self.anchor.saturating_add_signed(from_anchor.into());
+        let steps = self.anchor.saturating_add_signed(from_anchor.into()) / u64::from(self.ticks);
         let left = match &self.course {
             Course::Exponential(decay) => decay.after(u32::try_from(steps).unwrap_or(u32::MAX)),
             Course::Hyperbolic(per_step) => (1.0 / (1.0 + steps as f64 * per_step)) as f32,
@@ -130,6 +133,7 @@ mod tests {
     fn slowing(rule: &LearningRateDecay) -> Slowing {
         let setting = Setting {
             dt: 0.1,
+            ticks: 1,
             bounds: (0.0, 1.0),
             inhibitory: false,
             most_per_target: 1.0,

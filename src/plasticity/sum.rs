@@ -31,6 +31,7 @@ pub(super) trait Part: Send + Sync {
     fn at_pre(&self, s: SynapseState, pre: Seen<&[f32]>, post: Seen<&[f32]>) -> SynapseState;
     fn at_post(&self, s: SynapseState, pre: Seen<&[f32]>, post: Seen<&[f32]>) -> SynapseState;
     fn pass(&self, state: SynapseState, now: u32, steps: u32) -> SynapseState;
+    fn count_ticks(&mut self, per_step: u32);
     fn modulate(&mut self, signal: &Signal);
     fn epoch_is_full(&self) -> bool;
     fn begin_epoch(&mut self, now: u64);
@@ -41,7 +42,7 @@ pub(super) trait Part: Send + Sync {
     /// Puts the rule by itself to work.
     fn insert(self: Box<Self>, projection: &mut EntityWorldMut<'_>, lasting: Lasting);
     /// Puts the rule by itself to work, in continuous time.
-    fn insert_exact(self: Box<Self>, projection: &mut EntityWorldMut<'_>);
+    fn insert_exact(self: Box<Self>, projection: &mut EntityWorldMut<'_>, lasting: Lasting);
 }
 
 fn traces<T: Traces>(values: &[f32]) -> T {
@@ -90,6 +91,9 @@ impl<R: LearningRule> Part for R {
     fn pass(&self, state: SynapseState, now: u32, steps: u32) -> SynapseState {
         LearningRule::pass(self, state, now, steps)
     }
+    fn count_ticks(&mut self, per_step: u32) {
+        LearningRule::count_ticks(self, per_step);
+    }
     fn modulate(&mut self, signal: &Signal) {
         LearningRule::modulate(self, signal);
     }
@@ -114,8 +118,8 @@ impl<R: LearningRule> Part for R {
     fn insert(self: Box<Self>, projection: &mut EntityWorldMut<'_>, lasting: Lasting) {
         executor::insert(projection, *self, lasting);
     }
-    fn insert_exact(self: Box<Self>, projection: &mut EntityWorldMut<'_>) {
-        exact::insert(projection, *self);
+    fn insert_exact(self: Box<Self>, projection: &mut EntityWorldMut<'_>, lasting: Lasting) {
+        exact::insert(projection, *self, lasting);
     }
 }
 
@@ -302,6 +306,12 @@ impl<const TAGGED: bool, const MODULATED: bool> LearningRule for Sum<TAGGED, MOD
     fn pass(&self, state: SynapseState, now: u32, steps: u32) -> SynapseState {
         self.0
             .added(state, |part, _, state| part.pass(state, now, steps))
+    }
+
+    fn count_ticks(&mut self, per_step: u32) {
+        for part in &mut self.0.parts {
+            part.count_ticks(per_step);
+        }
     }
 
     fn modulate(&mut self, signal: &Signal) {

@@ -24,6 +24,8 @@ use bevy::reflect::{GetTypeRegistration, TypePath};
 pub struct Setting {
     /// The step in ms.
     pub dt: f64,
+    /// Parts of a step in which learning rules count time: more than 1 at neurons that are resolved in continuous time. Keepers count steps.
+    pub ticks: u32,
     /// The least and the largest weight, in the receptor's unit; magnitudes where all weights are inhibitory.
     pub bounds: (f64, f64),
     /// Whether weights are magnitudes of inhibitory ones.
@@ -32,6 +34,13 @@ pub struct Setting {
     pub most_per_target: f64,
     /// The number of synapses, as expected.
     pub synapses: f64,
+}
+
+impl Setting {
+    /// The time from one tick to the next, in ms.
+    pub fn tick_ms(&self) -> f64 {
+        self.dt / f64::from(self.ticks)
+    }
 }
 
 /// A rule of upkeep as scenes and code give it: a component of a projection.
@@ -92,7 +101,7 @@ pub struct Fade {
 }
 
 impl Fade {
-    /// A weight after so many steps.
+    /// A weight after so many steps, or ticks.
     #[inline(always)]
     pub fn after(&self, weight: f32, steps: u32) -> f32 {
         weight + (self.value - weight) * self.loss.after(steps)

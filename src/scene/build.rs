@@ -635,9 +635,10 @@ fn build_changing(
     let mut projection = world.entity_mut(id);
     projection.insert(synapses);
     if let Some(model) = &spec.short_term {
+        let ticks = p.changing.as_ref().map_or(1, |c| c.setting.ticks);
         projection.insert((
             model.clone(),
-            ShortTerm::new(model.clone(), sources as usize, scene.dt_ms),
+            ShortTerm::new(model.clone(), sources as usize, scene.dt_ms, ticks),
         ));
     }
     let Some(changing) = &p.changing else {
@@ -666,8 +667,8 @@ fn build_changing(
     for (at, rule) in &changing.rules {
         let value = spec.plasticity[*at].0.as_ref();
         (rule.keep)(&mut projection, value);
-        let step = changing.step_of_rule(scene.dt_ms);
-        rules.push((*at, (rule.derive)(value, step).map_err(wrong(*at))?));
+        let tick = changing.setting.tick_ms();
+        rules.push((*at, (rule.derive)(value, tick).map_err(wrong(*at))?));
     }
     let rule = match rules.len() {
         0 if lasting.fade.is_some() => BoxedRule::new(Fading),
@@ -677,7 +678,7 @@ fn build_changing(
     };
     let mut systems = Some(rule.systems).filter(|_| !changing.exact);
     if changing.exact {
-        rule.insert_exact(&mut projection);
+        rule.insert_exact(&mut projection, lasting);
     } else {
         rule.insert(&mut projection, lasting);
     }

@@ -62,7 +62,7 @@ impl Default for TsodyksMarkram {
 /// The transmitter of the synapses of one source neuron, just after its last spike.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Transmitter {
-    /// The stamp of the last spike in steps.
+    /// The stamp of the last spike.
     time: u64,
     recovered: f64,
     active: f64,
@@ -73,13 +73,16 @@ struct Transmitter {
 #[derive(Component, Clone, Debug)]
 pub struct ShortTerm {
     model: TsodyksMarkram,
-    dt_ms: f64,
+    /// From one stamp to the next.
+    ms: f64,
+    /// Stamps per step.
+    ticks: u32,
     transmitter: Vec<Transmitter>,
 }
 
 impl ShortTerm {
-    /// `neurons` source neurons with everything recovered.
-    pub fn new(model: TsodyksMarkram, neurons: usize, dt_ms: f64) -> Self {
+    /// `neurons` source neurons with everything recovered. Stamps count parts of a step of `dt_ms`: `ticks` to a step.
+    pub fn new(model: TsodyksMarkram, neurons: usize, dt_ms: f64, ticks: u32) -> Self {
         let rested = Transmitter {
             time: 0,
             recovered: 1.0,
@@ -88,7 +91,8 @@ impl ShortTerm {
         };
         Self {
             model,
-            dt_ms,
+            ms: dt_ms / f64::from(ticks),
+            ticks,
             transmitter: vec![rested; neurons],
         }
     }
@@ -102,7 +106,7 @@ impl ShortTerm {
             tau_psc,
         } = self.model;
         let state = &mut self.transmitter[neuron as usize];
-        let ms = (now - state.time) as f64 * self.dt_ms;
+        let ms = (now - state.time) as f64 * self.ms;
         let left = |tau: f64| if tau > 0.0 { libm::exp(-ms / tau) } else { 0.0 };
         let (kept, waiting) = (left(tau_psc), left(tau_rec));
         // The part of what was active that has become inactive and has recovered since.
@@ -138,8 +142,11 @@ impl ShortTerm {
             .collect()
     }
 
-    /// Takes what [`save`](Self::save) gave; false if it does not fit or lies after `now`.
-    pub fn load(&mut self, numbers: &[u64], now: u64) -> bool {
+    /// Takes what [`save`](Self::save) gave; false if it does not fit or lies after so many steps.
+    pub fn load(&mut self, numbers: &[u64], steps: u64) -> bool {
+        // A spike may belong to the step after the one in which it was reported.
+        let ahead = u64::from(self.ticks > 1);
+        let now = (steps + ahead).saturating_mul(self.ticks.into());
         let (states, rest) = numbers.as_chunks::<4>();
         let parts = |s: &[u64; 4]| [s[1], s[2], s[3]].map(f64::from_bits);
         let sound = |s: &[u64; 4]| {
@@ -203,7 +210,7 @@ mod tests {
                 tau_psc,
             };
             let want = stepped(&model, &spikes);
-            let mut state = ShortTerm::new(model, 2, 0.1);
+            let mut state = ShortTerm::new(model, 2, 0.1, 1);
             for (ms, want) in spikes.iter().zip(want) {
                 let got = state.spiked(1, u64::from(*ms) * 10);
                 assert!(
@@ -218,7 +225,7 @@ mod tests {
     #[test]
     fn facilitation_raises_and_depression_lowers() {
         let sent = |model: TsodyksMarkram| {
-            let mut state = ShortTerm::new(model, 1, 1.0);
+            let mut state = ShortTerm::new(model, 1, 1.0, 1);
             (1..=10)
                 .map(|i| state.spiked(0, i * 20))
                 .collect::<Vec<_>>()

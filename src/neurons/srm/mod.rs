@@ -37,13 +37,14 @@
 //! **As a region of a network**: [`Srm`]. It is stepped from event to event inside `Integrate`. Spikes carry offsets inside the step
 //! ([`Offsets`](crate::network::region::Offsets)), kept to 1/4096 of it, from other such regions and from
 //! [`SpikeSource`](super::spike_source::SpikeSource) and [`HiddenPatterns`](super::hidden_patterns::HiddenPatterns); all others come at the end of their step. Projections onto it may have any learning rule
-//! that acts at spikes and knows no modulator, frozen, reset or restricted as everywhere: see [`exact`](crate::plasticity::exact). With
+//! but those that follow membranes, modulated or not, with upkeep and short-term dynamics, frozen, reset or restricted as everywhere: see
+//! [`exact`](crate::plasticity::exact). With
 //! `Stdp(pairing: Reduced, order: SendThenChange)` that is the rule of the papers. Delays are whole steps and all axonal. The receptor is
 //! `input`, of either sign; a current is R I. A neuron spikes once in a step at most: what would be its second spike waits for the end. The column `v` is u at the end of the step. A forced spike comes at the end of its step; a neuron that
 //! is silent no longer fires at once if it is above the threshold.
 //!
-//! **Not modelled**: kernels of other shapes; as a region, parameters that differ from neuron to neuron, short-term dynamics and modulated
-//! rules onto it. As a population of the library, synaptic delays.
+//! **Not modelled**: kernels of other shapes; as a region, parameters that differ from neuron to neuron, and responses or dendritic delays
+//! onto it. As a population of the library, synaptic delays.
 //!
 //! **Source**: Masquelier, Guyonneau & Thorpe 2008, PLoS ONE 3:e1377, doi:10.1371/journal.pone.0001377; with lateral inhibition 2009, Neural
 //! Computation 21:1259, doi:10.1162/neco.2008.06-08-804; the replication by Hathway & Goodman 2018, ReScience 4(1):6,

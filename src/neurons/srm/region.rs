@@ -1,19 +1,22 @@
 //! Spike response neurons as a region of a network: the model of scenes, and the system that steps it from event to event.
 
 use super::{AfferentSynapses, SrmError, SrmParameters, SrmPopulation, Stdp, TieBreak, Winners};
+use crate::modulation::Modulator;
+use crate::modulation::effects::ModulatedRelease;
 use crate::network::plastic::PlasticSynapses;
 use crate::network::propagate::SpikeCount;
 use crate::network::region::{InputMap, Offsets, Region, Spikes};
 use crate::network::slots::{Accumulator, InputSlots, SharedSlots};
 use crate::network::stimulus::{Action, BackgroundInput, Stimulus, StimulusOrder};
 use crate::neurons::{BuildRegion, Receptor, ReflectNeuronModel, Sample, Sign, concrete};
-use crate::plasticity::exact::{Arrival, ExactRule, TICKS};
+use crate::plasticity::exact::{self, Arrival, ExactRule, TICKS};
 use crate::sim::SimSystems;
 use crate::sim::clock::Clock;
 use crate::sim::columns::{Column, ColumnComponent, Drive, LANES, Membrane, RegisterColumn};
 use crate::sim::kernel::LateInput;
 use crate::sim::quantity::{Range, Unit};
 use crate::sim::rng::entity_key;
+use crate::synapses::short_term::ShortTerm;
 use bevy::ecs::world::EntityWorldMut;
 use bevy::prelude::*;
 
@@ -463,10 +466,24 @@ pub fn send_exact(
     clock: Res<Clock>,
     mut count: ResMut<SpikeCount>,
     regions: Query<(&Spikes, Option<&Offsets>)>,
-    mut projections: Query<(&PlasticSynapses, &mut ExactRule)>,
+    modulators: Query<&Modulator>,
+    mut projections: Query<(
+        &PlasticSynapses,
+        &mut ExactRule,
+        Option<&mut ShortTerm>,
+        Option<&ModulatedRelease>,
+    )>,
 ) {
     let step = clock.step();
-    for (synapses, mut rule) in &mut projections {
+    for (synapses, mut rule, mut short_term, release) in &mut projections {
+        let factor = release.map_or(1.0, |release| release.factor(&modulators));
+        let mut send = |tick: u32, neuron: u32| {
+            let released = match &mut short_term {
+                Some(short_term) => short_term.spiked(neuron, exact::at(step, tick)),
+                None => 1.0,
+            };
+            rule.send(synapses, (step, tick), neuron, factor * released);
+        };
         let Ok((spikes, offsets)) = regions.get(synapses.source()) else {
             continue;
         };
@@ -477,12 +494,12 @@ pub fn send_exact(
             let own = offsets[first..].iter().take_while(|(n, _)| *n == neuron);
             let mut known = false;
             for (_, tick) in own {
-                rule.send(synapses, step, *tick, neuron);
+                send(*tick, neuron);
                 known = true;
             }
             // A spike that was forced has no offset.
             if !known {
-                rule.send(synapses, step, TICKS, neuron);
+                send(TICKS, neuron);
             }
         }
     }

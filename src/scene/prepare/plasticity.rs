@@ -46,20 +46,6 @@ impl core::fmt::Debug for Changing {
     }
 }
 
-impl Changing {
-    /// The step that learning rules are derived for, in ms.
-    pub(in crate::scene) fn step_of_rule(&self, dt_ms: f64) -> f64 {
-        step_of_rule(self.exact, dt_ms)
-    }
-}
-
-fn step_of_rule(exact: bool, dt_ms: f64) -> f64 {
-    match exact {
-        true => dt_ms / f64::from(TICKS),
-        false => dt_ms,
-    }
-}
-
 /// The parts of a delay of so many steps.
 pub(in crate::scene) fn parts_of(
     steps: u32,
@@ -111,6 +97,7 @@ impl Place<'_> {
         let exact = target.model.exact && (self.from_exact || !spec.plasticity.is_empty());
         let mut setting = Setting {
             dt,
+            ticks: if exact { TICKS } else { 1 },
             bounds: (low, high),
             inhibitory,
             most_per_target: f64::from(connect::indegree_bound(
@@ -131,9 +118,6 @@ impl Place<'_> {
             if let Some(rule) =
                 info.and_then(|info| types.get_type_data::<ReflectUpkeep>(info.type_id()))
             {
-                if exact {
-                    return Err(self.not_exact(&field, target, "rules that act between spikes"));
-                }
                 upkeep.push((i, rule.clone()));
                 continue;
             }
@@ -141,8 +125,8 @@ impl Place<'_> {
                 .and_then(|info| types.get_type_data::<ReflectPlasticity>(info.type_id()))
                 .ok_or_else(|| self.wrong(&field, "this is no learning rule"))?;
             let at = |message: String| self.wrong(&field, message);
-            let step = step_of_rule(exact, dt);
-            (rule.check)(value, step).map_err(at)?;
+            let tick = setting.tick_ms();
+            (rule.check)(value, tick).map_err(at)?;
             let is_same = |(other, _): &&(usize, ReflectPlasticity)| {
                 let other = spec.plasticity[*other].0.get_represented_type_info();
                 other.map(|info| info.type_id()) == info.map(|info| info.type_id())
@@ -177,10 +161,9 @@ impl Place<'_> {
                 modulators::check_name(self.scene, &name)
                     .map_err(|e| self.wrong(&format!("{field}.modulator"), e))?;
             }
-            let boxed = (rule.derive)(value, step).map_err(at)?;
-            if exact && ((rule.follows_membrane)(value) || boxed.systems.modulate.is_some()) {
-                let what = "rules that are modulated or follow membranes";
-                return Err(self.not_exact(&field, target, what));
+            let boxed = (rule.derive)(value, tick).map_err(at)?;
+            if exact && (rule.follows_membrane)(value) {
+                return Err(self.not_exact(&field, target, "rules that follow membranes"));
             }
             if !exact && boxed.coincidence == Coincidence::Both && self.unknown_in_time(delays) {
                 return Err(at(
@@ -220,7 +203,7 @@ impl Place<'_> {
         }
         let most_released = modulators::most_released(self.scene, &spec.called());
         if exact {
-            self.check_exact(target, most_released.is_some())?;
+            self.check_exact(target)?;
         }
         let stays = rules.is_empty() && upkeep.is_empty() && spec.short_term.is_none() && !exact;
         if stays && most_released.is_none() {
@@ -248,17 +231,11 @@ impl Place<'_> {
     }
 
     /// Checks what a projection cannot have whose spikes arrive one by one, at neurons that are resolved in continuous time.
-    fn check_exact(&self, target: &PreparedRegion, is_released: bool) -> Result<(), BuildError> {
+    fn check_exact(&self, target: &PreparedRegion) -> Result<(), BuildError> {
         let spec = self.spec;
         let is_late = spec.backpropagation_ms.is_some_and(|ms| ms != 0.0);
         for (has, field, what) in [
-            (
-                spec.short_term.is_some(),
-                "short_term",
-                "short-term dynamics",
-            ),
             (spec.responses.is_some(), "responses", "responses"),
-            (is_released, "to", "a release that a pool acts on"),
             (
                 spec.dendritic != Dendritic::None,
                 "dendritic",
