@@ -24,6 +24,7 @@ NETWORKS = {
     "cuba": (10.0, [], True),
     "coba": (10.0, [], True),
     "brunel2000": (1.0, [], True),
+    "stdp": (2.0, [], True),
     "pd14": (1.0, ["--scale", "0.1"], False),
 }
 SIMULATORS = ["NEST", "Brian2 C++", "Brian2 cython", "Neuropil"]
