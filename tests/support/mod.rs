@@ -675,15 +675,47 @@ pub fn steered() -> Network {
             ..default()
         });
     let set = join("receptors", "membranes", 10, 0.9).learning(Settable::default());
-    let exact = join("excitatory", "exact", 80, 3.0).learning(TripletStdp {
-        w_max: 4.0,
+    let mut exact = join("excitatory", "exact", 80, 3.0)
+        .learning(TripletStdp {
+            w_max: 4.0,
+            ..default()
+        })
+        .learning(Budget {
+            total: 120.0,
+            every_ms: 10.0,
+            ..default()
+        });
+    exact.short_term = Some(TsodyksMarkram {
+        u: 0.7,
+        tau_rec: 30.0,
         ..default()
     });
+    let modulated = || DopamineStdp {
+        a_plus: 0.05,
+        a_minus: 0.04,
+        tau_c: 2.0,
+        gain: 0.1,
+        w_max: 3.0,
+        modulator: "acetylcholine".into(),
+        ..default()
+    };
+    let mut again = join("receptors", "exact", 20, 3.0).learning(modulated());
+    again.name = Some("eligible, exact".into());
+    let mut eligible = join("excitatory", "receptors", 10, 1.0)
+        .learning(modulated())
+        .learning(Budget {
+            total: 8.0,
+            every_ms: 7.0,
+            ..default()
+        });
+    eligible.name = Some("eligible".into());
     scene.projections = vec![
         voltage,
         sum,
         set,
         exact,
+        again,
+        eligible,
         join("exact", "later", 10, 150.0),
         join("exact", "excitatory", 3, 40.0),
     ];
