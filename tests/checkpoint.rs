@@ -791,6 +791,7 @@ const REBUILT: &[&str] = &[
     "neuropil::network::region::InputMap",
     "neuropil::network::synapses::SynapseStore",
     "neuropil::network::projection::Connect",
+    "neuropil::network::projection::Provenance",
     "neuropil::network::projection::Synapses",
     "neuropil::network::projection::ProjectsFrom",
     "neuropil::network::projection::ProjectsTo",

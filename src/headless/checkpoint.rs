@@ -56,7 +56,7 @@ pub(super) fn checkpoint_path(loaded: &LoadedScene, course: &Course) -> PathBuf 
 }
 
 pub(super) fn save(session: &mut Session, course: &Course, path: &Path) -> Result<(), RunError> {
-    let mut snapshot = session.simulation_mut().snapshot()?;
+    let mut snapshot = session.snapshot()?;
     let loaded = session.loaded();
     snapshot.put("scene.name", loaded.source.name.as_str())?;
     snapshot.put("scene.text", loaded.source.text.as_str())?;

@@ -52,3 +52,16 @@ pub struct Synapses {
     /// The index of the target's receptor.
     pub receptor: usize,
 }
+
+/// What the synapses of a projection that change were made from beside its [`Connect`], so that those of an edited network are known again.
+#[derive(Component, Clone, Debug, Default)]
+pub struct Provenance {
+    /// The types of its learning rules, in the order of the scene.
+    pub rules: Vec<&'static str>,
+    /// Whether its spikes arrive one by one, at neurons that are resolved in continuous time.
+    pub is_exact: bool,
+    /// −1 where weights are kept as magnitudes of negative ones, else 1.
+    pub sign: f32,
+    /// The weights that a list gave, in the common order of the synapses; empty without one.
+    pub listed: Vec<f32>,
+}

@@ -37,6 +37,8 @@
 //! *Source.* Clopath, Büsing, Vasilaki & Gerstner 2010, Nat Neurosci 13:344, doi:10.1038/nn.2479, equations 1 to 4; the delay from the authors'
 //! program.
 
+mod membranes;
+
 use super::decay::Decay;
 use super::{
     BoxedRule, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState, WEIGHT,
@@ -45,6 +47,7 @@ use super::{
 use crate::sim::math::{max, min};
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
+use membranes::Membranes;
 
 /// Registers the rule.
 pub fn plugin(app: &mut App) {
@@ -161,29 +164,6 @@ impl Plasticity for Clopath {
     }
 }
 
-/// What is kept of the membranes of the target neurons: filtered depolarisations in mV above θ₋, as they were in the steps that can still act.
-#[derive(Default)]
-struct Membranes {
-    neurons: usize,
-    /// Rings of rows, one row per step and one number per neuron.
-    minus: Vec<f32>,
-    plus: Vec<f32>,
-    /// The mean depolarisation of each neuron; empty if it does not matter.
-    mean: Vec<f32>,
-    /// How many steps were followed.
-    steps: u64,
-}
-
-impl Membranes {
-    /// Where the row of so many steps before the last one begins; none before the first.
-    #[inline(always)]
-    fn row(&self, ring: &[f32], back: usize) -> Option<usize> {
-        let rows = ring.len() / self.neurons.max(1);
-        let step = self.steps.checked_sub(1 + back as u64)?;
-        Some((step % rows.max(1) as u64) as usize * self.neurons)
-    }
-}
-
 /// [`Clopath`] with its constants worked out.
 struct ClopathRule {
     decay: Decay,
@@ -218,18 +198,8 @@ impl LearningRule for ClopathRule {
     const ROOM: u32 = 256;
 
     fn prepare(&mut self, targets: usize, longest_back: u32) {
-        let of = |rows: usize| vec![0.0; rows * targets];
-        self.membranes = Membranes {
-            neurons: targets,
-            minus: of(self.delay + longest_back as usize + 1),
-            plus: of(self.delay + 1),
-            mean: if self.per_reference > 0.0 {
-                of(1)
-            } else {
-                Vec::new()
-            },
-            steps: 0,
-        };
+        let with_mean = self.per_reference > 0.0;
+        self.membranes = Membranes::new(targets, self.delay, longest_back, with_mean);
     }
 
     fn follow(&mut self, potentials: &[f32], event: &mut dyn FnMut(u32, [f32; 1])) {
@@ -334,31 +304,18 @@ impl LearningRule for ClopathRule {
     }
 
     fn save(&self, out: &mut Vec<u32>) {
-        let membranes = &self.membranes;
-        out.extend([membranes.steps as u32, (membranes.steps >> 32) as u32]);
-        for column in [&membranes.minus, &membranes.plus, &membranes.mean] {
-            out.extend(column.iter().map(|v| v.to_bits()));
-        }
+        self.membranes.save(out);
     }
 
     fn load(&mut self, from: &mut &[u32]) -> Option<()> {
-        let membranes = &mut self.membranes;
-        let [low, high, rest @ ..] = *from else {
-            return None;
-        };
-        membranes.steps = u64::from(*low) | u64::from(*high) << 32;
-        *from = rest;
-        for column in [
-            &mut membranes.minus,
-            &mut membranes.plus,
-            &mut membranes.mean,
-        ] {
-            let (values, rest) = from.split_at_checked(column.len())?;
-            for (own, bits) in column.iter_mut().zip(values) {
-                *own = Some(f32::from_bits(*bits)).filter(|v| v.is_finite())?;
-            }
-            *from = rest;
-        }
+        self.membranes.load(from)
+    }
+
+    fn take_over(&mut self, from: &mut &[u32], targets: usize, longest_back: u32) -> Option<()> {
+        let with_mean = self.per_reference > 0.0;
+        let mut former = Membranes::new(targets, self.delay, longest_back, with_mean);
+        former.load(from)?;
+        self.membranes.take_over(&former);
         Some(())
     }
 }

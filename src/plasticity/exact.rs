@@ -10,7 +10,7 @@
 //!
 //! A spike of a region that knows no offsets comes at the end of its step, as everywhere. Delays are whole steps and all axonal.
 
-use super::executor::RuleFunctions;
+use super::executor::{Former, RuleFunctions};
 use super::history::{LONG_AGO, LastSpike, PostHistory, take, take_traces};
 use super::replay::{Order, Share, Window, replay, seen_by_pre};
 use super::tend::Tended;
@@ -126,20 +126,54 @@ impl ExactRule {
 
     fn load(&mut self, from: &mut &[u32], synapses: &PlasticSynapses) -> Option<()> {
         self.learner.load(from)?;
-        let (rows, groups) = (synapses.rows() as u32, synapses.groups().len() as u32);
+        let (rows, groups) = (synapses.rows(), synapses.groups().len());
         for arrivals in &mut self.under_way {
             arrivals.clear();
             for _ in 0..take(from)? {
-                arrivals.push(Arrival {
-                    tick: take(from).filter(|tick| (1..=TICKS).contains(tick))?,
-                    row: take(from).filter(|row| *row < rows)?,
-                    group: take(from).filter(|group| *group < groups)?,
-                    efficacy: Some(f32::from_bits(take(from)?)).filter(|e| e.is_finite())?,
-                });
+                arrivals.push(take_arrival(from, rows, groups)?);
             }
         }
         from.is_empty().then_some(())
     }
+
+    /// Takes over what a rule kept before an edit, of neurons that there still are. With as many delays as before, each stands for the one
+    /// in its place, and spikes under way take as long as they do now; otherwise they are lost.
+    fn take_over(&mut self, former: &Former<'_>, synapses: &PlasticSynapses) -> Option<()> {
+        let from = &mut &*former.numbers;
+        let (rows, groups) = (synapses.rows(), synapses.groups());
+        let now = self.learner.take_over(from, former, (rows, groups.len()))? / u64::from(TICKS);
+        self.under_way.iter_mut().for_each(Vec::clear);
+        let (before, places) = (
+            u64::from(former.longest_axonal()) + 2,
+            self.under_way.len() as u64,
+        );
+        for place in 0..before {
+            // What is due at a step from now on, less than a turn of the ring ahead.
+            let due = now + (place + before - now % before) % before;
+            for _ in 0..take(from)? {
+                let arrival = take_arrival(from, former.sources, former.delays.len())?;
+                if arrival.row as usize >= rows || former.delays.len() != groups.len() {
+                    continue;
+                }
+                let group = arrival.group as usize;
+                let (was, is) = (former.delays[group].axonal, groups[group].axonal);
+                let due = (due + u64::from(is)).saturating_sub(was.into());
+                if due >= now {
+                    self.under_way[(due % places) as usize].push(arrival);
+                }
+            }
+        }
+        from.is_empty().then_some(())
+    }
+}
+
+fn take_arrival(from: &mut &[u32], rows: usize, groups: usize) -> Option<Arrival> {
+    Some(Arrival {
+        tick: take(from).filter(|tick| (1..=TICKS).contains(tick))?,
+        row: take(from).filter(|row| (*row as usize) < rows)?,
+        group: take(from).filter(|group| (*group as usize) < groups)?,
+        efficacy: Some(f32::from_bits(take(from)?)).filter(|e| e.is_finite())?,
+    })
 }
 
 /// The time of a tick of a step, in ticks.
@@ -251,17 +285,9 @@ const FUNCTIONS: RuleFunctions = RuleFunctions {
             *rule.steering().1 = gain;
         });
     },
-    take_over: |entity, numbers| {
-        let own = entity.get_mut::<ExactRule>().map(|mut rule| {
-            let (frozen, gain) = rule.learner.steering();
-            (*frozen, gain.clone())
-        });
-        let loaded = load(entity, numbers);
-        if let (Some(own), Some(mut rule)) = (own, entity.get_mut::<ExactRule>()) {
-            let (frozen, gain) = rule.learner.steering();
-            (*frozen, *gain) = own;
-        }
-        loaded
+    take_over: |entity, former| {
+        let parts = entity.get_components_mut::<(&PlasticSynapses, &mut ExactRule)>();
+        parts.is_ok_and(|(synapses, mut rule)| rule.take_over(former, synapses).is_some())
     },
     save: |entity| {
         entity
@@ -310,6 +336,13 @@ trait Learner: Send + Sync {
     fn steering(&mut self) -> (&mut bool, &mut Vec<f32>);
     fn save(&self, out: &mut Vec<u32>);
     fn load(&mut self, from: &mut &[u32]) -> Option<()>;
+    /// Takes over the histories of a rule before an edit, for so many source neurons and delays; says what time it was.
+    fn take_over(
+        &mut self,
+        from: &mut &[u32],
+        former: &Former<'_>,
+        shape: (usize, usize),
+    ) -> Option<u64>;
 }
 
 struct Exact<R: LearningRule> {
@@ -549,8 +582,7 @@ impl<R: LearningRule> Learner for Exact<R> {
     }
 
     fn load(&mut self, from: &mut &[u32]) -> Option<()> {
-        let mut time = || Some(u64::from(take(from)?) | u64::from(take(from)?) << 32);
-        (self.settled, self.forgotten) = (time()?, time()?);
+        [self.settled, self.forgotten] = take_times(from)?;
         if let Some(slowing) = &mut self.lasting.slowing {
             slowing.anchor(self.settled);
         }
@@ -564,13 +596,49 @@ impl<R: LearningRule> Learner for Exact<R> {
                 .push(Some(gain).filter(|g| (0.0..=1.0).contains(g))?);
         }
         for last in &mut self.newest {
-            *last = LastSpike {
-                time: take(from)?,
-                before: take_traces(from)?,
-                after: take_traces(from)?,
-            };
+            *last = take_last(from)?;
         }
         self.post.load(from)?;
         self.rule.load(from)
     }
+
+    fn take_over(
+        &mut self,
+        from: &mut &[u32],
+        former: &Former<'_>,
+        (rows, groups): (usize, usize),
+    ) -> Option<u64> {
+        [self.settled, self.forgotten] = take_times(from)?;
+        let [_frozen, gains] = [take(from)?, take(from)?];
+        *from = from.get(gains as usize..)?;
+        self.newest.fill(LastSpike::none(self.settled as u32));
+        for group in 0..former.delays.len() {
+            for row in 0..former.sources {
+                let last = take_last(from)?;
+                if former.delays.len() == groups && row < rows {
+                    self.newest[group * rows + row] = last;
+                }
+            }
+        }
+        let targets = if R::LEARNS { former.targets } else { 0 };
+        let mut post = PostHistory::new(targets, 0, R::ROOM);
+        post.load(from)?;
+        self.post.take_over(&post, self.settled as u32, (0, 0));
+        self.rule.take_over(from, targets, 0)?;
+        Some(self.settled)
+    }
+}
+
+/// When all synapses were up to date, and until when spikes are forgotten.
+fn take_times(from: &mut &[u32]) -> Option<[u64; 2]> {
+    let mut time = || Some(u64::from(take(from)?) | u64::from(take(from)?) << 32);
+    Some([time()?, time()?])
+}
+
+fn take_last<P: Traces>(from: &mut &[u32]) -> Option<LastSpike<P>> {
+    Some(LastSpike {
+        time: take(from)?,
+        before: take_traces(from)?,
+        after: take_traces(from)?,
+    })
 }

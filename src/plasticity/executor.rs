@@ -1,5 +1,9 @@
 //! Delivery over synapses that change: histories of spikes, visits of synapses, and what is sent to the target's input slots.
 
+mod former;
+
+pub use former::Former;
+
 use super::history::{LastSpike, PostHistory, PreHistory, PreSpike};
 use super::replay::{Order, Share, Window, replay, seen_by_pre};
 use super::tend::Tended;
@@ -105,9 +109,9 @@ pub struct RuleFunctions {
     pub reset: fn(&mut EntityWorldMut<'_>, u64),
     /// Says how much of every change counts, per target neuron, each from 0 to 1; nothing for all of it.
     pub restrict: fn(&mut EntityWorldMut<'_>, u64, Vec<f32>),
-    /// Takes over the traces that `save` gave, but not what is frozen or restricted; false if they do not fit. All synapses of the network
-    /// that they come from were up to date.
-    pub take_over: fn(&mut EntityWorldMut<'_>, &[u32]) -> bool,
+    /// Takes over the histories and the state of the same rule in the network before an edit, as far as its neurons still exist, but not
+    /// what is frozen or restricted; false if they are not of such a rule: then `load` what `save` gave before.
+    pub take_over: fn(&mut EntityWorldMut<'_>, &Former<'_>) -> bool,
     /// The numbers of the histories, for a snapshot.
     pub save: fn(EntityRef<'_>) -> Vec<u32>,
     /// Takes what `save` gave; false if it does not fit.
@@ -141,20 +145,7 @@ impl RuleFunctions {
                     learning.gain = gain;
                 }
             },
-            take_over: |entity, numbers| {
-                let own = entity.get::<Learning<R>>();
-                let own = own.map(|learning| (learning.frozen, learning.gain.clone()));
-                let loaded = entity
-                    .get::<RuleFunctions>()
-                    .copied()
-                    .is_some_and(|functions| (functions.load)(entity, numbers));
-                if let (Some((frozen, gain)), Some(mut learning)) =
-                    (own, entity.get_mut::<Learning<R>>())
-                {
-                    (learning.frozen, learning.gain) = (frozen, gain);
-                }
-                loaded
-            },
+            take_over: |entity, former| former::take_over::<R>(entity, former).is_some(),
             save: |entity| {
                 let mut out = Vec::new();
                 if let Some(learning) = entity.get::<Learning<R>>() {

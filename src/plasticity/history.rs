@@ -167,6 +167,40 @@ impl<P: Traces> PreHistory<P> {
         }
     }
 
+    /// Takes over the spikes up to `now` of a history before an edit, of those neurons that there still are. Those on their way take as long
+    /// as the axons are now; those that had arrived stay arrived when they did, by the longest axons then and now.
+    pub fn take_over(&mut self, former: &Self, now: u64) {
+        let neurons = self.newest.len().min(former.newest.len());
+        let [longest, before] = [&*self, former].map(|history| history.steps.len() as u32 - 1);
+        let seen_as = |time: u32| match (now as u32).wrapping_sub(time) {
+            age if age < before => time,
+            _ => time.wrapping_add(before).wrapping_sub(longest),
+        };
+        self.newest.fill(LastSpike::none(now as u32));
+        for (own, last) in self.newest.iter_mut().zip(&former.newest[..neurons]) {
+            *own = LastSpike {
+                time: seen_as(last.time),
+                ..*last
+            };
+        }
+        self.steps.iter_mut().for_each(Vec::clear);
+        let under_way = u64::from(if longest > before {
+            before
+        } else {
+            longest + 1
+        });
+        let places = self.steps.len() as u64;
+        for time in (now + 1).saturating_sub(under_way)..=now {
+            let spikes = former.at(time).iter();
+            let spikes = spikes.filter(|spike| (spike.neuron as usize) < neurons);
+            let spikes = spikes.map(|spike| PreSpike {
+                last_time: seen_as(spike.last_time),
+                ..*spike
+            });
+            self.steps[(time % places) as usize].extend(spikes);
+        }
+    }
+
     /// The numbers of the history, for a snapshot: see [`load`](Self::load).
     pub fn save(&self, out: &mut Vec<u32>) {
         let put = |out: &mut Vec<u32>, p: &P| out.extend(p.values().iter().map(|v| v.to_bits()));
@@ -357,6 +391,31 @@ impl<P: Traces> PostHistory<P> {
     pub fn forget(&mut self, now: u32) {
         self.rings.fill(PostSpike::none(now));
         self.pending.fill(0);
+    }
+
+    /// Takes over the spikes up to `now` of a history before an edit, of those neurons that there still are. The longest ways of spikes back to
+    /// synapses were and are so many steps; those that had reached them all stay so, when they did.
+    pub fn take_over(&mut self, former: &Self, now: u32, (before, longest): (u32, u32)) {
+        self.forget(now);
+        for neuron in 0..self.count.len().min(former.count.len()) {
+            let spikes = former.of(neuron as u32);
+            let newest = |i: u32| {
+                let mut spike = spikes.get(spikes.count.wrapping_sub(1 + i));
+                if now.wrapping_sub(spike.time) >= before {
+                    spike.time = spike.time.wrapping_add(before).wrapping_sub(longest);
+                }
+                spike
+            };
+            let most = former.pending[neuron].min(self.mask + 1 - SEEN);
+            let young = |i: &u32| now.wrapping_sub(newest(*i).time) < longest;
+            let pending = (0..most).take_while(young).count() as u32;
+            let kept = pending + SEEN;
+            let base = neuron * (self.mask as usize + 1);
+            for i in 0..kept {
+                self.rings[base + i as usize] = newest(kept - 1 - i);
+            }
+            (self.pending[neuron], self.count[neuron]) = (pending, kept);
+        }
     }
 
     /// The numbers of the history, for a snapshot: see [`load`](Self::load).

@@ -155,6 +155,18 @@ impl Keeper for ScalingKeeper {
         self.neurons = vec![rested; targets];
     }
 
+    fn resize(&mut self, now: u64, targets: usize) {
+        // As if new neurons had spiked at the rate that is wanted since the period began.
+        let so_far = (now - self.began) as f64 * self.dt;
+        let rested = Rate {
+            rate: self.rate,
+            time: now,
+            at_first: self.rate * (1.0 + so_far / self.tau_rate),
+            spikes: 0,
+        };
+        self.neurons.resize(targets, rested);
+    }
+
     fn spiked(&mut self, now: u64, targets: &[u32]) {
         for &target in targets {
             let neuron = &mut self.neurons[target as usize];

@@ -39,7 +39,8 @@ pub mod triplet;
 pub mod upkeep;
 
 pub use executor::{
-    Fading, Learning, ModulatedBy, RuleFunctions, Unchanging, arrive, modulate, tend, transmit,
+    Fading, Former, Learning, ModulatedBy, RuleFunctions, Unchanging, arrive, modulate, tend,
+    transmit,
 };
 
 use crate::modulation::Signal;
@@ -202,6 +203,13 @@ pub trait LearningRule: Send + Sync + 'static {
     fn load(&mut self, from: &mut &[u32]) -> Option<()> {
         let _ = from;
         Some(())
+    }
+
+    /// Takes what the same rule [saved](Self::save) in the network before an edit, where there were so many target neurons, and what happens
+    /// in them reached a synapse after so many steps at most; `None` if it does not fit.
+    fn take_over(&mut self, from: &mut &[u32], targets: usize, longest_back: u32) -> Option<()> {
+        let _ = (targets, longest_back);
+        self.load(from)
     }
 
     /// Which of a weight change and the transmission of a presynaptic spike comes first.

@@ -110,9 +110,14 @@ impl Fade {
 
 /// A rule of upkeep at work that acts now and then.
 pub trait Keeper: Send + Sync + 'static {
-    /// Makes what it keeps of each of the target neurons. Called once.
+    /// Makes what it keeps of each of the target neurons, as at the start.
     fn begin(&mut self, targets: usize) {
         let _ = targets;
+    }
+
+    /// There are so many target neurons from `now` on: the first ones stay, those that are new begin.
+    fn resize(&mut self, now: u64, targets: usize) {
+        let _ = (now, targets);
     }
 
     /// Target neurons spiked at the stamp `now`.
@@ -190,6 +195,22 @@ impl Keepers {
     pub fn load(&mut self, now: u64, mut from: &[u32]) -> bool {
         let loaded = (self.0.iter_mut()).all(|(_, keeper)| keeper.load(now, &mut from).is_some());
         loaded && from.is_empty()
+    }
+
+    /// Takes what keepers of the same kinds [saved](Self::save) before an edit, when there were `before` target neurons and not `targets`;
+    /// false if it does not fit: then it is as at the start.
+    pub fn take_over(&mut self, now: u64, mut from: &[u32], before: usize, targets: usize) -> bool {
+        let mut taken = true;
+        for (_, keeper) in &mut self.0 {
+            keeper.begin(before);
+            taken &= keeper.load(now, &mut from).is_some();
+            keeper.resize(now, targets);
+        }
+        taken &= from.is_empty();
+        if !taken {
+            self.0.iter_mut().for_each(|(_, k)| k.begin(targets));
+        }
+        taken
     }
 }
 

@@ -6,11 +6,11 @@ use super::modulators;
 use super::outside::{build_probes, build_stimuli};
 use super::prepare::{Prepared, build_region, groups, parts_of, union_of_delays};
 use super::rows::projection_rows;
-use super::schema::Scene;
+use super::schema::{ProjectionSpec, Scene};
 use crate::files::Files;
 use crate::network::history::SpikeHistory;
 use crate::network::plastic::{PlasticPlan, PlasticSynapses};
-use crate::network::projection::{Connect, ProjectsFrom, ProjectsTo, Synapses};
+use crate::network::projection::{Connect, ProjectsFrom, ProjectsTo, Provenance, Synapses};
 use crate::network::propagate::SpikeCount;
 use crate::network::region::{InputMap, Positions, RUN, Region, SpikeMask, Spikes, valid_bits};
 use crate::network::slots::{InputSlots, Slots};
@@ -586,6 +586,33 @@ fn spawn_projection(
     id
 }
 
+/// What changing synapses that were just made come from.
+fn provenance(
+    spec: &ProjectionSpec,
+    prepared: &Prepared,
+    index: usize,
+    synapses: &PlasticSynapses,
+) -> Provenance {
+    let changing = prepared.projections[index].changing.as_ref();
+    let name = |at: usize| {
+        let info = spec.plasticity[at].0.get_represented_type_info();
+        info.map_or("", |info| info.type_path())
+    };
+    let is_listed = (prepared.lists[index].as_ref()).is_some_and(|list| list.weights.is_some());
+    Provenance {
+        rules: changing.map_or_else(Vec::new, |c| {
+            c.rules.iter().map(|(at, _)| name(*at)).collect()
+        }),
+        is_exact: changing.is_some_and(|c| c.exact),
+        sign: changing.map_or(1.0, |c| c.sign as f32),
+        listed: if is_listed {
+            synapses.in_common_order(synapses.stored_weights().to_vec())
+        } else {
+            Vec::new()
+        },
+    }
+}
+
 /// Makes a projection whose synapses change, or whose spikes arrive one by one; in the latter case no systems of its rule run.
 fn build_changing(
     world: &mut World,
@@ -633,7 +660,7 @@ fn build_changing(
     let count = synapses.len() as u64;
     let id = spawn_projection(world, scene, prepared, index, entities, count, None);
     let mut projection = world.entity_mut(id);
-    projection.insert(synapses);
+    projection.insert((provenance(spec, prepared, index, &synapses), synapses));
     if let Some(model) = &spec.short_term {
         let ticks = p.changing.as_ref().map_or(1, |c| c.setting.ticks);
         projection.insert((

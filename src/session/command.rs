@@ -80,22 +80,78 @@ pub struct LoggedCommand {
     pub continues: bool,
 }
 
-/// The edits of a log that can be undone and redone, the next one last. Each is a range of commands that belong together.
-pub fn stacks<'l>(
-    log: impl IntoIterator<Item = &'l LoggedCommand>,
-) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
-    let (mut undo, mut redo) = (Vec::<Range<usize>>::new(), Vec::new());
+/// An edit of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// The commands that it is made of.
+    pub commands: Range<usize>,
+    /// The commands that made it last: those, or the redo; in case it is undone, the undo.
+    pub latest: Range<usize>,
+}
+
+/// The edits of a log that can be undone and redone, the next one last.
+pub fn stacks<'l>(log: impl IntoIterator<Item = &'l LoggedCommand>) -> (Vec<Edit>, Vec<Edit>) {
+    let (mut undo, mut redo) = (Vec::<Edit>::new(), Vec::<Edit>::new());
+    let at = |i: usize, edit: Edit| Edit {
+        latest: i..i + 1,
+        ..edit
+    };
     for (i, logged) in log.into_iter().enumerate() {
         match (&logged.command, undo.last_mut()) {
-            (SimCommand::Undo, _) => redo.extend(undo.pop()),
-            (SimCommand::Redo, _) => undo.extend(redo.pop()),
+            (SimCommand::Undo, _) => redo.extend(undo.pop().map(|edit| at(i, edit))),
+            (SimCommand::Redo, _) => undo.extend(redo.pop().map(|edit| at(i, edit))),
             (command, _) if command.is_action() => {}
-            (_, Some(last)) if logged.continues && last.end == i => last.end += 1,
+            (_, Some(last)) if logged.continues && last.commands.end == i => {
+                last.commands.end += 1;
+                last.latest = last.commands.clone();
+            }
             _ => {
-                undo.push(i..i + 1);
+                undo.push(Edit {
+                    commands: i..i + 1,
+                    latest: i..i + 1,
+                });
                 redo.clear();
             }
         }
     }
     (undo, redo)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::stimulus::Selection;
+
+    #[test]
+    fn edits_know_their_commands_and_what_made_them_last() {
+        let lesion = SimCommand::Lesion {
+            region: "a".into(),
+            neurons: Selection::All,
+        };
+        let log = [
+            (lesion.clone(), false),
+            (lesion.clone(), true),
+            (SimCommand::Undo, false),
+            (SimCommand::Redo, false),
+            (lesion.clone(), false),
+            (SimCommand::Undo, false),
+        ]
+        .map(|(command, continues)| LoggedCommand {
+            step: 0,
+            command,
+            continues,
+        });
+        let edit = |commands, latest| Edit { commands, latest };
+        let states = [
+            (vec![edit(0..1, 0..1)], vec![]),
+            (vec![edit(0..2, 0..2)], vec![]),
+            (vec![], vec![edit(0..2, 2..3)]),
+            (vec![edit(0..2, 3..4)], vec![]),
+            (vec![edit(0..2, 3..4), edit(4..5, 4..5)], vec![]),
+            (vec![edit(0..2, 3..4)], vec![edit(4..5, 5..6)]),
+        ];
+        for (i, want) in states.into_iter().enumerate() {
+            assert_eq!(stacks(&log[..=i]), want, "after {i}");
+        }
+    }
 }

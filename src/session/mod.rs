@@ -2,7 +2,8 @@
 //!
 //! A [`Session`] owns a [`Simulation`] and the scene that it is built from. A [`SimCommand`] edits the scene; the network is built anew
 //! from it, with the synapses of before where they stay the same, and takes over the state. So whatever was edited is what a saved scene says, undo is the
-//! scene of before, and a log of commands replayed on the first scene gives the same spikes.
+//! scene of before, and a log of commands replayed on the first scene gives the same spikes. What synapses have learned stays with those that
+//! there are after an edit, too (see [`take_over`](Simulation::take_over)); undo gives the others what they had learned before it.
 //!
 //! Time goes back to a state that was kept ([`history`]) and from there forward again, exactly: the spike hash at every step is the one
 //! that it was. Commands of the log act again at their steps, until a new one is given: then what came after is dropped.
@@ -15,6 +16,7 @@ pub mod frame;
 pub mod history;
 pub mod log;
 pub mod observe;
+mod recall;
 pub mod runner;
 pub mod structure;
 
@@ -28,11 +30,11 @@ use crate::scene::prepare::{BuildError, Prepared, prepare};
 use crate::scene::schema::Scene;
 use crate::simulation::{Registry, Simulation};
 use crate::snapshot::RestoreError;
+use crate::snapshot::carry::{Carried, Forgotten};
 use crate::snapshot::file::Snapshot;
 use bevy::prelude::*;
-use command::{LoggedCommand, SimCommand, stacks};
+use command::{Edit, LoggedCommand, SimCommand, stacks};
 use history::History;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// Registers the types that logs of commands are made of.
@@ -59,6 +61,8 @@ struct Entry {
     logged: LoggedCommand,
     /// Before and after; none until it acts, for a log that was read.
     scenes: Option<(Arc<Scene>, Arc<Scene>)>,
+    /// What synapses had learned that it took away.
+    forgotten: Arc<Forgotten>,
 }
 
 /// A network that is edited and rewound.
@@ -238,10 +242,15 @@ impl Session {
                 Some((_, after)) => after.clone(),
                 None => self.next_scene(self.now())?,
             };
-            self.change(&after)?;
-            let command = self.log[self.acted].logged.command.clone();
+            let LoggedCommand {
+                command, continues, ..
+            } = self.log[self.acted].logged.clone();
+            let forgotten = self.change(&after, &self.recalled(&command, &after))?;
             self.act(&command).map_err(|e| self.in_log(e))?;
-            self.log[self.acted]
+            let forgotten = self.kept(forgotten, continues);
+            let entry = &mut self.log[self.acted];
+            entry.forgotten = forgotten;
+            entry
                 .scenes
                 .get_or_insert((self.scene.clone(), after.clone()));
             self.scene = after;
@@ -273,8 +282,9 @@ impl Session {
     ) -> Result<usize, SessionError> {
         edit::bring_forward(&mut command, self.simulation.clock().time_ms());
         let after = self.after(&command, &self.scene, self.now())?;
-        self.change(&after)?;
+        let forgotten = self.change(&after, &self.recalled(&command, &after))?;
         self.act(&command)?;
+        let forgotten = self.kept(forgotten, continues);
         let dropped = self.log.len() - self.acted;
         self.log.truncate(self.acted);
         self.history.forget_after(self.now(), self.acted);
@@ -287,6 +297,7 @@ impl Session {
         self.log.push(Entry {
             logged,
             scenes: Some((self.scene.clone(), after.clone())),
+            forgotten,
         });
         self.scene = after;
         self.acted += 1;
@@ -308,13 +319,7 @@ impl Session {
                 "a log is replayed from the start".into(),
             ));
         }
-        self.log = log
-            .into_iter()
-            .map(|logged| Entry {
-                logged,
-                scenes: None,
-            })
-            .collect();
+        self.log = log.into_iter().map(Entry::new).collect();
         self.log.sort_by_key(|e| e.logged.step);
         Ok(())
     }
@@ -340,8 +345,10 @@ impl Session {
             self.acted += 1;
             scene = after;
         }
+        self.load_forgotten(snapshot)?;
         if !Arc::ptr_eq(&scene, &self.scene) {
-            self.rebuild(&scene)?;
+            let carried = self.simulation.carry()?;
+            self.rebuild(&scene, &carried)?;
             self.scene = scene;
         }
         self.simulation.restore(snapshot)?;
@@ -385,8 +392,14 @@ impl Session {
                 .ok_or_else(|| SessionError::Command(format!("there is nothing to {what}")))
         };
         match command {
-            SimCommand::Undo => Ok(scenes(undo.last().map(|e| e.start), "undo")?.0.clone()),
-            SimCommand::Redo => Ok(scenes(redo.last().map(|e| e.end - 1), "redo")?.1.clone()),
+            SimCommand::Undo => {
+                let first = undo.last().map(|edit| edit.commands.start);
+                Ok(scenes(first, "undo")?.0.clone())
+            }
+            SimCommand::Redo => {
+                let last = redo.last().map(|edit| edit.commands.end - 1);
+                Ok(scenes(last, "redo")?.1.clone())
+            }
             action if action.is_action() => Ok(scene.clone()),
             edit => {
                 let mut scene = (**scene).clone();
@@ -425,13 +438,16 @@ impl Session {
     /// What undo and redo would take back and make again, in words.
     pub fn undo_and_redo(&self) -> (Option<String>, Option<String>) {
         let (undo, redo) = self.stacks();
-        let words = |edits: Option<&Range<usize>>| {
-            edits.map(|edit| self.log[edit.end - 1].logged.command.words())
+        let words = |edit: Option<&Edit>| {
+            edit.map(|edit| {
+                let last = &self.log[edit.commands.end - 1];
+                last.logged.command.words()
+            })
         };
         (words(undo.last()), words(redo.last()))
     }
 
-    fn stacks(&self) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+    fn stacks(&self) -> (Vec<Edit>, Vec<Edit>) {
         stacks(self.log[..self.acted].iter().map(|entry| &entry.logged))
     }
 
@@ -443,28 +459,34 @@ impl Session {
         }
     }
 
-    /// Makes the network that of another scene, in the same state.
-    fn change(&mut self, after: &Arc<Scene>) -> Result<(), SessionError> {
+    /// Makes the network that of another scene, in the same state; synapses that come back recall what they had learned. Returns what is lost.
+    fn change(
+        &mut self,
+        after: &Arc<Scene>,
+        recalled: &[Arc<Forgotten>],
+    ) -> Result<Forgotten, SessionError> {
         if Arc::ptr_eq(after, &self.scene) {
-            return Ok(());
+            return Ok(Forgotten::default());
         }
         let carried = self.simulation.carry()?;
-        self.rebuild(after)?;
-        if let Err(error) = self.simulation.take_over(&carried) {
-            let before = self.scene.clone();
-            self.rebuild(&before)?;
-            self.simulation.take_over(&carried)?;
-            return Err(error.into());
+        self.rebuild(after, &carried)?;
+        let recalled: Vec<&Forgotten> = recalled.iter().map(|f| &**f).collect();
+        match self.simulation.take_over_and_recall(&carried, &recalled) {
+            Ok(forgotten) => Ok(forgotten),
+            Err(error) => {
+                let before = self.scene.clone();
+                self.rebuild(&before, &carried)?;
+                self.simulation.take_over(&carried)?;
+                Err(error.into())
+            }
         }
-        Ok(())
     }
 
-    /// Builds the network of a scene, before its first step. On an error the network is that of before, in its state.
-    fn rebuild(&mut self, after: &Scene) -> Result<(), SessionError> {
+    /// Builds the network of a scene, before its first step. On an error the network is that of before, in the state that was carried.
+    fn rebuild(&mut self, after: &Scene, carried: &Carried) -> Result<(), SessionError> {
         let scene = self.to_build(after);
         let prepared = prepare(&scene, &self.registry.types.read(), &self.files)?;
         let before = self.to_build(&self.scene);
-        let carried = self.simulation.carry()?;
         // Synapses that stay are handed over, so that what they take counts as free.
         if self.options.memory_limit.is_some() {
             let own = self.simulation.synapse_bytes();
@@ -491,7 +513,7 @@ impl Session {
             }
             Err(error) => {
                 self.simulation = build(&before, &self.prepared, None)?;
-                self.simulation.take_over(&carried)?;
+                self.simulation.take_over(carried)?;
                 Err(error.into())
             }
         }
@@ -523,7 +545,8 @@ impl Session {
         };
         let at_start = kept.is_none();
         if !Arc::ptr_eq(&scene, &self.scene) || at_start {
-            self.rebuild(&scene)?;
+            let carried = self.simulation.carry()?;
+            self.rebuild(&scene, &carried)?;
             self.scene = scene;
         }
         if let Some(kept) = self.history.before(step) {

@@ -1,7 +1,12 @@
 //! The state of a network taken over by an edited one.
 
+mod forgotten;
+mod pairs;
+mod plastic;
+
+pub use forgotten::Forgotten;
+
 use super::file::Snapshot;
-use super::plastic::Before;
 use super::{RestoreError, probe_entities, region_entities, responses};
 use crate::network::history::SpikeHistory;
 use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
@@ -15,7 +20,7 @@ use bevy::prelude::*;
 /// What can be carried over from the world of a simulation, by names that an edit does not change.
 pub struct Carried {
     snapshot: Snapshot,
-    plastic: Before,
+    plastic: plastic::Before,
     responses: responses::Before,
     regions: Vec<(String, u32)>,
     /// What each probe is, and the name of its sections.
@@ -39,7 +44,7 @@ impl Simulation {
     /// Those of [`snapshot`](Self::snapshot).
     pub fn carry(&mut self) -> Result<Carried, RestoreError> {
         let steps = self.clock().steps_done();
-        let plastic = Before::of(self.world_mut(), steps);
+        let plastic = plastic::Before::of(self.world_mut(), steps);
         let responses = responses::Before::of(self.world_mut());
         let snapshot = self.snapshot()?;
         let (regions, probes) = parts(self);
@@ -53,13 +58,34 @@ impl Simulation {
     }
 
     /// Takes over the state of the network before an edit: time, sums, the columns of regions that keep their name, the spikes in
-    /// flight, weights and traces of projections that stay as they are, modulators, and what probes have kept. Spikes in flight arrive along
+    /// flight, what synapses that change have learned, modulators, and what probes have kept. Spikes in flight arrive along
     /// the synapses as they are now; those that changing synapses have sent, as they were sent. What is new keeps the state in
     /// which it was built.
     ///
+    /// A synapse that changes keeps its weight if the same projection between the same regions has it still: the synapse from the same
+    /// source neuron to the same target neuron, where there are several, the one of the same number (by delay, then in the order of the rule of
+    /// connection). That is so whatever the edit was; but a projection with another `weight`, or a synapse to which a list gives another
+    /// one, has the new weight. Bounds that are narrower now hold. Tags, the traces of neurons, spikes on their way along axons and the state of
+    /// upkeep stay where the rules are of the same types, short-term dynamics in any case, each for the neurons that there still are.
+    ///
+    /// Returns what synapses had learned that are gone or have a new weight: see [`take_over_and_recall`](Self::take_over_and_recall).
+    ///
     /// # Errors
     /// The state does not fit, which is a fault of the simulator: by name, everything does.
-    pub fn take_over(&mut self, carried: &Carried) -> Result<(), RestoreError> {
+    pub fn take_over(&mut self, carried: &Carried) -> Result<Forgotten, RestoreError> {
+        self.take_over_and_recall(carried, &[])
+    }
+
+    /// As [`take_over`](Self::take_over), when an edit is taken back that has forgotten something: synapses that come back, and those that
+    /// are asked to have another weight, have the one that the first of `recalled` knows.
+    ///
+    /// # Errors
+    /// As [`take_over`](Self::take_over).
+    pub fn take_over_and_recall(
+        &mut self,
+        carried: &Carried,
+        recalled: &[&Forgotten],
+    ) -> Result<Forgotten, RestoreError> {
         let fresh = self.snapshot()?;
         let (regions, probes) = parts(self);
         let steps = carried.snapshot.u64("clock.steps")?;
@@ -128,12 +154,20 @@ impl Simulation {
             let (to, before) = (found? as u32, &carried.responses.channels);
             Some((to, before.moved(&channels, from, channel, to)?))
         };
-        (carried.plastic).merge(world, &carried.snapshot, &fresh, &place, &mut merged)?;
+        let forgotten = (carried.plastic).merge(
+            world,
+            &carried.snapshot,
+            &fresh,
+            recalled,
+            &place,
+            &mut merged,
+        )?;
         (carried.responses).merge(world, &carried.snapshot, &fresh, &mut merged)?;
         for probe in &probes {
             put_probe(&mut merged, carried, probe, &regions, &fresh, steps)?;
         }
-        self.restore(&merged)
+        self.restore(&merged)?;
+        Ok(forgotten)
     }
 }
 

@@ -4,7 +4,7 @@
 //! Weights are kept as they are stored, with the histories that bring them up to date, so that nothing depends on when a snapshot is
 //! taken; and in an order that does not depend on the number of threads.
 
-use super::file::{Section, Snapshot, SnapshotError};
+use super::file::{Snapshot, SnapshotError};
 use super::{RestoreError, region_entities, send_again};
 use crate::modulation::{Coincidences, Modulator};
 use crate::network::plastic::PlasticSynapses;
@@ -21,10 +21,10 @@ use crate::synapses::short_term::ShortTerm;
 use bevy::prelude::*;
 
 /// Input under way to one neuron: region, channel, neuron, steps ahead.
-type Place = [u32; 4];
+pub(super) type Place = [u32; 4];
 
 /// Changing projections by their place in the scene.
-fn projections(world: &mut World) -> Vec<(u32, Entity)> {
+pub(super) fn projections(world: &mut World) -> Vec<(u32, Entity)> {
     let mut query = world.query_filtered::<(&Connect, Entity), With<PlasticSynapses>>();
     let mut list: Vec<_> = query
         .iter(world)
@@ -34,7 +34,7 @@ fn projections(world: &mut World) -> Vec<(u32, Entity)> {
     list
 }
 
-fn modulators(world: &mut World) -> Vec<(u32, Entity)> {
+pub(super) fn modulators(world: &mut World) -> Vec<(u32, Entity)> {
     let mut query = world.query::<(&Modulator, Entity)>();
     let mut list: Vec<_> = query
         .iter(world)
@@ -245,7 +245,7 @@ fn under_way(world: &mut World, steps: u64) -> (Vec<Place>, Vec<f64>) {
     (places, weights)
 }
 
-fn ring_of(world: &World) -> usize {
+pub(super) fn ring_of(world: &World) -> usize {
     match world.resource::<InputSlots>() {
         InputSlots::Narrow(slots) => slots.ring(),
         InputSlots::Wide(slots) => slots.ring(),
@@ -253,7 +253,7 @@ fn ring_of(world: &World) -> usize {
 }
 
 /// Block, slot and quantum of a place, if there is such a place.
-fn input_slot(
+pub(super) fn input_slot(
     world: &World,
     regions: &[(u32, Entity)],
     [index, channel, neuron, _]: Place,
@@ -297,180 +297,4 @@ fn put_under_way(world: &mut World, steps: u64, places: &[Place], weights: &[f64
             true
         })
     })
-}
-
-/// What makes a changing projection of two networks the same, by which its weights are carried over an edit.
-#[derive(Clone, PartialEq)]
-struct Identity {
-    name: String,
-    from: (String, u32),
-    to: (String, u32),
-    connect: String,
-    /// How many synapses there are, and their delays.
-    shape: String,
-}
-
-/// Every changing projection, with its place.
-fn identities(world: &mut World) -> Vec<(u32, Identity)> {
-    let list = projections(world);
-    let region = |world: &World, id: Entity| {
-        let name = world.get::<Name>(id).map_or("", |n| n.as_str()).to_owned();
-        (name, world.get::<Region>(id).map_or(0, |r| r.neurons))
-    };
-    list.into_iter()
-        .filter_map(|(index, entity)| {
-            let synapses = world.get::<PlasticSynapses>(entity)?;
-            let connect = world.get::<Connect>(entity)?;
-            let name = world.get::<Name>(entity)?.as_str().to_owned();
-            let identity = Identity {
-                name,
-                from: region(world, synapses.source()),
-                to: region(world, synapses.target()),
-                connect: format!(
-                    "{:?} {:?} {:?}",
-                    connect.rule, connect.weight, connect.delay_ms
-                ),
-                shape: format!("{} {:?}", synapses.len(), synapses.groups()),
-            };
-            Some((index, identity))
-        })
-        .collect()
-}
-
-/// A network before an edit, as far as plasticity goes.
-pub(super) struct Before {
-    projections: Vec<(u32, Identity)>,
-    modulators: Vec<String>,
-}
-
-impl Before {
-    /// Brings all synapses up to date, so that an edit acts on events after it only, and notes what there is.
-    pub(super) fn of(world: &mut World, steps: u64) -> Self {
-        for (_, entity) in projections(world) {
-            let mut entity = world.entity_mut(entity);
-            if let Some(functions) = entity.get::<RuleFunctions>().copied() {
-                (functions.settle)(&mut entity, steps);
-            }
-        }
-        Self {
-            projections: identities(world),
-            modulators: modulator_names(world),
-        }
-    }
-
-    /// Puts the sections of changing projections and modulators into the state of an edited network: what was carried where it fits, and
-    /// otherwise what was built. `place` says which region and channel those of the network before are now.
-    pub(super) fn merge(
-        &self,
-        world: &mut World,
-        carried: &Snapshot,
-        fresh: &Snapshot,
-        place: &dyn Fn(u32, u32) -> Option<(u32, u32)>,
-        merged: &mut Snapshot,
-    ) -> Result<(), RestoreError> {
-        let steps = carried.u64("clock.steps")?;
-        let list = projections(world);
-        for ((index, identity), (_, entity)) in identities(world).into_iter().zip(&list) {
-            let old = self
-                .projections
-                .iter()
-                .find(|(_, known)| *known == identity);
-            let kept = |part: &str| {
-                let (old, _) = old?;
-                carried.section(&format!("projection.{old}.{part}")).ok()
-            };
-            for part in ["weights", "tags", "short_term", "upkeep"] {
-                let name = format!("projection.{index}.{part}");
-                let Ok(built) = fresh.section(&name) else {
-                    continue;
-                };
-                // A rule of another kind has tags and rates of its own.
-                let kept = kept(part).filter(|kept| kept.len() == built.len());
-                merged.put(name, kept.unwrap_or(built).clone())?;
-            }
-            let mut entity = world.entity_mut(*entity);
-            let Some(functions) = entity.get::<RuleFunctions>().copied() else {
-                continue;
-            };
-            let own = (functions.save)(entity.as_readonly());
-            let history = match kept("history") {
-                Some(Section::U32(kept)) if (functions.take_over)(&mut entity, kept) => {
-                    (functions.save)(entity.as_readonly())
-                }
-                _ => {
-                    // New, or of another kind: it starts at this moment.
-                    (functions.load)(&mut entity, &own);
-                    (functions.settle)(&mut entity, steps);
-                    (functions.save)(entity.as_readonly())
-                }
-            };
-            merged.put(format!("projection.{index}.history"), history)?;
-        }
-        if !list.is_empty() {
-            self.merge_input(world, carried, place, merged)?;
-        }
-        for (index, name) in modulator_names(world).into_iter().enumerate() {
-            let section = format!("modulator.{index}");
-            let old = self.modulators.iter().position(|known| *known == name);
-            let kept = old.and_then(|old| carried.section(&format!("modulator.{old}")).ok());
-            let built = fresh.section(&section)?;
-            // With other populations that release it, spikes under way are others, too.
-            let kept = kept.filter(|kept| kept.len() >= built.len());
-            merged.put(section.clone(), kept.unwrap_or(built).clone())?;
-            let section = section + ".responses";
-            if let Ok(built) = fresh.section(&section) {
-                let kept = old.map(|old| format!("modulator.{old}.responses"));
-                let kept = kept.and_then(|name| carried.section(&name).ok());
-                let kept = kept.filter(|kept| kept.len() == built.len());
-                merged.put(section, kept.unwrap_or(built).clone())?;
-            }
-        }
-        if let Ok(built) = fresh.section("coincidences") {
-            let kept = carried.section("coincidences").ok();
-            let kept = kept.filter(|kept| kept.len() == built.len());
-            merged.put("coincidences", kept.unwrap_or(built).clone())?;
-        }
-        Ok(())
-    }
-
-    /// Input under way arrives where there still is somebody to receive it.
-    fn merge_input(
-        &self,
-        world: &mut World,
-        carried: &Snapshot,
-        place: &dyn Fn(u32, u32) -> Option<(u32, u32)>,
-        merged: &mut Snapshot,
-    ) -> Result<(), RestoreError> {
-        let (mut places, mut weights) = (Vec::new(), Vec::new());
-        if let (Ok(old), Ok(sums)) = (carried.u32s("input.places"), carried.f64s("input.weights")) {
-            let regions = region_entities(world);
-            let ring = ring_of(world);
-            for ([from, channel, neuron, ahead], weight) in old.as_chunks::<4>().0.iter().zip(sums)
-            {
-                let Some((to, channel)) = place(*from, *channel) else {
-                    continue;
-                };
-                let place = [to, channel, *neuron, *ahead];
-                if (*ahead as usize) < ring && input_slot(world, &regions, place).is_some() {
-                    places.push(place);
-                    weights.push(*weight);
-                }
-            }
-        }
-        merged.put("input.places", places.into_flattened())?;
-        merged.put("input.weights", weights)?;
-        Ok(())
-    }
-}
-
-/// The names of the modulators by their place.
-fn modulator_names(world: &mut World) -> Vec<String> {
-    modulators(world)
-        .into_iter()
-        .map(|(_, entity)| {
-            world
-                .get::<Name>(entity)
-                .map_or_else(String::new, |n| n.as_str().to_owned())
-        })
-        .collect()
 }

@@ -143,7 +143,7 @@ fn messages(ui: &mut egui::Ui, context: &PanelContext<'_>) {
 /// What became of each command, of which the first `acted` have acted.
 fn fates(log: &[LoggedCommand], acted: usize) -> Vec<Fate> {
     let (undo, _) = stacks(&log[..acted.min(log.len())]);
-    let acts: BTreeSet<usize> = undo.into_iter().flatten().collect();
+    let acts: BTreeSet<usize> = undo.into_iter().flat_map(|edit| edit.commands).collect();
     let fate = |(i, logged): (usize, &LoggedCommand)| match logged.command {
         _ if i >= acted => Fate::ToCome,
         SimCommand::Undo | SimCommand::Redo => Fate::Acts,
