@@ -534,3 +534,40 @@ fn a_resumed_network_goes_on_bit_by_bit_on_any_number_of_threads() {
         assert_eq!(other.weights("synapses"), weights);
     }
 }
+
+/// Times of short-term dynamics are steps at other models and parts of steps here; an edit of the model leaves them what they are.
+#[test]
+fn transmitter_is_kept_when_the_model_of_the_targets_changes() {
+    let dynamic = |exact: bool| {
+        let mut scene = scene(0.4, trains());
+        scene.projections[0].short_term = Some(TsodyksMarkram {
+            tau_rec: 100.0,
+            ..default()
+        });
+        if !exact {
+            scene.regions[1] = RegionSpec::new("neurons", NEURONS, LifExp::default());
+        }
+        scene
+    };
+    for exact in [false, true] {
+        let mut before = built(&dynamic(exact));
+        before.run_ms(160.0);
+        let carried = before.carry().expect("a state");
+        let mut after = built(&dynamic(!exact));
+        after.take_over(&carried).unwrap_or_else(|e| panic!("{e}"));
+        let section = |simulation: &mut Simulation| {
+            let snapshot = simulation.snapshot().expect("a snapshot");
+            snapshot
+                .u64s("projection.0.short_term")
+                .expect("it")
+                .to_vec()
+        };
+        let [was, is] = [&mut before, &mut after].map(section);
+        for (was, is) in was.as_chunks::<4>().0.iter().zip(is.as_chunks::<4>().0) {
+            assert_eq!(was[1..], is[1..]);
+            assert!(was[0].abs_diff(is[0]) <= u64::from(TICKS), "{was:?} {is:?}");
+        }
+        assert!(was.as_chunks::<4>().0.iter().any(|s| s[0] > 0));
+        after.run_ms(100.0);
+    }
+}

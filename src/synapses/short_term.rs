@@ -27,6 +27,7 @@
 //! *Source.* Tsodyks, Uziel & Markram (2000), J Neurosci 20:RC50, eqs 1–3, doi:10.1523/JNEUROSCI.20-01-j0003.2000; Tsodyks, Pawelzik &
 //! Markram (1998), doi:10.1162/089976698300017502.
 
+use crate::plasticity::exact::TICKS;
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
 
@@ -127,13 +128,14 @@ impl ShortTerm {
         sent as f32
     }
 
-    /// The numbers of the state, for a snapshot.
+    /// The numbers of the state, for a snapshot. Times are in ticks, so that an edit of the target's model leaves their meaning.
     pub fn save(&self) -> Vec<u64> {
+        let per_stamp = u64::from(TICKS / self.ticks);
         self.transmitter
             .iter()
             .flat_map(|t| {
                 [
-                    t.time,
+                    t.time.saturating_mul(per_stamp),
                     t.recovered.to_bits(),
                     t.active.to_bits(),
                     t.use_.to_bits(),
@@ -147,10 +149,18 @@ impl ShortTerm {
         // A spike may belong to the step after the one in which it was reported.
         let ahead = u64::from(self.ticks > 1);
         let now = (steps + ahead).saturating_mul(self.ticks.into());
+        let per_stamp = u64::from(TICKS / self.ticks);
+        // A spike within the step after the last one belongs to its start, where times are steps.
+        let stamp = |ticks: u64| match per_stamp {
+            1 => ticks,
+            _ => ticks
+                .div_ceil(per_stamp)
+                .min(ticks / per_stamp + u64::from(ticks / per_stamp < now)),
+        };
         let (states, rest) = numbers.as_chunks::<4>();
         let parts = |s: &[u64; 4]| [s[1], s[2], s[3]].map(f64::from_bits);
         let sound = |s: &[u64; 4]| {
-            s[0] <= now
+            stamp(s[0]) <= now
                 && parts(s)
                     .iter()
                     .all(|part| (-1e-9..=1.0 + 1e-9).contains(part))
@@ -161,7 +171,7 @@ impl ShortTerm {
         for (transmitter, state) in self.transmitter.iter_mut().zip(states) {
             let [recovered, active, use_] = parts(state);
             *transmitter = Transmitter {
-                time: state[0],
+                time: stamp(state[0]),
                 recovered,
                 active,
                 use_,
