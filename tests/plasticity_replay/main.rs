@@ -14,3 +14,4 @@ mod network;
 mod pairs;
 mod responses;
 mod third_factor;
+mod whole;

@@ -31,7 +31,7 @@ pub fn stdp(pairing: Pairing, dependence: Dependence, coincidence: Coincidence) 
     }
 }
 
-fn triplet(nearest: bool, order: SendOrder, coincidence: Coincidence) -> TripletStdp {
+pub fn triplet(nearest: bool, order: SendOrder, coincidence: Coincidence) -> TripletStdp {
     TripletStdp {
         a2_plus: 0.003,
         a3_plus: 0.004,
@@ -46,7 +46,7 @@ fn triplet(nearest: bool, order: SendOrder, coincidence: Coincidence) -> Triplet
     }
 }
 
-fn inhibitory(order: SendOrder, coincidence: Coincidence) -> InhibitoryStdp {
+pub fn inhibitory(order: SendOrder, coincidence: Coincidence) -> InhibitoryStdp {
     InhibitoryStdp {
         eta: 0.01,
         tau: 13.0,
