@@ -2,6 +2,7 @@
 
 mod check;
 mod checkpoint;
+mod modulators;
 mod results;
 mod weights;
 

@@ -5,7 +5,7 @@ use crate::modulation;
 use crate::network::deliver;
 use crate::network::plastic::PlasticSynapses;
 use crate::network::probe::{self, SpikeProbe};
-use crate::network::projection::{Connect, Synapses};
+use crate::network::projection::{Connect, ProjectsFrom, ProjectsTo, Synapses};
 use crate::network::propagate::{self, SpikeCount};
 use crate::network::region::{InputMap, Region};
 use crate::network::stimulus;
@@ -411,8 +411,42 @@ impl Simulation {
     /// Visits every synapse, by source region and source neuron, in the order of storage; `of`, the index of a region and of a neuron in
     /// it, asks for those that this neuron sends or receives.
     pub fn visit_synapses(&mut self, visit: &mut dyn FnMut(Synapse), of: Option<(u32, u32)>) {
+        self.visit_fixed(visit, of, None);
+        self.visit_changing(visit, of, None);
+    }
+
+    /// Visits every synapse of the projection that is this entity, by source neuron, in the order of storage. Synapses that never change are told
+    /// by their ends and their receptor: projections between the same regions onto the same receptor may be visited together.
+    pub fn visit_projection(&mut self, projection: Entity, visit: &mut dyn FnMut(Synapse)) {
+        let (Some(synapses), Some(from), Some(to)) = (
+            self.world.get::<Synapses>(projection).cloned(),
+            self.world.get::<ProjectsFrom>(projection),
+            self.world.get::<ProjectsTo>(projection),
+        ) else {
+            return;
+        };
+        if synapses.store == projection {
+            return self.visit_changing(visit, None, Some(projection));
+        }
+        let index = |region| self.world.get::<Region>(region).map_or(0, |r| r.index);
+        let wanted = (index(from.0), index(to.0), synapses.receptor as u32);
+        let mut own = |synapse: Synapse| {
+            if (synapse.from.0, synapse.to.0, synapse.receptor) == wanted {
+                visit(synapse);
+            }
+        };
+        self.visit_fixed(&mut own, None, Some(synapses.store));
+    }
+
+    /// As [`visit_synapses`](Self::visit_synapses), the synapses that never change: all, or those of one store.
+    fn visit_fixed(
+        &mut self,
+        visit: &mut dyn FnMut(Synapse),
+        of: Option<(u32, u32)>,
+        only: Option<Entity>,
+    ) {
         let mut regions = self.world.query::<(&Region, &InputMap)>();
-        let mut stores = self.world.query::<&SynapseStore>();
+        let mut stores = self.world.query::<(Entity, &SynapseStore)>();
         // Slot of each block → (region, first neuron of the chunk, channel).
         let mut owner: HashMap<(usize, usize), (u32, u32, usize)> = HashMap::new();
         let mut targets: HashMap<u32, (u32, &InputMap)> = HashMap::new();
@@ -435,7 +469,10 @@ impl Simulation {
             }
             targets.insert(region.index, (region.neurons, map));
         }
-        for store in stores.iter(&self.world) {
+        for (entity, store) in stores.iter(&self.world) {
+            if only.is_some_and(|only| only != entity) {
+                continue;
+            }
             let Some(source) = self.world.get::<Region>(store.source()) else {
                 continue;
             };
@@ -463,11 +500,15 @@ impl Simulation {
                 });
             }
         }
-        self.visit_changing(visit, of);
     }
 
-    /// As [`visit_synapses`](Self::visit_synapses), the synapses that change.
-    fn visit_changing(&mut self, visit: &mut dyn FnMut(Synapse), of: Option<(u32, u32)>) {
+    /// As [`visit_synapses`](Self::visit_synapses), the synapses that change: all, or those of one projection.
+    fn visit_changing(
+        &mut self,
+        visit: &mut dyn FnMut(Synapse),
+        of: Option<(u32, u32)>,
+        only: Option<Entity>,
+    ) {
         let steps = self.clock().steps_done();
         let mut projections = self.world.query::<(
             EntityRef,
@@ -481,7 +522,9 @@ impl Simulation {
         for (entity, _, projection, synapses, functions) in list {
             let index = |region| self.world.get::<Region>(region).map_or(0, |r| r.index);
             let (from, to) = (index(synapses.source()), index(synapses.target()));
-            if of.is_some_and(|(region, _)| region != from && region != to) {
+            if of.is_some_and(|(region, _)| region != from && region != to)
+                || only.is_some_and(|only| only != entity.id())
+            {
                 continue;
             }
             let (weights, _) = (functions.now)(entity, steps);
@@ -695,7 +738,7 @@ fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: &Needs) 
         }
     }
     schedule.add_systems(probe::check_finite.in_set(SimSystems::Last));
-    let [spikes, rates, columns, statistics, weights] = needs.probes;
+    let [spikes, rates, columns, statistics, weights, modulators] = needs.probes;
     if spikes {
         schedule.add_systems(probe::record_spikes.in_set(SimSystems::Record));
     }
@@ -722,6 +765,14 @@ fn add_systems(schedule: &mut Schedule, integrate: &[Integrate], needs: &Needs) 
                 .after(probe::record_rates)
                 .after(probe::record_statistics)
                 .after(probe::record_columns),
+        );
+    }
+    if modulators {
+        schedule.add_systems(
+            modulation::probe::record_modulators
+                .in_set(SimSystems::Record)
+                .after(probe::record_columns)
+                .after(weight_probe::record_weights),
         );
     }
 }

@@ -772,6 +772,7 @@ const SAVED: &[&str] = &[
     "neuropil::synapses::short_term::ShortTerm",
     "neuropil::synapses::response::respond::Responding",
     "neuropil::modulation::pool::Modulator",
+    "neuropil::modulation::probe::ModulatorProbe",
     "neuropil::modulation::rewarder::Coincidences",
     // Columns: everything that is registered is kept; `every_column_is_registered` counts them.
     "neuropil::sim::columns::",

@@ -5,7 +5,7 @@ use neuropil::scene::load::{SceneFiles, SceneSource, load};
 use neuropil::scene::shipped::SCENES;
 use neuropil::session::Session;
 use neuropil::session::command::{Place, SimCommand};
-use neuropil::session::frame::{SpikeAt, Subscription, TraceOf};
+use neuropil::session::frame::{Frame, SpikeAt, Subscription, TraceOf};
 use neuropil::session::log::{read_log, write_log};
 use neuropil::session::runner::{Request, Runner};
 use neuropil::sim::rng::{Purpose, Random};
@@ -571,7 +571,7 @@ fn commands_that_act_again_are_watched_as_they_were() {
     let runner = running();
     runner.send(Request::Subscribe(Subscription {
         spikes: true,
-        traces: vec![TraceOf {
+        traces: vec![TraceOf::Column {
             region: "E".into(),
             neuron: 399,
             column: "v".into(),
@@ -677,16 +677,17 @@ fn everything(runner: &Runner) -> Subscription {
         std::thread::yield_now();
     };
     let first = &structure.regions[0];
-    let columns = first.columns.iter().map(|(name, _)| (*name).to_owned());
+    let columns = first.columns.iter().map(|(name, _)| TraceOf::Column {
+        region: first.name.clone(),
+        neuron: 0,
+        column: (*name).to_owned(),
+    });
+    let modulators = structure.scene.modulators.iter();
     Subscription {
         spikes: true,
         column: first.columns.first().map(|c| c.0.to_owned()),
         traces: columns
-            .map(|column| TraceOf {
-                region: first.name.clone(),
-                neuron: 0,
-                column,
-            })
+            .chain(modulators.map(|m| TraceOf::Modulator(m.name.clone())))
             .collect(),
         state_of: Some((first.name.clone(), 0)),
         synapses_of: Some((first.name.clone(), 0)),
@@ -756,5 +757,171 @@ fn watching_a_network_changes_nothing() {
         assert_eq!(hash, alone.spike_count().hash, "{name}");
         assert_eq!(spikes.len() as u64, alone.spike_count().spikes, "{name}");
         assert!(spikes.is_sorted_by(|a, b| a < b), "{name}");
+    }
+}
+
+/// A projection that learns between two others that join the same, and a second pair that does not.
+const LEARNING: &str = r#"Scene(
+    title: "learning among others", dt_ms: 0.5, seed: 5,
+    regions: [
+        (name: "in", neurons: 40, model: PoissonSource(rate_hz: 40)),
+        (name: "out", neurons: 10, model: LifDelta(i_e: 380)),
+    ],
+    projections: [
+        (name: "fixed", from: "in", to: "out", rule: AllToAll, weight: 0.25, delay_ms: 1),
+        (name: "learns", from: "in", to: "out", rule: AllToAll, weight: Uniform(min: 0.4, max: 0.6), delay_ms: 1,
+         plasticity: [Stdp(a_plus: 0.05, a_minus: 0.04)]),
+        (name: "few", from: "in", to: "out", rule: FixedIndegree(3), weight: 0.25, delay_ms: 2),
+        (name: "drawn", from: "in", to: "out", rule: PairwiseBernoulli(0.5), weight: Uniform(min: 0.1, max: 0.2), delay_ms: Uniform(min: 1, max: 5)),
+    ],
+)"#;
+
+/// Frames until one says what is asked for.
+fn frame_with<T>(runner: &Runner, wanted: impl Fn(&Frame) -> Option<T>) -> T {
+    let begun = std::time::Instant::now();
+    loop {
+        let found = runner.take_frame().and_then(|frame| {
+            let found = wanted(&frame);
+            runner.recycle(frame);
+            found
+        });
+        if let Some(found) = found {
+            return found;
+        }
+        assert!(begun.elapsed().as_secs() < 60, "no such frame");
+        std::thread::yield_now();
+    }
+}
+
+fn watching(text: &str, subscription: Subscription) -> Runner {
+    let runner = Runner::start();
+    runner.send(Request::Subscribe(subscription));
+    runner.send(Request::Open {
+        source: SceneSource::from_text("test", text),
+        settings: Vec::new(),
+        seed: None,
+        play: false,
+    });
+    runner.wait_idle();
+    runner
+}
+
+#[test]
+fn weights_that_learn_are_read_again_and_others_are_not() {
+    let of = |name: &str| Subscription {
+        weights_of: Some(name.into()),
+        synapses_of: Some(("out".into(), 3)),
+        ..Subscription::default()
+    };
+    let runner = watching(LEARNING, of("learns"));
+    let first = frame_with(&runner, |f| Some((f.weights.clone()?, f.synapses.clone()?)));
+    assert_eq!((first.0.step, first.0.changes), (0, true));
+    // No request but to run: the subscription sees the weights move by itself, more than once.
+    runner.send(Request::Pace(Pacing::Unlimited));
+    let second = frame_with(&runner, |f| Some((f.weights.clone()?, f.synapses.clone()?)));
+    let third = frame_with(&runner, |f| f.weights.clone());
+    assert!(second.0.step > 0 && third.step > second.0.step);
+    assert_ne!(first.0.cells, second.0.cells);
+    assert_ne!(second.0.cells, third.cells);
+    assert_ne!(first.1.synapses, second.1.synapses);
+    // The histogram has room for every weight, and never takes any back.
+    let (low, high, bins) = &third.histogram;
+    assert_eq!(bins.iter().sum::<u64>(), 400);
+    assert!(*low <= second.0.histogram.0 && *high >= second.0.histogram.1);
+    assert!(*low >= 0.0 && *high <= 1.0);
+
+    // What is shown is what the network has at that step, and watching has not changed it.
+    runner.send(Request::Pace(Pacing::Paused));
+    runner.send(Request::Seek(3000));
+    runner.wait_idle();
+    let (weights, hash) = frame_with(&runner, |f| {
+        let weights = f.weights.clone().filter(|w| w.step == 3000)?;
+        Some((weights, f.progress.hash))
+    });
+    let mut alone = open_text(LEARNING, false);
+    alone.seek(3000).expect("steps");
+    assert_eq!(hash, alone.simulation().spike_count().hash);
+    let simulation = alone.simulation_mut();
+    let (want, ends) = (
+        simulation.weights("learns").expect("weights"),
+        simulation.synapse_ends("learns").expect("synapses"),
+    );
+    for (weight, (source, target)) in want.iter().zip(ends) {
+        let cell = weights.cells[source as usize * 10 + target as usize];
+        assert_eq!(cell, *weight);
+    }
+
+    // A projection that does not learn is read once.
+    runner.send(Request::Subscribe(of("fixed")));
+    let fixed = frame_with(&runner, |f| f.weights.clone());
+    assert!(!fixed.changes);
+    runner.send(Request::Pace(Pacing::Unlimited));
+    frame_with(&runner, |f| {
+        assert!(f.weights.is_none());
+        (f.synapses.is_some()).then_some(())
+    });
+}
+
+#[test]
+fn the_weights_of_a_projection_are_its_own() {
+    let mut session = open_text(LEARNING, false);
+    let all = session.simulation_mut().synapses("in", "out").len();
+    let mut counted = 0;
+    for (name, synapses, low, high) in [
+        ("fixed", 400, 0.25, 0.25),
+        ("learns", 400, 0.4, 0.6),
+        ("few", 30, 0.25, 0.25),
+        ("drawn", 0, 0.1, 0.2),
+    ] {
+        let runner = watching(
+            LEARNING,
+            Subscription {
+                weights_of: Some(name.into()),
+                ..Subscription::default()
+            },
+        );
+        let weights = frame_with(&runner, |f| f.weights.clone());
+        let sum = |degrees: &[u32]| degrees.iter().sum::<u32>();
+        let found = sum(&weights.out_degrees);
+        assert_eq!(found, sum(&weights.in_degrees));
+        assert_eq!(weights.histogram.2.iter().sum::<u64>(), u64::from(found));
+        if synapses > 0 {
+            assert_eq!(found, synapses, "{name}");
+        }
+        counted += found as usize;
+        let cells = weights.cells.iter().filter(|w| !w.is_nan());
+        assert!(
+            cells
+                .clone()
+                .all(|w| (low - 1e-4..=high + 1e-4).contains(w)),
+            "{name}"
+        );
+        if name == "few" {
+            assert!(weights.in_degrees.iter().all(|n| *n == 3));
+        }
+    }
+    assert_eq!(counted, all, "every synapse is one projection's");
+}
+
+#[test]
+fn every_projection_has_its_share_of_memory() {
+    for text in [NETWORK, LEARNING] {
+        let mut session = open_text(text, false);
+        let (structure, all) = (
+            session.structure(),
+            session.simulation_mut().synapse_bytes(),
+        );
+        for projection in &structure.projections {
+            let per_synapse = projection.bytes as f64 / projection.synapses as f64;
+            assert!(
+                (2.0..100.0).contains(&per_synapse),
+                "{}: {per_synapse} bytes",
+                projection.name
+            );
+        }
+        let sum: u64 = structure.projections.iter().map(|p| p.bytes).sum();
+        // Shares of a store are rounded down.
+        let lost = structure.projections.len() as u64;
+        assert!((all - lost..=all).contains(&sum), "{sum} of {all}");
     }
 }

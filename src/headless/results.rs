@@ -1,6 +1,6 @@
 //! What a run leaves: its report, and the files of `--out`.
 
-use super::{Course, RunError, weights};
+use super::{Course, RunError, modulators, weights};
 use crate::network::plastic::PlasticSynapses;
 use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
 use crate::network::projection::{Connect, ProjectsFrom, ProjectsTo, Synapses};
@@ -194,11 +194,11 @@ fn network_report(simulation: &mut Simulation, scene: &Scene) -> NetworkReport {
         })
         .collect();
     projections.sort_by_key(|p| p.0);
-    NetworkReport::new(
-        regions,
-        projections.into_iter().map(|p| p.1).collect(),
-        bytes,
-    )
+    let projections = projections.into_iter().map(|p| p.1).collect();
+    NetworkReport {
+        modulators: modulators::report(world),
+        ..NetworkReport::new(regions, projections, bytes)
+    }
 }
 
 /// A name as part of a file name.
@@ -243,6 +243,7 @@ pub(super) fn write_results(
     let simulation = session.simulation_mut();
     let clock = simulation.clock();
     weights::write(simulation, &scene, out)?;
+    modulators::write(simulation, out)?;
     let rates = rate_traces(simulation);
     if !rates.is_empty() {
         csv::write_rates(out.join("rates.csv"), &rates)?;

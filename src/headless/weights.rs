@@ -82,7 +82,7 @@ pub(super) fn write(
     Ok(())
 }
 
-fn write_figure(figure: &Figure, path: &Path) -> Result<(), RunError> {
+pub(super) fn write_figure(figure: &Figure, path: &Path) -> Result<(), RunError> {
     let canvas = figure.draw();
     Ok(write_whole(path, |out| out.write_all(&canvas.png()?))?)
 }

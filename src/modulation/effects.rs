@@ -12,6 +12,8 @@
 //! *Source.* Hasselmo (2006), Curr Opin Neurobiol 16:710, doi:10.1016/j.conb.2006.09.002 (acetylcholine); Nicola, Surmeier & Malenka (2000), Annu Rev
 //! Neurosci 23:185, doi:10.1146/annurev.neuro.23.1.185 (dopamine); Andrade (2011), Neuropharmacology 61:382,
 //! doi:10.1016/j.neuropharm.2011.01.015 (serotonin).
+//!
+//! *Scene.* `dopamine`.
 
 use super::Modulator;
 use crate::network::stimulus::Selection;

@@ -23,11 +23,16 @@
 //! | `Surprise(rewards)` | R − ⟨R⟩, with the mean over about so many rewards |
 //! | `TemporalDifference(…)` | δ = R + V' − V/τ_r, with the value V that a critic population signals by its rate |
 //!
+//! What pools and signals do over time is kept by [probes](probe) and drawn by the app's traces.
+//!
 //! *Source.* Izhikevich (2007), doi:10.1093/cercor/bhl152 (dopamine); Frémaux & Gerstner (2016), doi:10.3389/fncir.2015.00085 (R, R − ⟨R⟩,
 //! TD); Frémaux, Sprekeler & Gerstner (2013), doi:10.1371/journal.pcbi.1003024, eqs 12–20 (TD in continuous time).
+//!
+//! *Scene.* `dopamine`: R − ⟨R⟩ as a pool, dopamine that neurons release, serotonin and acetylcholine.
 
 pub mod effects;
 mod pool;
+pub mod probe;
 mod rewarder;
 
 pub use effects::Effect;

@@ -172,6 +172,18 @@ impl Modulator {
         }
     }
 
+    /// Whether it is a pool, and no signal of impulses.
+    pub fn is_pool(&self) -> bool {
+        self.decay_per_ms.is_some()
+    }
+
+    /// What acts in a step: the concentration of a pool; of a signal the newest impulse and, where a critic predicts rewards, the error of its
+    /// prediction times the step.
+    pub fn acts(&self) -> f64 {
+        let predicted = self.critic.map_or(0.0, |critic| critic.prediction());
+        self.level() + predicted * self.dt_ms
+    }
+
     /// The concentration of a pool beyond its baseline.
     pub fn excess(&self) -> f64 {
         self.level() - self.baseline
@@ -291,6 +303,14 @@ impl Modulator {
             out.extend([*due, amount.to_bits()]);
         }
         out
+    }
+
+    /// Whether these numbers, which [`save`](Self::save) gave, are of a modulator that as many populations release with the same delays,
+    /// whatever rewards are still to come.
+    pub fn fits(&self, numbers: &[u64]) -> bool {
+        let sources = self.sources.iter().map(|source| source.under_way.len() + 1);
+        let rewards = numbers.len().checked_sub(8 + sources.sum::<usize>());
+        rewards.is_some_and(|rewards| rewards.is_multiple_of(2))
     }
 
     /// Takes what [`save`](Self::save) gave; false if it does not fit.

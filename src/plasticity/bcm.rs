@@ -29,6 +29,8 @@
 //! *Source.* Bienenstock, Cooper & Munro (1982), J Neurosci 2:32, doi:10.1523/JNEUROSCI.02-01-00032.1982; the threshold as the mean square:
 //! Intrator & Cooper (1992), Neural Networks 5:3, doi:10.1016/S0893-6080(05)80003-6; its equivalence to triplets of spikes: Pfister & Gerstner
 //! (2006), doi:10.1523/JNEUROSCI.1425-06.2006.
+//!
+//! *Scene.* `homeostasis`.
 
 use super::decay::Decay;
 use super::{

@@ -24,6 +24,8 @@
 //!
 //! *Source.* Multiplicative: Diehl & Cook (2015), Front Comput Neurosci 9:99, doi:10.3389/fncom.2015.00099; von der Malsburg (1973),
 //! doi:10.1007/BF00288907. Subtractive, and how they differ: Miller & MacKay (1994), doi:10.1162/neco.1994.6.1.100.
+//!
+//! *Scene.* `receptive_fields`.
 
 use super::tend::{Over, Tended};
 use super::upkeep::{Care, Keeper, RegisterUpkeep, Setting, Upkeep, check_period};

@@ -25,6 +25,8 @@
 //!
 //! *Source.* Izhikevich (2007), Cereb Cortex 17:2443, eqs 1–3, doi:10.1093/cercor/bhl152; NEST's `stdp_dopamine_synapse` (Potjans, Morrison &
 //! Diesmann 2010, doi:10.3389/fncom.2010.00141).
+//!
+//! *Scene.* `dopamine`; `neuropil experiment izhikevich2007_reward`, `pavlov`.
 
 use super::eligibility::{Eligible, EligibleRule, Kernel};
 use super::{BoxedRule, Coincidence, Plasticity, RegisterRule, SendOrder, WEIGHT, check_bounds};

@@ -28,6 +28,8 @@
 //! *Source.* Turrigiano, Leslie, Desai, Rutherford & Nelson (1998), doi:10.1038/36103; the equation: van Rossum, Bi & Turrigiano (2000), J Neurosci
 //! 20:8812, without its integral term, doi:10.1523/JNEUROSCI.20-23-08812.2000; how fast it must be: Zenke, Hennequin & Gerstner (2013),
 //! doi:10.1371/journal.pcbi.1003330; inhibition: Kilman, van Rossum & Turrigiano (2002), doi:10.1523/JNEUROSCI.22-04-01328.2002.
+//!
+//! *Scene.* `homeostasis`.
 
 use super::history::take;
 use super::tend::{Over, Tended};

@@ -21,6 +21,8 @@
 //!
 //! *Source.* Vogels, Sprekeler, Zenke, Clopath & Gerstner (2011), Science 334:1569, doi:10.1126/science.1211095, supplement eqs 1–4. NEST's
 //! `vogels_sprekeler_synapse` gives α itself.
+//!
+//! *Scene.* `inhibitory_balance`; `neuropil experiment vogels2011`.
 
 use super::decay::Decay;
 use super::{

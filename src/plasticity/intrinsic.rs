@@ -23,6 +23,8 @@
 //!
 //! *Source.* Lazar, Pipa & Triesch (2009), Front Comput Neurosci 3:23, doi:10.3389/neuro.10.023.2009, with a current in place of the threshold; Desai,
 //! Rutherford & Turrigiano (1999), doi:10.1038/9165.
+//!
+//! *Scene.* `homeostasis`, `receptive_fields`.
 
 use crate::network::region::Spikes;
 use crate::sim::columns::{ColumnComponent, Drive};

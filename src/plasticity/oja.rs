@@ -24,6 +24,8 @@
 //!
 //! *Source.* Oja (1982), J Math Biol 15:267, doi:10.1007/BF00275687; pairs of spikes in place of rates as in Gerstner & Kistler (2002), Biol
 //! Cybern 87:404, doi:10.1007/s00422-002-0353-y.
+//!
+//! *Scene.* `receptive_fields`.
 
 use super::decay::Decay;
 use super::{

@@ -52,6 +52,8 @@
 //! *Source.* Song, Miller & Abbott (2000), doi:10.1038/78829; van Rossum, Bi & Turrigiano (2000), doi:10.1523/JNEUROSCI.20-23-08812.2000;
 //! Gütig et al. (2003), doi:10.1523/JNEUROSCI.23-09-03697.2003; Morrison, Aertsen & Diesmann (2007), doi:10.1162/neco.2007.19.6.1437;
 //! pairings: Morrison, Diesmann & Gerstner (2008), doi:10.1007/s00422-008-0233-1.
+//!
+//! *Scene.* `stdp`, `masquelier2008`.
 
 use super::decay::Decay;
 use super::{

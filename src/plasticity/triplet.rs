@@ -34,6 +34,8 @@
 //! *Source.* Pfister & Gerstner (2006), J Neurosci 26:9673, eqs 1–4, doi:10.1523/JNEUROSCI.1425-06.2006. NEST's
 //! `stdp_triplet_synapse`. Metaplasticity: there, on the sliding threshold; Zenke, Hennequin & Gerstner (2013), doi:10.1371/journal.pcbi.1003330,
 //! whose A₂⁻ is A₃⁺ τ₊ τ_y κ/τ₋ at ν = κ.
+//!
+//! *Scene.* `homeostasis`, with metaplasticity.
 
 use super::decay::Decay;
 use super::{

@@ -7,6 +7,7 @@
 use super::quantities::{bytes, counted, duration, figures, grouped, seconds};
 use super::statistics::{RegionStatistics, RunStatistics};
 use crate::files::whole::{FileError, write_whole};
+use crate::modulation::probe::ModulatorSummary;
 use crate::network::weight_probe::WeightSummary;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -66,6 +67,9 @@ pub struct NetworkReport {
     pub regions: Vec<RegionReport>,
     /// Every projection, in the order of the scene.
     pub projections: Vec<ProjectionReport>,
+    /// Every modulator, in the order of the scene.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub modulators: Vec<ModulatorReport>,
 }
 
 /// The strongest frequency of a region's population rate.
@@ -106,6 +110,16 @@ pub struct ProjectionReport {
     /// Its weights in the end, if they change: in the receptor's unit, magnitudes where all are inhibitory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<WeightSummary>,
+}
+
+/// One modulator.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ModulatorReport {
+    /// Its name.
+    pub name: String,
+    /// What it did.
+    #[serde(flatten)]
+    pub summary: ModulatorSummary,
 }
 
 /// Where the time went.
@@ -157,6 +171,7 @@ impl NetworkReport {
             bytes,
             regions,
             projections,
+            modulators: Vec::new(),
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::sim::columns::{LANES, padded};
 use crate::sim::rng::{Purpose, Random, Seed, entity_key};
 use crate::sim::simd::SimdLevel;
 use crate::sim::workers::Workers;
+use crate::simulation::Synapse;
 use crate::synapses::response::respond::Responding;
 use crate::synapses::short_term::ShortTerm;
 use bevy::prelude::*;
@@ -115,7 +116,7 @@ pub struct Needs {
     /// The types of rules that there are.
     pub rules: Vec<RuleSystems>,
     /// Which probes there are.
-    pub probes: [bool; 5],
+    pub probes: [bool; 6],
 }
 
 /// The synapses of a network that is built anew, in case they stay as they are.
@@ -805,6 +806,61 @@ fn build_store(
         .map(|l| l.iter().map(|n| u64::from(*n)).sum())
         .collect();
     Ok((store, counts))
+}
+
+/// Makes the synapses of a projection that never change once more, and visits them by source neuron in the order of their rule: a store does not
+/// tell those of one projection from those of another between the same regions.
+///
+/// # Errors
+/// As [`build`].
+pub fn visit_made(
+    world: &mut World,
+    scene: &Scene,
+    prepared: &Prepared,
+    index: usize,
+    options: &BuildOptions,
+    visit: &mut dyn FnMut(Synapse),
+) -> Result<(), BuildError> {
+    let mut query = world.query::<(Entity, &Region, &InputMap)>();
+    let mut list: Vec<_> = (query.iter(world))
+        .map(|(entity, region, map)| (region.index, entity, map.clone()))
+        .collect();
+    list.sort_unstable_by_key(|(index, ..)| *index);
+    let (entities, regions) = list.into_iter().map(|(_, e, map)| (e, map)).unzip();
+    let maps = Maps {
+        regions,
+        sizes: Vec::new(),
+    };
+    let entities: Vec<Entity> = entities;
+    let p = &prepared.projections[index];
+    let delays = union_of_delays(&prepared.projections, &[index]);
+    let mut index_of = vec![0u16; delays.last().map_or(0, |d| *d as usize + 1)];
+    for (i, d) in delays.iter().enumerate() {
+        index_of[*d as usize] = i as u16;
+    }
+    let rows = projection_rows(
+        world, scene, prepared, index, &entities, &maps, &index_of, options,
+    )?;
+    let quantum = f64::from(maps.regions[p.to].quantum[p.channel]);
+    for source in 0..scene.regions[p.from].neurons {
+        rows.visit(source, &mut |target, delay, weight| {
+            let quanta = match p.format {
+                WeightFormat::Shared(weight) => i64::from(weight),
+                WeightFormat::Narrow { shift } | WeightFormat::Dense { shift, .. } => {
+                    i64::from(weight) << shift
+                }
+                WeightFormat::Wide => i64::from(weight),
+            };
+            visit(Synapse {
+                from: (p.from as u32, source),
+                to: (p.to as u32, target),
+                receptor: p.receptor as u32,
+                weight: (quanta as f64 * quantum) as f32,
+                delay: delays[usize::from(delay)],
+            });
+        });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -259,7 +259,8 @@ pub(super) fn excitability(
     found
 }
 
-fn find(world: &mut World, name: &str) -> Option<Entity> {
+/// The modulator called `name`.
+pub(super) fn find(world: &mut World, name: &str) -> Option<Entity> {
     let mut modulators = world.query_filtered::<(Entity, &Name), With<Modulator>>();
     modulators
         .iter(world)
@@ -288,14 +289,14 @@ pub(super) fn attach_release(world: &mut World, scene: &Scene, projection: Entit
     }
 }
 
-/// Checks that the modulator of a rule exists.
-pub(super) fn check_name(scene: &Scene, name: &str) -> Result<(), String> {
+/// Checks that the modulator exists that `what` speaks of, in words.
+pub(super) fn check_name(scene: &Scene, name: &str, what: &str) -> Result<(), String> {
     if scene.modulators.iter().any(|m| m.name == name) {
         return Ok(());
     }
     if scene.modulators.is_empty() {
         return Err(format!(
-            "the rule is modulated by {}, but the scene has no modulators; add one under `modulators`",
+            "{what} {}, but the scene has no modulators; add one under `modulators`",
             quoted(name)
         ));
     }

@@ -6,6 +6,7 @@ use super::prepare::{BuildError, Prepared, factor_of};
 use super::schema::{ProbeKind, Scene};
 use crate::files::Files;
 use crate::modulation::effects::ModulatedDrive;
+use crate::modulation::probe::ModulatorProbe;
 use crate::network::distribution::Distribution;
 use crate::network::plastic::PlasticSynapses;
 use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
@@ -394,6 +395,19 @@ pub(super) fn build_probes(
             build_weight_probe(world, scene, (i, &spec.kind), name, every_ms)?;
             continue;
         }
+        if let ProbeKind::Modulator {
+            modulator,
+            every_ms,
+        } = &spec.kind
+        {
+            needs.probes[5] = true;
+            if let Some(found) = modulators::find(world, modulator) {
+                let every = to_steps(*every_ms, scene.dt_ms).max(1);
+                let name = Name::new(format!("probe {i} of {modulator}"));
+                world.spawn((name, ModulatorProbe::new(found, every)));
+            }
+            continue;
+        }
         let regions: Vec<usize> = (0..scene.regions.len())
             .filter(|&r| {
                 spec.region
@@ -466,6 +480,7 @@ pub(super) fn build_probes(
                 ProbeKind::Weights { .. }
                 | ProbeKind::WeightCourse { .. }
                 | ProbeKind::WeightHistogram { .. }
+                | ProbeKind::Modulator { .. }
                 | ProbeKind::ReceptiveFields { .. } => {}
             }
         }

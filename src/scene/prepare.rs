@@ -85,6 +85,13 @@ pub struct PreparedProjection {
     pub(super) changing: Option<Changing>,
 }
 
+impl PreparedProjection {
+    /// Whether its synapses change or have short-term dynamics, and so have a store of their own.
+    pub fn is_changing(&self) -> bool {
+        self.changing.is_some()
+    }
+}
+
 /// Delays in steps.
 #[derive(Debug, Clone)]
 pub(super) enum Delays {

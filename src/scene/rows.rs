@@ -248,6 +248,18 @@ impl Rows<'_> {
         });
     }
 
+    /// Calls `visit(target neuron, delay index, weight)` for the synapses of a source as [`fill`](Self::fill) makes them, the weight in the
+    /// units of their format; 0 if all share one.
+    pub(super) fn visit(&self, source: u32, visit: &mut dyn FnMut(u32, u16, i32)) {
+        let mut row = Vec::new();
+        self.fill(source, &mut row);
+        self.with_targets(source, |targets, _| {
+            for (target, synapse) in targets.iter().zip(&row) {
+                visit(*target, synapse.delay_index, synapse.weight);
+            }
+        });
+    }
+
     fn weigh(&self, source: u32, entries: &[u32], row: &mut [BuildSynapse]) {
         match &self.weight {
             WeightMaker::Shared => {}

@@ -231,7 +231,7 @@ pub struct ProjectionSpec {
     /// What spikes turn into over time in axon terminals and in spines; without it, they act at once.
     #[reflect(default)]
     pub responses: Option<Responses>,
-    /// The rules by which weights change: at most one that acts at spikes, and upkeep of all weights. Without one they stay as they are.
+    /// The rules by which weights change: those that act at spikes, which add up, and upkeep of all weights. Without one they stay as they are.
     #[reflect(default)]
     pub plasticity: Vec<RuleValue>,
     /// Whether its weights are held; traces go on.
@@ -276,6 +276,11 @@ impl ProjectionSpec {
             Some(name) => name.clone(),
             None => format!("{} → {}", self.from, self.to),
         }
+    }
+
+    /// Whether its weights change while the network runs: it has rules, and is neither frozen nor muted.
+    pub fn learns(&self) -> bool {
+        !self.plasticity.is_empty() && !self.frozen && !self.muted
     }
 
     /// A projection with the default switches (autapses and multapses allowed).
@@ -384,6 +389,14 @@ pub enum ProbeKind {
         from: String,
         /// The target region.
         to: String,
+    },
+    /// The concentration of a modulator's pool over time; of a signal without a pool what has acted in each interval.
+    Modulator {
+        /// The modulator's name.
+        modulator: String,
+        /// The interval between samples.
+        #[reflect(@Unit("ms"), @Range::positive())]
+        every_ms: f64,
     },
     /// Single weights of a projection that learns, over time.
     WeightCourse {

@@ -39,6 +39,11 @@ scenes!(
     "responses": "Single neurons",
     "stdp": "Learning",
     "masquelier2008": "Learning",
+    "short_term": "Learning",
+    "inhibitory_balance": "Learning",
+    "homeostasis": "Learning",
+    "receptive_fields": "Learning",
+    "dopamine": "Learning",
 );
 
 /// The text of the shipped scene `name`.

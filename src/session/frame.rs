@@ -26,15 +26,20 @@ pub struct NeuronId {
     pub neuron: u32,
 }
 
-/// A column of one neuron, sampled in every step.
+/// What is sampled in every step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TraceOf {
-    /// The region's name.
-    pub region: String,
-    /// The neuron's index in the region.
-    pub neuron: u32,
-    /// The column's name.
-    pub column: String,
+pub enum TraceOf {
+    /// A column of one neuron.
+    Column {
+        /// The region's name.
+        region: String,
+        /// The neuron's index in the region.
+        neuron: u32,
+        /// The column's name.
+        column: String,
+    },
+    /// A modulator, by its name: the concentration of its pool, or what a signal does in the step.
+    Modulator(String),
 }
 
 /// What an observer wants to see. What nobody subscribes to costs nothing.
@@ -44,13 +49,13 @@ pub struct Subscription {
     pub spikes: bool,
     /// The newest values of this column, for all regions that have it.
     pub column: Option<String>,
-    /// Columns of single neurons, in every step.
+    /// Columns of single neurons and modulators, in every step.
     pub traces: Vec<TraceOf>,
     /// All state columns of this neuron as they are now.
     pub state_of: Option<(String, u32)>,
-    /// The synapses of this neuron, in and out.
+    /// The synapses of this neuron, in and out; those that learn again and again, about twice a second of wall time.
     pub synapses_of: Option<(String, u32)>,
-    /// The weights of the projection of this name, as a matrix and a histogram.
+    /// The weights of the projection of this name, as a matrix and a histogram; again and again if it learns, about twice a second of wall time.
     pub weights_of: Option<String>,
     /// Time per stage of the step.
     pub stages: bool,
@@ -121,8 +126,6 @@ pub struct Structure {
     pub synapses: u64,
     /// Bytes of synapses and state.
     pub bytes: u64,
-    /// The longest delay in steps.
-    pub longest_delay: u64,
     /// The names of the scene's stimuli, in its order; see [`Place::Stimulus`].
     pub stimuli: Vec<String>,
 }
@@ -143,6 +146,18 @@ impl Structure {
         let region = other.region(&self.regions[id.region].name)?;
         let region = &other.regions[region];
         (id.neuron < region.neurons).then_some(region.first + id.neuron)
+    }
+
+    /// Whether the weights of the projection called `name` change while the network runs.
+    pub fn learns(&self, name: &str) -> bool {
+        let mut projections = self.scene.projections.iter();
+        projections.any(|p| p.name.as_deref() == Some(name) && p.learns())
+    }
+
+    /// Whether the weights of a projection from or to the region called `name` change while the network runs.
+    pub fn learns_around(&self, name: &str) -> bool {
+        let mut projections = self.scene.projections.iter();
+        projections.any(|p| (p.from == name || p.to == name) && p.learns())
     }
 
     /// The region that a neuron of the whole network is in, and its index there.
@@ -198,6 +213,10 @@ pub struct NeuronSynapses {
 pub struct WeightMatrix {
     /// The projection's name.
     pub of: String,
+    /// Steps done when they were read.
+    pub step: u64,
+    /// Whether they change while the network runs.
+    pub changes: bool,
     /// Rows (sources, binned) of the matrix.
     pub rows: usize,
     /// Columns (targets, binned).
@@ -206,7 +225,8 @@ pub struct WeightMatrix {
     pub cells: Vec<f32>,
     /// Sources and targets of the projection.
     pub neurons: (u32, u32),
-    /// A histogram of the weights: the least, the largest, and how many fall into each of equal bins.
+    /// A histogram of the weights: from where, to where, and how many fall into each of equal bins. That is from the least to the largest; of
+    /// weights that change, as far as they have gone since the subscription.
     pub histogram: (f32, f32, Vec<u64>),
     /// Synapses per source neuron.
     pub out_degrees: Vec<u32>,
@@ -214,7 +234,7 @@ pub struct WeightMatrix {
     pub in_degrees: Vec<u32>,
 }
 
-/// The trace of one column of one neuron since the last frame.
+/// The trace of a column of one neuron, or of a modulator, since the last frame.
 #[derive(Clone, Debug)]
 pub struct TracePart {
     /// What.

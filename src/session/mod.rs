@@ -19,6 +19,7 @@ pub mod observe;
 mod recall;
 pub mod runner;
 pub mod structure;
+mod weights;
 
 use crate::headless::free_memory;
 use crate::scene::build::BuildOptions;

@@ -1,26 +1,23 @@
 //! Filling frames with what observers subscribed to. Reads the network between steps; writes nothing of it.
 
 use super::Session;
-use super::frame::{
-    Frame, NeuronSynapses, SpikeAt, Structure, Subscription, SynapseAt, TracePart, WeightMatrix,
-};
+use super::frame::{Frame, SpikeAt, Structure, Subscription, TraceOf, TracePart};
+use super::weights::{HistogramRange, synapses_of, weights_of};
+use crate::modulation::Modulator;
 use crate::network::region::{Region, Spikes};
-use crate::neurons::{Receptor, ReflectNeuronModel, Sign};
-use crate::scene::schema::RegionSpec;
 use crate::sim::columns::{ColumnDescriptor, ColumnRegistry, Which};
 use bevy::prelude::*;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// The most spikes that wait in a frame that nobody reads.
 const MOST_SPIKES: usize = 4_000_000;
 /// The most samples of a trace that wait in a frame that nobody reads.
 const MOST_SAMPLES: usize = 1_000_000;
-/// The most synapses of a neuron that are shown.
-const MOST_SYNAPSES: usize = 4_000;
-/// Cells of a weight matrix along one side, at most.
-const MOST_CELLS: usize = 256;
-/// Bins of a histogram of weights.
-const BINS: usize = 60;
+/// The least wall time between two readings of weights that change.
+const READ_EVERY: Duration = Duration::from_millis(500);
+/// Reading them again takes at most one part in so many of the wall time.
+const READING_SHARE: u32 = 50;
 
 /// The traces of one column of one region, and their samples since the last frame.
 struct Traced {
@@ -30,20 +27,66 @@ struct Traced {
     parts: Vec<TracePart>,
 }
 
-/// What an observer of one network looks at, resolved to entities.
+/// Synapses that were asked for.
 #[derive(Default)]
+struct Reading {
+    /// Whether they are still to be read.
+    due: bool,
+    /// Whether they change while the network runs.
+    changes: bool,
+    /// Steps done when they were read last.
+    step: u64,
+}
+
+impl Reading {
+    /// Whether they are to be read now; `again` says that it is time to read once more what changes.
+    fn starts(&mut self, now: u64, again: bool) -> bool {
+        let starts = self.due || (self.changes && again && self.step != now);
+        if starts {
+            (self.due, self.step) = (false, now);
+        }
+        starts
+    }
+}
+
+/// What an observer of one network looks at, resolved to entities.
 pub struct Observer {
     regions: Vec<(Entity, u32)>,
+    modulators: Vec<(String, Entity)>,
     subscription: Subscription,
     traces: Vec<Traced>,
+    /// Modulators and their samples since the last frame.
+    levels: Vec<(Entity, TracePart)>,
     /// Samples of traces that are not subscribed any more.
     left: Vec<TracePart>,
     /// Values of one step.
     values: Vec<f32>,
     column: Option<(String, ColumnDescriptor)>,
-    /// Whether synapses and weights that were asked for are still to be read.
-    synapses_due: bool,
-    weights_due: bool,
+    synapses: Reading,
+    weights: Reading,
+    /// From where to where the histogram of those weights has gone so far.
+    range: HistogramRange,
+    /// When weights that change may be read again.
+    read_from: Instant,
+}
+
+impl Default for Observer {
+    fn default() -> Self {
+        Self {
+            regions: Vec::new(),
+            modulators: Vec::new(),
+            subscription: Subscription::default(),
+            traces: Vec::new(),
+            levels: Vec::new(),
+            left: Vec::new(),
+            values: Vec::new(),
+            column: None,
+            synapses: Reading::default(),
+            weights: Reading::default(),
+            range: None,
+            read_from: Instant::now(),
+        }
+    }
 }
 
 impl Observer {
@@ -58,6 +101,9 @@ impl Observer {
             .zip(&structure.regions)
             .map(|((_, e), r)| (*e, r.first))
             .collect();
+        let mut query = world.query_filtered::<(&Name, Entity), With<Modulator>>();
+        let named = query.iter(world).map(|(name, e)| (name.to_string(), e));
+        self.modulators = named.collect();
         // Compared with nothing, everything is to be read again.
         let subscription = core::mem::take(&mut self.subscription);
         self.subscribe(session, structure, subscription);
@@ -72,18 +118,36 @@ impl Observer {
     ) {
         let columns = session.simulation().world().resource::<ColumnRegistry>();
         let before = self.traces.drain(..).flat_map(|traced| traced.parts);
+        let before = before.chain(self.levels.drain(..).map(|(_, part)| part));
         self.left
             .extend(before.filter(|part| !part.values.is_empty()));
         for of in &subscription.traces {
-            let Some(region) = structure.region(&of.region) else {
+            let part = TracePart {
+                of: of.clone(),
+                first: 0,
+                values: Vec::new(),
+            };
+            let (region, neuron, column) = match of {
+                TraceOf::Column {
+                    region,
+                    neuron,
+                    column,
+                } => (region, *neuron, column),
+                TraceOf::Modulator(name) => {
+                    let found = self.modulators.iter().find(|(known, _)| known == name);
+                    self.levels.extend(found.map(|(_, entity)| (*entity, part)));
+                    continue;
+                }
+            };
+            let Some(region) = structure.region(region) else {
                 continue;
             };
             let info = &structure.regions[region];
-            let known = info.columns.iter().any(|(name, _)| *name == of.column);
-            let Some(&column) = columns.get(&of.column).filter(|_| known) else {
+            let known = info.columns.iter().any(|(name, _)| name == column);
+            let Some(&column) = columns.get(column).filter(|_| known) else {
                 continue;
             };
-            if of.neuron >= info.neurons {
+            if neuron >= info.neurons {
                 continue;
             }
             let entity = self.regions[region].0;
@@ -101,22 +165,36 @@ impl Observer {
                     &mut self.traces[last]
                 }
             };
-            traced.neurons.push(of.neuron);
-            traced.parts.push(TracePart {
-                of: of.clone(),
-                first: 0,
-                values: Vec::new(),
-            });
+            traced.neurons.push(neuron);
+            traced.parts.push(part);
         }
         self.column = subscription
             .column
             .as_ref()
             .and_then(|name| columns.get(name).map(|column| (name.clone(), *column)));
-        self.synapses_due |= subscription.synapses_of != self.subscription.synapses_of;
-        self.weights_due |= subscription.weights_of != self.subscription.weights_of;
-        self.synapses_due &= subscription.synapses_of.is_some();
-        self.weights_due &= subscription.weights_of.is_some();
+        if subscription.synapses_of != self.subscription.synapses_of {
+            let region = subscription.synapses_of.as_ref().map(|(name, _)| name);
+            let changes = region.is_some_and(|name| structure.learns_around(name));
+            self.synapses = Reading {
+                due: region.is_some(),
+                changes,
+                step: 0,
+            };
+        }
+        if subscription.weights_of != self.subscription.weights_of {
+            let name = subscription.weights_of.as_ref();
+            self.weights = Reading {
+                due: name.is_some(),
+                changes: name.is_some_and(|name| structure.learns(name)),
+                step: 0,
+            };
+        }
         self.subscription = subscription;
+    }
+
+    /// Lets the next frame have weights as they are, however short ago they were read.
+    pub fn look_again(&mut self) {
+        self.read_from = Instant::now();
     }
 
     /// What was subscribed.
@@ -127,7 +205,7 @@ impl Observer {
     /// Takes from the step that was just done what is wanted of every step.
     #[inline]
     pub fn after_step(&mut self, session: &Session, frame: &mut Frame) {
-        if !self.subscription.spikes && self.traces.is_empty() {
+        if !self.subscription.spikes && self.traces.is_empty() && self.levels.is_empty() {
             return;
         }
         let simulation = session.simulation();
@@ -154,12 +232,12 @@ impl Observer {
                 &mut self.values,
             );
             for (part, value) in traced.parts.iter_mut().zip(&self.values) {
-                if part.first + part.values.len() as u64 != step || part.values.len() > MOST_SAMPLES
-                {
-                    part.first = step;
-                    part.values.clear();
-                }
-                part.values.push(*value);
+                add_sample(part, step, *value);
+            }
+        }
+        for (entity, part) in &mut self.levels {
+            if let Some(modulator) = world.get::<Modulator>(*entity) {
+                add_sample(part, step, modulator.acts() as f32);
             }
         }
     }
@@ -167,7 +245,8 @@ impl Observer {
     /// Forgets what was taken of a step and of later ones.
     pub fn forget(&mut self, from: u64) {
         let parts = self.traces.iter_mut().flat_map(|traced| &mut traced.parts);
-        for part in parts.chain(&mut self.left) {
+        let levels = self.levels.iter_mut().map(|(_, part)| part);
+        for part in parts.chain(levels).chain(&mut self.left) {
             part.values
                 .truncate(from.saturating_sub(part.first) as usize);
         }
@@ -191,7 +270,8 @@ impl Observer {
         for part in self.left.drain(..) {
             frame.add_trace(part);
         }
-        for part in self.traces.iter_mut().flat_map(|traced| &mut traced.parts) {
+        let parts = self.traces.iter_mut().flat_map(|traced| &mut traced.parts);
+        for part in parts.chain(self.levels.iter_mut().map(|(_, part)| part)) {
             if !part.values.is_empty() {
                 let first = part.first + part.values.len() as u64;
                 let taken = TracePart {
@@ -238,162 +318,39 @@ impl Observer {
             }
             frame.state = Some((region.clone(), *neuron, state));
         }
-        if core::mem::take(&mut self.synapses_due)
-            && let Some((region, neuron)) = self.subscription.synapses_of.clone()
+        self.read_synapses(session, structure, frame);
+    }
+
+    /// Reads synapses that were asked for: once, and those that change about twice a second of wall time, less often if it takes long.
+    fn read_synapses(&mut self, session: &mut Session, structure: &Structure, frame: &mut Frame) {
+        let (now, begun) = (session.now(), Instant::now());
+        let again = begun >= self.read_from;
+        let mut changing = false;
+        if let Some((region, neuron)) = &self.subscription.synapses_of
+            && self.synapses.starts(now, again)
         {
-            let found = synapses_of(session, structure, &region, neuron);
-            frame.synapses = found.map(Arc::new);
+            frame.synapses = synapses_of(session, structure, region, *neuron).map(Arc::new);
+            changing |= self.synapses.changes;
         }
-        if core::mem::take(&mut self.weights_due)
-            && let Some(name) = self.subscription.weights_of.clone()
+        if let Some(name) = &self.subscription.weights_of
+            && self.weights.starts(now, again)
         {
-            frame.weights = weights_of(session, structure, &name).map(Arc::new);
+            frame.weights = weights_of(session, structure, name, &mut self.range).map(Arc::new);
+            changing |= self.weights.changes;
+        }
+        if changing {
+            let end = Instant::now();
+            self.read_from = end + READ_EVERY.max((end - begun) * READING_SHARE);
         }
     }
 }
 
-/// All synapses into and out of a neuron; a sample spread evenly if there are very many.
-fn synapses_of(
-    session: &mut Session,
-    structure: &Structure,
-    region: &str,
-    neuron: u32,
-) -> Option<NeuronSynapses> {
-    let index = structure.region(region)?;
-    let number = structure.regions[index].first + neuron;
-    let (mut outgoing, mut incoming) = (Vec::new(), Vec::new());
-    let signs = signs(session);
-    session.simulation_mut().visit_synapses(
-        &mut |synapse| {
-            let (from_region, to_region) = (synapse.from.0 as usize, synapse.to.0 as usize);
-            let from = structure.regions[from_region].first + synapse.from.1;
-            let to = structure.regions[to_region].first + synapse.to.1;
-            if from != number && to != number {
-                return;
-            }
-            let sign = signs[to_region][synapse.receptor as usize];
-            let at = SynapseAt {
-                from,
-                to,
-                weight: sign * synapse.weight,
-                delay: synapse.delay,
-            };
-            if from == number {
-                outgoing.push(at);
-            } else {
-                incoming.push(at);
-            }
-        },
-        Some((index as u32, neuron)),
-    );
-    let counts = (outgoing.len() as u64, incoming.len() as u64);
-    for list in [&mut outgoing, &mut incoming] {
-        let every = list.len().div_ceil(MOST_SYNAPSES / 2).max(1);
-        let mut place = 0;
-        list.retain(|_| {
-            place += 1;
-            (place - 1) % every == 0
-        });
+/// Adds the sample of a step; what does not go on where the samples before end takes their place.
+#[inline]
+fn add_sample(part: &mut TracePart, step: u64, value: f32) {
+    if part.first + part.values.len() as u64 != step || part.values.len() > MOST_SAMPLES {
+        part.first = step;
+        part.values.clear();
     }
-    outgoing.append(&mut incoming);
-    Some(NeuronSynapses {
-        of: (region.to_owned(), neuron),
-        synapses: outgoing,
-        outgoing: counts.0,
-        incoming: counts.1,
-    })
-}
-
-/// −1 for receptors that take the magnitude of negative weights, else 1: per region and receptor.
-fn signs(session: &Session) -> Vec<Vec<f32>> {
-    let types = session.registry().types.read();
-    let of_region = |region: &RegionSpec| {
-        let info = region.model.0.get_represented_type_info()?;
-        let model = types.get_type_data::<ReflectNeuronModel>(info.type_id())?;
-        let sign = |receptor: &Receptor| {
-            if receptor.sign == Sign::Negative {
-                -1.0
-            } else {
-                1.0
-            }
-        };
-        Some(model.receptors.iter().map(sign).collect())
-    };
-    session
-        .scene()
-        .regions
-        .iter()
-        .map(|region| of_region(region).unwrap_or_default())
-        .collect()
-}
-
-/// The weights of a projection, of all synapses between its regions onto its receptor.
-fn weights_of(session: &mut Session, structure: &Structure, name: &str) -> Option<WeightMatrix> {
-    let projection = structure.projections.iter().find(|p| p.name == name)?;
-    let (from, to) = (
-        &structure.regions[projection.from],
-        &structure.regions[projection.to],
-    );
-    let receptor = to
-        .receptors
-        .iter()
-        .position(|r| r.0 == projection.receptor)? as u32;
-    let sign = signs(session)[projection.to][receptor as usize];
-    let rows = (from.neurons as usize).min(MOST_CELLS);
-    let columns = (to.neurons as usize).min(MOST_CELLS);
-    let mut sums = vec![(0.0f64, 0u32); rows * columns];
-    let (mut out_degrees, mut in_degrees) =
-        (vec![0; from.neurons as usize], vec![0; to.neurons as usize]);
-    let (mut least, mut largest) = (f32::INFINITY, f32::NEG_INFINITY);
-    let mut weights = Vec::new();
-    session.simulation_mut().visit_synapses(
-        &mut |synapse| {
-            if (synapse.from.0 as usize, synapse.to.0 as usize) != (projection.from, projection.to)
-                || synapse.receptor != receptor
-            {
-                return;
-            }
-            let (source, target) = (synapse.from.1 as usize, synapse.to.1 as usize);
-            let weight = sign * synapse.weight;
-            let row = source * rows / out_degrees.len();
-            let column = target * columns / in_degrees.len();
-            let (sum, count) = &mut sums[row * columns + column];
-            *sum += f64::from(weight);
-            *count += 1;
-            out_degrees[source] += 1;
-            in_degrees[target] += 1;
-            least = least.min(weight);
-            largest = largest.max(weight);
-            weights.push(weight);
-        },
-        None,
-    );
-    let mut bins = vec![0u64; BINS];
-    if weights.is_empty() {
-        (least, largest) = (0.0, 0.0);
-    }
-    let width = (largest - least).max(f32::MIN_POSITIVE);
-    for weight in weights {
-        let bin = ((weight - least) / width * BINS as f32) as usize;
-        bins[bin.min(BINS - 1)] += 1;
-    }
-    Some(WeightMatrix {
-        of: name.to_owned(),
-        rows,
-        columns,
-        cells: sums
-            .iter()
-            .map(|&(sum, count)| {
-                if count == 0 {
-                    f32::NAN
-                } else {
-                    (sum / f64::from(count)) as f32
-                }
-            })
-            .collect(),
-        neurons: (from.neurons, to.neurons),
-        histogram: (least, largest, bins),
-        out_degrees,
-        in_degrees,
-    })
+    part.values.push(value);
 }

@@ -832,6 +832,7 @@ impl Thread {
             self.progress.busy = Some(("going there".into(), part));
         }
         if arrived {
+            open.observer.look_again();
             if matches!(self.aim, Aim::Spike(..)) && !done {
                 self.notice(false, "no spike within a simulated minute");
             }

@@ -4,6 +4,7 @@ use super::Session;
 use super::edit::lesions;
 use super::frame::{ProjectionInfo, RegionInfo, Structure};
 use crate::network::layout::Layout;
+use crate::network::plastic::PlasticSynapses;
 use crate::network::projection::{Connect, Synapses};
 use crate::network::region::{Positions, Region};
 use crate::network::synapses::SynapseStore;
@@ -75,19 +76,15 @@ impl Session {
             .enumerate()
             .map(|(i, r)| (r.name.as_str(), i))
             .collect();
-        let mut stores = world.query::<&SynapseStore>();
-        let store_of: HashMap<Entity, (u64, u64)> = {
-            let mut entities = world.query::<(Entity, &SynapseStore)>();
-            entities
-                .iter(world)
-                .map(|(e, s)| (e, (s.len() as u64, s.bytes() as u64)))
-                .collect()
-        };
-        let longest_delay = stores
+        // Synapses that change have a store of their own, on the projection itself.
+        let mut fixed = world.query::<(Entity, &SynapseStore)>();
+        let fixed = fixed
             .iter(world)
-            .filter_map(|s| s.delays().last().copied())
-            .max()
-            .unwrap_or(0);
+            .map(|(e, s)| (e, (s.len() as u64, s.bytes() as u64)));
+        let mut store_of: HashMap<Entity, (u64, u64)> = fixed.collect();
+        let mut changing = world.query::<(Entity, &PlasticSynapses)>();
+        store_of
+            .extend((changing.iter(world)).map(|(e, s)| (e, (s.len() as u64, s.bytes() as u64))));
         let mut query = world.query::<(&Connect, &Name, &Synapses)>();
         let mut parts: Vec<_> = query
             .iter(world)
@@ -134,7 +131,6 @@ impl Session {
             scene,
             regions,
             projections,
-            longest_delay: longest_delay.into(),
             stimuli,
         }
     }

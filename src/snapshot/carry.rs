@@ -8,6 +8,7 @@ pub use forgotten::Forgotten;
 
 use super::file::Snapshot;
 use super::{RestoreError, probe_entities, region_entities, responses};
+use crate::modulation::probe::ModulatorProbe;
 use crate::network::history::SpikeHistory;
 use crate::network::probe::{ColumnProbe, RateProbe, SpikeProbe, StatisticsProbe};
 use crate::network::region::Region;
@@ -34,6 +35,7 @@ enum ProbeIdentity {
     Rate(String, u64),
     Column(String, &'static str, Vec<u32>, u64),
     Weights(String, Kept, u64),
+    Modulator(String, u64),
     Statistics,
 }
 
@@ -198,6 +200,10 @@ fn parts(simulation: &mut Simulation) -> (Vec<(String, u32)>, Vec<(ProbeIdentity
             let projection = world.get::<Name>(p.projection);
             let name = projection.map_or_else(String::new, |n| n.as_str().to_owned());
             ProbeIdentity::Weights(name, p.kept.clone(), p.every)
+        } else if let Some(p) = entity.get::<ModulatorProbe>() {
+            let modulator = world.get::<Name>(p.modulator);
+            let name = modulator.map_or_else(String::new, |n| n.as_str().to_owned());
+            ProbeIdentity::Modulator(name, p.every)
         } else if entity.contains::<StatisticsProbe>() {
             ProbeIdentity::Statistics
         } else {
@@ -312,6 +318,17 @@ fn put_probe(
         (ProbeIdentity::Weights(_, kept, every), None) => {
             let unseen = vec![f32::NAN; (steps / every) as usize * kept.width()];
             merged.put(format!("{name}.values"), unseen)?;
+        }
+        (ProbeIdentity::Modulator(..), Some(from)) => {
+            for part in ["values", "current"] {
+                let kept = old.section(&format!("{from}.{part}"))?.clone();
+                merged.put(format!("{name}.{part}"), kept)?;
+            }
+        }
+        (ProbeIdentity::Modulator(_, every), None) => {
+            let unseen = vec![f32::NAN; (steps / every) as usize];
+            merged.put(format!("{name}.values"), unseen)?;
+            merged.put(format!("{name}.current"), 0.0)?;
         }
         (ProbeIdentity::Statistics, from) => {
             let section = format!("{name}.statistics");

@@ -12,6 +12,7 @@ pub mod file;
 mod plastic;
 mod responses;
 
+use crate::modulation::probe::ModulatorProbe;
 use crate::network::history::SpikeHistory;
 use crate::network::probe::{ColumnProbe, Health, RateProbe, SpikeProbe, StatisticsProbe};
 use crate::network::propagate::SpikeCount;
@@ -91,6 +92,9 @@ impl Simulation {
                 out.put(format!("{name}.values"), probe.values.clone())?;
             } else if let Some(probe) = entity.get::<WeightProbe>() {
                 out.put(format!("{name}.values"), probe.values.clone())?;
+            } else if let Some(probe) = entity.get::<ModulatorProbe>() {
+                out.put(format!("{name}.values"), probe.values.clone())?;
+                out.put(format!("{name}.current"), probe.current)?;
             } else if let Some(probe) = entity.get::<StatisticsProbe>() {
                 out.put(format!("{name}.statistics"), probe.statistics.state())?;
             }
@@ -215,6 +219,7 @@ fn probe_entities(world: &mut World) -> Vec<(String, Entity)> {
         With<ColumnProbe>,
         With<StatisticsProbe>,
         With<WeightProbe>,
+        With<ModulatorProbe>,
     )>>();
     let mut list: Vec<_> = query.iter(world).collect();
     list.sort_unstable_by_key(|entity| entity.index_u32());
@@ -337,6 +342,19 @@ fn restore_probe(
         }
         if let Some(mut probe) = world.get_mut::<WeightProbe>(id) {
             probe.values = values.to_vec();
+        }
+    } else if let Some(every) = world.get::<ModulatorProbe>(id).map(|p| p.every) {
+        let values = snapshot.f32s(&format!("{name}.values"))?;
+        let current = snapshot.f64(&format!("{name}.current"))?;
+        if values.len() as u64 != steps / every || !current.is_finite() {
+            return Err(RestoreError::Misfit(format!(
+                "{name} has {} values, and {current} after them",
+                values.len()
+            )));
+        }
+        if let Some(mut probe) = world.get_mut::<ModulatorProbe>(id) {
+            probe.values = values.to_vec();
+            probe.current = current;
         }
     } else if world.get::<StatisticsProbe>(id).is_some() {
         let state = snapshot.u64s(&format!("{name}.statistics"))?;

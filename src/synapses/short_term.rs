@@ -26,6 +26,8 @@
 //!
 //! *Source.* Tsodyks, Uziel & Markram (2000), J Neurosci 20:RC50, eqs 1–3, doi:10.1523/JNEUROSCI.20-01-j0003.2000; Tsodyks, Pawelzik &
 //! Markram (1998), doi:10.1162/089976698300017502.
+//!
+//! *Scene.* `short_term`.
 
 use crate::plasticity::exact::TICKS;
 use crate::sim::quantity::{Range, Unit};

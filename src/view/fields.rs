@@ -7,7 +7,7 @@ use crate::scene::set_field::set_field;
 use crate::sim::quantity::{Range, Unit};
 use bevy::reflect::attributes::CustomAttributes;
 use bevy::reflect::enums::{VariantInfo, VariantType};
-use bevy::reflect::{PartialReflect, ReflectRef, TypeInfo, TypeRegistry};
+use bevy::reflect::{NamedField, PartialReflect, ReflectRef, TypeInfo, TypeRegistry};
 
 /// What a field holds, as an editor sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +28,14 @@ pub enum FieldValue {
         /// All of them.
         all: Vec<&'static str>,
     },
-    /// Anything else: as a scene writes it, on one line.
+    /// One of several forms that may have fields of their own, which follow: the one in force, and what each is to begin with, as a scene writes it.
+    Form {
+        /// The name of the one in force.
+        now: String,
+        /// Names and texts of all of them.
+        all: Vec<(&'static str, String)>,
+    },
+    /// Anything else: as a scene writes it, on one line. If it has named fields, they follow.
     Text(String),
     /// A part with fields of its own, which follow: what it is.
     Group(String),
@@ -182,7 +189,18 @@ impl Walk<'_> {
         attributes: Option<&'static CustomAttributes>,
     ) {
         let held = self.held(value);
-        let group = matches!(held, FieldValue::Group(_));
+        let has_fields = |value: &dyn PartialReflect| match value.reflect_ref() {
+            ReflectRef::Enum(variant) => variant.variant_type() == VariantType::Struct,
+            _ => false,
+        };
+        let opened = match held {
+            FieldValue::Group(_) => true,
+            FieldValue::Form { .. } => has_fields(value),
+            FieldValue::Text(_) => {
+                has_fields(value) && value.try_downcast_ref::<Distribution>().is_none()
+            }
+            _ => false,
+        };
         self.fields.push(Field {
             path: path.clone(),
             depth,
@@ -190,7 +208,7 @@ impl Walk<'_> {
             range: attributes.and_then(|a| a.get::<Range>()).copied(),
             value: held,
         });
-        if group {
+        if opened {
             self.inside(chosen(value).unwrap_or(value), &path, depth + 1, &[]);
         }
     }
@@ -233,14 +251,35 @@ impl Walk<'_> {
                         all: info.iter().map(VariantInfo::name).collect(),
                     };
                 }
-                let opened = variant.variant_type() == VariantType::Struct
-                    && value.try_downcast_ref::<Distribution>().is_none();
-                match opened {
-                    true => FieldValue::Group(variant.variant_name().to_owned()),
-                    false => FieldValue::Text(one_line(value, self.registry)),
+                match info.iter().map(beginning).collect() {
+                    Some(all) => FieldValue::Form {
+                        now: variant.variant_name().to_owned(),
+                        all,
+                    },
+                    None => FieldValue::Text(one_line(value, self.registry)),
                 }
             }
             _ => FieldValue::Text(one_line(value, self.registry)),
+        }
+    }
+}
+
+/// The name of a form, and what it is to begin with; none unless it has nothing but numbers with names.
+fn beginning(variant: &VariantInfo) -> Option<(&'static str, String)> {
+    let name = variant.name();
+    match variant {
+        VariantInfo::Unit(_) => Some((name, name.to_owned())),
+        VariantInfo::Tuple(_) => None,
+        VariantInfo::Struct(fields) => {
+            let number = |field: &NamedField| {
+                field.is::<f64>().then(|| {
+                    let range = field.custom_attributes().get::<Range>();
+                    let value = range.map_or(1.0, |r| 1.0_f64.clamp(r.min, r.max));
+                    format!("{}: {}", field.name(), number_text(value, false))
+                })
+            };
+            let numbers: Option<Vec<String>> = fields.iter().map(number).collect();
+            Some((name, format!("{name}({})", numbers?.join(", "))))
         }
     }
 }
@@ -330,10 +369,8 @@ mod tests {
             },
         );
         let fields = fields_of(&stimulus, &["name", "to"], &registry.types.read());
-        assert_eq!(
-            find(&fields, "kind").value,
-            FieldValue::Group("Alternating".into())
-        );
+        let text = "Alternating(amplitude: 100.0, offset: 0.0, frequency_hz: 8.0, phase_deg: 0.0)";
+        assert_eq!(find(&fields, "kind").value, FieldValue::Text(text.into()));
         assert_eq!(find(&fields, "kind.frequency_hz").unit, Some("Hz"));
         assert_eq!(
             find(&fields, "window.stop_ms").value,
@@ -343,6 +380,39 @@ mod tests {
             find(&fields, "neurons").value,
             FieldValue::Text("All".into())
         );
+    }
+
+    #[test]
+    fn forms_with_fields_of_their_own_go_to_each_other_and_back() {
+        use crate::plasticity::stdp::Dependence;
+        let registry = Registry::new();
+        let types = registry.types.read();
+        let rule = Stdp {
+            dependence: Dependence::PowerLaw {
+                mu: 0.4,
+                w_ref: 1.0,
+            },
+            ..Stdp::default()
+        };
+        let mut projection = ProjectionSpec::new("a", "b", Rule::AllToAll, 1.0, 1.5).learning(rule);
+        let path = "plasticity.0.dependence";
+        let fields = fields_of(&projection, &[], &types);
+        assert!(fields.iter().any(|f| f.path == format!("{path}.w_ref")));
+        let FieldValue::Form { now, all } = find(&fields, path).value.clone() else {
+            panic!("{:?}", find(&fields, path));
+        };
+        let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+        assert_eq!(now, "PowerLaw");
+        assert_eq!(names, ["Additive", "Multiplicative", "Guetig", "PowerLaw"]);
+        for (name, text) in all.iter().rev() {
+            set_field(&mut projection, path, text, &types).expect("a form");
+            let fields = fields_of(&projection, &[], &types);
+            assert!(
+                matches!(&find(&fields, path).value, FieldValue::Form { now, .. } if now == name)
+            );
+        }
+        let fields = fields_of(&projection, &[], &types);
+        assert!(fields.iter().all(|f| f.path != format!("{path}.w_ref")));
     }
 
     #[test]
@@ -369,7 +439,7 @@ mod tests {
             FieldValue::Number { value, whole } => Some(number_text(*value, *whole)),
             FieldValue::Switch(on) => Some(on.to_string()),
             FieldValue::Choice { now, .. } => Some(now.clone()),
-            FieldValue::Group(_) => None,
+            FieldValue::Form { .. } | FieldValue::Group(_) => None,
         };
         for field in fields_of(&region, &[], &types) {
             if let Some(text) = text(&field) {

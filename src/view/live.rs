@@ -19,7 +19,7 @@ const MOST_SPIKES: usize = 2_000_000;
 /// The most samples that the view keeps of a trace.
 const MOST_SAMPLES: usize = 500_000;
 
-/// The trace of one column of one neuron.
+/// The trace of one column of one neuron, or of a modulator.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     /// The step of the first value.
@@ -242,9 +242,12 @@ impl Live {
                         *last = spike.step + 1;
                     }
                 }
-                let there = |of: &TraceOf| {
-                    let region = structure.region(&of.region);
-                    region.is_some_and(|r| of.neuron < structure.regions[r].neurons)
+                let there = |of: &TraceOf| match of {
+                    TraceOf::Column { region, neuron, .. } => (structure.region(region))
+                        .is_some_and(|r| *neuron < structure.regions[r].neurons),
+                    TraceOf::Modulator(name) => {
+                        structure.scene.modulators.iter().any(|m| m.name == *name)
+                    }
                 };
                 self.traces.retain(|of, _| there(of));
             }

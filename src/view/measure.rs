@@ -167,7 +167,7 @@ fn frames_per_second(neurons: u32, panels: Panels, effort: Effort) -> Result<f64
 /// Everything that panels can ask for at once.
 fn everything(structure: &Structure) -> Subscription {
     let region = &structure.regions[0];
-    let traces = (0..8.min(region.neurons)).map(|neuron| TraceOf {
+    let traces = (0..8.min(region.neurons)).map(|neuron| TraceOf::Column {
         region: region.name.clone(),
         neuron,
         column: region.columns[0].0.to_owned(),

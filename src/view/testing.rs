@@ -88,7 +88,6 @@ pub fn network(regions: &[(&str, u32)]) -> Live {
         projections,
         neurons: first,
         bytes: 1_000_000,
-        longest_delay: 15,
     }));
     live
 }
@@ -149,6 +148,8 @@ pub fn weights(live: &mut Live, signed: bool) {
     let projection = &structure.projections[0];
     live.weights = Some(Arc::new(WeightMatrix {
         of: projection.name.clone(),
+        step: 0,
+        changes: false,
         rows,
         columns,
         cells,
@@ -286,22 +287,42 @@ impl Stage {
         size: Vec2,
         text: &str,
     ) -> Option<Pos2> {
+        let mut places = self.places(panel, live, size, text);
+        places.sort_by(|a, b| a.y.total_cmp(&b.y));
+        places.first().copied()
+    }
+
+    /// Where a text stands, in the order of painting.
+    fn places(
+        &mut self,
+        panel: &mut dyn Panel,
+        live: &mut Live,
+        size: Vec2,
+        text: &str,
+    ) -> Vec<Pos2> {
         let painted = self.frame(panel, live, size, Vec::new());
-        let mut places: Vec<Pos2> = (painted.iter())
+        (painted.iter())
             .filter_map(|clipped| match &clipped.shape {
                 egui::Shape::Text(shape) if shape.galley.text() == text => {
                     Some(shape.pos + shape.galley.size() / 2.0)
                 }
                 _ => None,
             })
-            .collect();
-        places.sort_by(|a, b| a.y.total_cmp(&b.y));
-        places.first().copied()
+            .collect()
     }
 
     /// Clicks on a text.
     pub fn click_text(&mut self, panel: &mut dyn Panel, live: &mut Live, size: Vec2, text: &str) {
         let at = self.find(panel, live, size, text);
+        let at = at.unwrap_or_else(|| panic!("no text \"{text}\" is shown"));
+        self.click(panel, live, size, at);
+    }
+}
+
+impl Stage {
+    /// Clicks on a text that is painted last: that of an open menu, where the panel has it too.
+    pub fn click_last(&mut self, panel: &mut dyn Panel, live: &mut Live, size: Vec2, text: &str) {
+        let at = self.places(panel, live, size, text).last().copied();
         let at = at.unwrap_or_else(|| panic!("no text \"{text}\" is shown"));
         self.click(panel, live, size, at);
     }

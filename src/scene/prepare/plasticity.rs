@@ -158,7 +158,7 @@ impl Place<'_> {
                 )));
             }
             if let Some(name) = (rule.modulator)(value) {
-                modulators::check_name(self.scene, &name)
+                modulators::check_name(self.scene, &name, "the rule is modulated by")
                     .map_err(|e| self.wrong(&format!("{field}.modulator"), e))?;
             }
             let boxed = (rule.derive)(value, tick).map_err(at)?;

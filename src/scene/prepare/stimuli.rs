@@ -4,8 +4,10 @@ use super::projections::{reach, resolve_receptor};
 use super::values::{self, check_selection, check_time, check_weight, shown, warn_of_rounding};
 use super::{BuildError, PreparedProjection, PreparedRegion, Warning, no_column};
 use crate::files::Files;
+use crate::modulation::Effect;
 use crate::network::stimulus::{PoissonCounts, Selection, StimulusKind, Window};
 use crate::scene::error::{quoted, unknown};
+use crate::scene::modulators;
 use crate::scene::outside::{MOST_DRAWS, read_currents};
 use crate::scene::schema::{ProbeKind, ProbeSpec, Scene, StimulusSpec};
 use std::collections::{HashMap, HashSet};
@@ -243,6 +245,11 @@ impl Probed {
         places: &HashMap<&str, usize>,
     ) -> Self {
         let currents = scene.stimuli.iter().filter(|s| is_current(&s.kind));
+        let effects = scene.modulators.iter().flat_map(|m| &m.effects);
+        let excited = effects.filter_map(|effect| match effect {
+            Effect::Excitability { region, .. } => Some(region.as_str()),
+            Effect::Release { .. } => None,
+        });
         Self {
             joined: projections.iter().map(|p| (p.from, p.to)).collect(),
             projections: (projections.iter())
@@ -251,6 +258,7 @@ impl Probed {
             driven: currents
                 .filter_map(|s| places.get(s.to.as_str()).copied())
                 .chain((0..scene.regions.len()).filter(|i| scene.regions[*i].intrinsic.is_some()))
+                .chain(excited.filter_map(|name| places.get(name).copied()))
                 .collect(),
             columns: HashSet::new(),
         }
@@ -312,6 +320,22 @@ impl ProbePlace<'_> {
                 targets,
                 ..
             } => self.check_changing(projection, Some(targets), None, probed, warnings),
+            ProbeKind::Modulator {
+                modulator,
+                every_ms,
+            } => {
+                values::check_fields(&format!("{path}.kind"), &self.spec.kind)?;
+                if self.spec.region.is_some() {
+                    let message = "a probe of a modulator belongs to no region; leave `region` out";
+                    return Err(BuildError::new(format!("{path}.region"), message));
+                }
+                modulators::check_name(self.scene, modulator, "the probe is of modulator")
+                    .map_err(|e| BuildError::new(format!("{path}.kind.modulator"), e))?;
+                let at = format!("{path}.kind.every_ms");
+                check_time(at.clone(), *every_ms, dt)?;
+                warn_of_rounding(at, "an interval", *every_ms, dt, warnings);
+                Ok(())
+            }
             ProbeKind::Weights { from, to } => {
                 let ends = (
                     find(from, format!("{path}.kind.from"))?,

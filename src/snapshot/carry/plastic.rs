@@ -6,6 +6,7 @@
 
 use super::forgotten::{Forgotten, OfProjection, Recall};
 use super::pairs::{Pairs, join};
+use crate::modulation::Modulator;
 use crate::network::distribution::Distribution;
 use crate::network::plastic::{DelayParts, PlasticSynapses};
 use crate::network::projection::{Connect, Provenance};
@@ -149,14 +150,16 @@ impl Before {
         fresh: &Snapshot,
         merged: &mut Snapshot,
     ) -> Result<(), RestoreError> {
-        for (index, name) in modulator_names(world).into_iter().enumerate() {
+        let names = modulator_names(world);
+        for (name, (index, entity)) in names.into_iter().zip(modulators(world)) {
             let section = format!("modulator.{index}");
             let old = self.modulators.iter().position(|known| *known == name);
-            let kept = old.and_then(|old| carried.section(&format!("modulator.{old}")).ok());
-            let built = fresh.section(&section)?;
+            let kept = old.and_then(|old| carried.u64s(&format!("modulator.{old}")).ok());
+            let built = fresh.u64s(&section)?;
             // With other populations that release it, spikes under way are others, too.
-            let kept = kept.filter(|kept| kept.len() >= built.len());
-            merged.put(section.clone(), kept.unwrap_or(built).clone())?;
+            let modulator = world.get::<Modulator>(entity);
+            let kept = kept.filter(|kept| modulator.is_some_and(|m| m.fits(kept)));
+            merged.put(section.clone(), kept.unwrap_or(built).to_vec())?;
             let section = section + ".responses";
             if let Ok(built) = fresh.section(&section) {
                 let kept = old.map(|old| format!("modulator.{old}.responses"));

@@ -7,6 +7,7 @@ use crate::results::csv::cell;
 use crate::results::quantities::{counted, figures, seconds};
 use crate::results::statistics::neuron_rates;
 use crate::session::frame::WeightMatrix;
+use crate::view::live::Live;
 use crate::view::plot::{Axis, Chart, nothing, nothing_within, round_up};
 use crate::view::recorded::Recorded;
 use crate::view::save::Save;
@@ -153,6 +154,11 @@ impl Histogram {
     }
 }
 
+/// When weights were read, in simulated time.
+fn read_at(live: &Live, weights: &WeightMatrix) -> String {
+    format!("at {:.0} ms", weights.step as f64 * live.progress.dt_ms)
+}
+
 /// What the button beside a histogram does.
 const SAVES: &str = "Save what is shown as a table: name, from, to, count";
 
@@ -203,7 +209,7 @@ impl Panel for DistributionsPanel {
 
     fn help(&self) -> &'static str {
         "Histograms over the neurons of each region (rates, irregularity) or over a projection (weights, degrees), with mean and median. \
-         Rates and irregularity are taken over the newest stretch of time, twice a second."
+         Rates and irregularity are taken over the newest stretch of time, twice a second; weights of a projection that learns move as it does."
     }
 
     fn show(&mut self, ui: &mut Ui, context: &mut PanelContext<'_>) {
@@ -244,6 +250,9 @@ impl Panel for DistributionsPanel {
                     ),
                     _ => (Histogram::of_weights(&weights), "weight", unit),
                 };
+                if let Some(at) = weights.changes.then(|| read_at(context.live, &weights)) {
+                    ui.weak(at).on_hover_text("The projection learns: its weights are read about twice a second, those of very many synapses less often");
+                }
                 if let Some(histogram) = &histogram {
                     self.csv.table(ui, SAVES, &mut context.live.notices, || {
                         let text = table(&[(&name, histogram)]);

@@ -40,7 +40,7 @@ impl Panel for MatrixPanel {
 
     fn help(&self) -> &'static str {
         "The mean weight from each group of source neurons (rows) to each group of target neurons (columns) of a projection; empty cells have \
-         no synapse. Weights of both signs have 0 in the middle of the scale."
+         no synapse. Weights of both signs have 0 in the middle of the scale. A projection that learns is read about twice a second."
     }
 
     fn show(&mut self, ui: &mut Ui, context: &mut PanelContext<'_>) {

@@ -2,6 +2,7 @@
 
 mod dialogs;
 mod editor;
+mod rules;
 
 use super::{Panel, PanelContext, row};
 use crate::network::stimulus::Selection;
@@ -275,6 +276,7 @@ impl NetworkPanel {
                         sent.push(Request::Edit(SimCommand::ResetTraces(name.clone())));
                     }
                 }
+                rules::show(ui, &place, spec, scene, &types, &mut sent);
                 ui.weak(format!(
                     "from {} to {}, receptor {}",
                     spec.from, spec.to, info.receptor
@@ -434,6 +436,136 @@ mod tests {
             ("a", "a")
         );
         assert!(panel.new_region.is_none() && panel.new_projection.is_none());
+    }
+
+    /// A network whose projection learns by these rules.
+    fn learning(rules: &str) -> crate::view::live::Live {
+        let mut live = network(&[("a", 10), ("b", 5)]);
+        let registry = crate::simulation::Registry::new();
+        let mut structure = (*live.structure.take().expect("a network")).clone();
+        let mut scene = (*structure.scene).clone();
+        crate::scene::set_field::set_field(
+            &mut scene.projections[0],
+            "plasticity",
+            rules,
+            &registry.types.read(),
+        )
+        .expect("rules");
+        structure.scene = scene.into();
+        live.structure = Some(structure.into());
+        live
+    }
+
+    /// The rules that the network of the edits that were sent has, by the names of their types.
+    fn rules_set(live: &mut crate::view::live::Live) -> Vec<String> {
+        let sent = edits(live);
+        let [
+            SimCommand::Set {
+                of: Place::Projection(_),
+                field,
+                value,
+            },
+        ] = &sent[..]
+        else {
+            panic!("{sent:?}");
+        };
+        assert_eq!(field, "plasticity");
+        let live = learning(value);
+        let structure = live.structure.expect("a network");
+        let rules = structure.scene.projections[0].plasticity.iter();
+        rules
+            .filter_map(|rule| rule.0.get_represented_type_info())
+            .map(|info| info.type_path_table().short_path().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn rules_are_added_and_removed_by_menus() {
+        let tall = vec2(600.0, 1400.0);
+        for (rules, menu, item, want) in [
+            ("[]", "Add rule", "Stdp", &["Stdp"][..]),
+            (
+                "[Stdp(w_max: 40)]",
+                "Add rule",
+                "Budget",
+                &["Stdp", "Budget"],
+            ),
+            (
+                "[Stdp(w_max: 40, dependence: Guetig(mu_plus: 0.2, mu_minus: 0.3)), Budget(total: 20)]",
+                "Add rule",
+                "InhibitoryStdp",
+                &["Stdp", "Budget", "InhibitoryStdp"],
+            ),
+            (
+                "[Stdp(w_max: 40), Budget(total: 20)]",
+                "Remove rule",
+                "Stdp",
+                &["Budget"],
+            ),
+            ("[Stdp(w_max: 40)]", "Remove rule", "Stdp", &[]),
+        ] {
+            let mut live = learning(rules);
+            let (mut stage, mut panel) = (Stage::new(), NetworkPanel::default());
+            stage.selected.projection = Some("a → b".into());
+            stage.settle(&mut panel, &mut live, tall);
+            stage.click_text(&mut panel, &mut live, tall, menu);
+            stage.settle(&mut panel, &mut live, tall);
+            stage.click_last(&mut panel, &mut live, tall, item);
+            assert_eq!(rules_set(&mut live), want, "{rules}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_needs_a_modulator_is_offered_where_there_is_one() {
+        let tall = vec2(600.0, 1400.0);
+        let mut live = learning("[]");
+        for has_modulator in [false, true] {
+            if has_modulator {
+                let mut structure = (*live.structure.take().expect("a network")).clone();
+                let mut scene = (*structure.scene).clone();
+                scene.modulators.push(crate::modulation::ModulatorSpec {
+                    name: "reward".into(),
+                    ..Default::default()
+                });
+                structure.scene = scene.into();
+                live.structure = Some(structure.into());
+            }
+            let (mut stage, mut panel) = (Stage::new(), NetworkPanel::default());
+            stage.selected.projection = Some("a → b".into());
+            stage.settle(&mut panel, &mut live, tall);
+            stage.click_text(&mut panel, &mut live, tall, "Add rule");
+            stage.settle(&mut panel, &mut live, tall);
+            stage.click_last(&mut panel, &mut live, tall, "DopamineStdp");
+            match has_modulator {
+                false => assert!(edits(&mut live).is_empty()),
+                true => {
+                    let sent = edits(&mut live);
+                    assert!(
+                        matches!(&sent[..], [SimCommand::Set { value, .. }]
+                            if value == "[DopamineStdp(w_max: 40.0, modulator: \"reward\")]"),
+                        "{sent:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn weight_dependence_goes_back_to_additive() {
+        let tall = vec2(600.0, 1400.0);
+        let mut live = learning("[Stdp(dependence: PowerLaw(mu: 0.4, w_ref: 1))]");
+        let (mut stage, mut panel) = (Stage::new(), NetworkPanel::default());
+        stage.selected.projection = Some("a → b".into());
+        stage.settle(&mut panel, &mut live, tall);
+        stage.click_text(&mut panel, &mut live, tall, "PowerLaw");
+        stage.settle(&mut panel, &mut live, tall);
+        stage.click_last(&mut panel, &mut live, tall, "Additive");
+        let sent = edits(&mut live);
+        assert!(
+            matches!(&sent[..], [SimCommand::Set { field, value, .. }]
+                if field == "plasticity.0.dependence" && value == "Additive"),
+            "{sent:?}"
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! State columns of the selected neurons against time.
+//! State columns of the selected neurons and the levels of modulators against time.
 
 use super::{Panel, PanelContext, row};
 use crate::files::whole::write_whole;
+use crate::modulation::ModulatorSpec;
 use crate::results::csv::cell;
 use crate::session::frame::{Structure, TraceOf};
 use crate::view::decimate::extremes;
@@ -22,6 +23,8 @@ use std::path::Path;
 
 /// The most neurons whose traces are shown.
 const MOST_NEURONS: usize = 8;
+/// The most modulators that are shown.
+const MOST_MODULATORS: usize = 4;
 /// Points of a curve in a figure.
 const FIGURE_POINTS: usize = 2000;
 
@@ -38,12 +41,57 @@ impl Shown {
     }
 
     fn trace(&self, column: &str) -> TraceOf {
-        TraceOf {
+        TraceOf::Column {
             region: self.region.clone(),
             neuron: self.neuron,
             column: column.to_owned(),
         }
     }
+}
+
+/// What one strip shows.
+struct Shows {
+    label: String,
+    unit: &'static str,
+    /// The colour, the name and what it is of each curve.
+    curves: Vec<(usize, String, TraceOf)>,
+    /// Whether spikes of the neurons are marked.
+    marks: bool,
+}
+
+/// The strips of these columns of the shown neurons, then those of modulators.
+fn strips_shown(
+    structure: &Structure,
+    columns: &[(&'static str, &'static str)],
+    shown: &[Shown],
+    modulators: bool,
+) -> Vec<Shows> {
+    let of_column = |&(column, unit): &(&'static str, &'static str)| Shows {
+        label: with_unit(column, unit),
+        unit,
+        curves: (shown.iter().enumerate())
+            .filter(|(_, n)| has_column(structure, &n.region, column))
+            .map(|(i, n)| (i, n.name(), n.trace(column)))
+            .collect(),
+        marks: true,
+    };
+    let of_modulator = |(i, spec): (usize, &ModulatorSpec)| {
+        let name = spec.name.clone();
+        Shows {
+            label: name.clone(),
+            unit: "",
+            curves: vec![(i, name.clone(), TraceOf::Modulator(name))],
+            marks: false,
+        }
+    };
+    let modulators = match modulators {
+        true => &structure.scene.modulators[..],
+        false => &[],
+    };
+    let modulators = modulators.iter().enumerate().take(MOST_MODULATORS);
+    (columns.iter().map(of_column))
+        .chain(modulators.map(of_modulator))
+        .collect()
 }
 
 /// The traces panel.
@@ -52,6 +100,7 @@ pub struct TracesPanel {
     /// Columns that the user chose; without any the membrane potential, or the first.
     chosen: BTreeSet<String>,
     spikes: bool,
+    modulators: bool,
     png: Save,
     csv: Save,
 }
@@ -62,6 +111,7 @@ impl Default for TracesPanel {
             timeline: Timeline::newest(200.0),
             chosen: BTreeSet::new(),
             spikes: true,
+            modulators: true,
             png: Save::new("PNG", "traces.png"),
             csv: Save::new("CSV", "traces.csv"),
         }
@@ -75,7 +125,7 @@ impl Panel for TracesPanel {
 
     fn help(&self) -> &'static str {
         "State columns of the first 8 selected neurons, sampled in every step from the moment of selection; upright marks are their spikes. \
-         Choose columns with the button. Drag to look back, scroll to zoom, double-click to follow the newest time again."
+         Choose columns with the button. Below them stand the levels of the scene's first 4 modulators. Drag to look back, scroll to zoom, double-click to follow the newest time again."
     }
 
     fn show(&mut self, ui: &mut Ui, context: &mut PanelContext<'_>) {
@@ -94,7 +144,7 @@ impl Panel for TracesPanel {
             .take(MOST_NEURONS)
             .collect();
         let known = columns_of(&structure, &shown);
-        let mut columns: Vec<(&str, &str)> = (known.iter().copied())
+        let mut columns: Vec<(&'static str, &'static str)> = (known.iter().copied())
             .filter(|(name, _)| self.chosen.contains(*name))
             .collect();
         if columns.is_empty() {
@@ -102,26 +152,24 @@ impl Panel for TracesPanel {
             columns.extend(usual.or(known.first()));
         }
         context.wants.spikes |= self.spikes;
-        for neuron in &shown {
-            for (column, _) in &columns {
-                if has_column(&structure, &neuron.region, column) {
-                    context.wants.traces.push(neuron.trace(column));
-                }
-            }
-        }
+        let strips = strips_shown(&structure, &columns, &shown, self.modulators);
+        let curves = strips.iter().flat_map(|strip| &strip.curves);
+        let traces = curves.map(|(.., of)| of.clone());
+        context.wants.traces.extend(traces);
         let now = context.live.time_ms();
-        self.tools(ui, context, &known, &columns, &shown, now);
-        if shown.is_empty() {
+        let has_modulators = !structure.scene.modulators.is_empty();
+        self.tools(ui, context, &known, &columns, &strips, has_modulators, now);
+        if strips.is_empty() {
             return nothing(
                 ui,
-                "Select a neuron in the 3D view or the raster to see its traces",
+                match shown.is_empty() {
+                    true => "Select a neuron in the 3D view or the raster to see its traces",
+                    false => "The selected neurons have no state columns",
+                },
             );
         }
-        if columns.is_empty() {
-            return nothing(ui, "The selected neurons have no state columns");
-        }
         self.legend(ui, context, &shown);
-        self.strips(ui, context, &columns, &shown, now);
+        self.strips(ui, context, &strips, &shown, now);
     }
 }
 
@@ -132,7 +180,8 @@ impl TracesPanel {
         context: &mut PanelContext<'_>,
         known: &[(&str, &str)],
         columns: &[(&str, &str)],
-        shown: &[Shown],
+        strips: &[Shows],
+        has_modulators: bool,
         now: f64,
     ) {
         row(ui, |ui| {
@@ -159,7 +208,13 @@ impl TracesPanel {
             .on_hover_text("Which state columns are shown");
             ui.toggle_value(&mut self.spikes, "Spikes")
                 .on_hover_text("Mark the spikes of the neurons");
-            if shown.is_empty() {
+            if has_modulators {
+                ui.toggle_value(&mut self.modulators, "Modulators")
+                    .on_hover_text(
+                        "Show the concentrations of pools, and what signals do in each step",
+                    );
+            }
+            if strips.is_empty() {
                 return;
             }
             ui.separator();
@@ -171,7 +226,7 @@ impl TracesPanel {
                 "Save the time that is shown as a picture",
                 &mut notices,
                 || {
-                    let strips = strips_of(live, columns, shown, range);
+                    let strips = strips_of(live, strips, range);
                     let title = live.structure.as_ref().map(|s| s.scene.title.clone());
                     Box::new(move |path: &Path| {
                         let canvas = draw_traces(&title.unwrap_or_default(), range, &strips);
@@ -181,10 +236,10 @@ impl TracesPanel {
             );
             self.csv.table(
                 ui,
-                "Save the time that is shown as a table: time_ms, region, neuron, column, value",
+                "Save the time that is shown as a table: time_ms, region, neuron, column, value; of a modulator its name is the column",
                 &mut notices,
                 || {
-                    let copied = copied(live, columns, shown, range);
+                    let copied = copied(live, strips, range);
                     Box::new(move || table(&copied))
                 },
             );
@@ -193,6 +248,10 @@ impl TracesPanel {
     }
 
     fn legend(&self, ui: &mut Ui, context: &mut PanelContext<'_>, shown: &[Shown]) {
+        if shown.is_empty() {
+            ui.weak("Select a neuron in the 3D view or the raster to see its traces");
+            return;
+        }
         row(ui, |ui| {
             for (place, neuron) in shown.iter().enumerate() {
                 let (rect, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
@@ -211,7 +270,7 @@ impl TracesPanel {
         &mut self,
         ui: &mut Ui,
         context: &mut PanelContext<'_>,
-        columns: &[(&str, &str)],
+        strips: &[Shows],
         shown: &[Shown],
         now: f64,
     ) {
@@ -221,22 +280,22 @@ impl TracesPanel {
         let (from, to) = self.timeline.range(now);
         // The lowest strip has the labels of the time axis, and so needs more room.
         let labels = if outer.height() > 90.0 { 31.0 } else { 0.0 };
-        let height = (outer.height() - labels) / columns.len() as f32;
+        let height = (outer.height() - labels) / strips.len() as f32;
         let spikes = if self.spikes {
             spikes_of(live, shown, (from, to))
         } else {
             Vec::new()
         };
-        for (place, (column, unit)) in columns.iter().enumerate() {
-            let last = place + 1 == columns.len();
+        for (place, strip) in strips.iter().enumerate() {
+            let last = place + 1 == strips.len();
             let top = outer.top() + place as f32 * height;
             let bottom = top + height + if last { labels } else { 0.0 };
             let area = Rect::from_min_max(pos2(outer.left(), top), pos2(outer.right(), bottom));
             let time = Axis::linear("time (ms)", from, to);
             let time = if last { time } else { time.without_labels() };
             let pixels = (area.width() * ui.pixels_per_point()) as usize;
-            let curves: Vec<(usize, Vec<(f64, f64)>)> = (shown.iter().enumerate())
-                .filter_map(|(i, n)| Some((i, live.traces.get(&n.trace(column))?)))
+            let curves: Vec<(usize, Vec<(f64, f64)>)> = (strip.curves.iter())
+                .filter_map(|(i, _, of)| Some((*i, live.traces.get(of)?)))
                 .map(|(i, trace)| (i, points(trace, live.progress.dt_ms, (from, to), pixels)))
                 .collect();
             let values = curves
@@ -244,9 +303,9 @@ impl TracesPanel {
                 .flat_map(|(_, c)| c.iter().map(|p| p.1 as f32));
             let span = span_of(values);
             let (low, high) = span.unwrap_or((0.0, 1.0));
-            let chart = Chart::within(area, time, Axis::linear(with_unit(column, unit), low, high));
+            let chart = Chart::within(area, time, Axis::linear(strip.label.clone(), low, high));
             chart.draw(ui);
-            for &(ms, neuron) in &spikes {
+            for &(ms, neuron) in spikes.iter().filter(|_| strip.marks) {
                 let x = chart.x_at(ms);
                 let range = chart.inner.top()..=chart.inner.top() + 0.12 * chart.inner.height();
                 ui.painter()
@@ -262,7 +321,7 @@ impl TracesPanel {
             if place == 0 {
                 self.timeline.interact(ui, &response, &chart, now);
             }
-            read_off(ui, &response, &chart, unit);
+            read_off(ui, &response, &chart, strip.unit);
         }
     }
 }
@@ -349,23 +408,18 @@ fn spikes_of(live: &Live, shown: &[Shown], (from, to): (f64, f64)) -> Vec<(f64, 
 }
 
 /// What a figure of the shown time is made of.
-fn strips_of(
-    live: &Live,
-    columns: &[(&str, &str)],
-    shown: &[Shown],
-    range: (f64, f64),
-) -> Vec<Strip> {
-    let curve = |neuron: &Shown, column: &str| {
-        let trace = live.traces.get(&neuron.trace(column))?;
+fn strips_of(live: &Live, strips: &[Shows], range: (f64, f64)) -> Vec<Strip> {
+    let curve = |(_, name, of): &(usize, String, TraceOf)| {
+        let trace = live.traces.get(of)?;
         Some(Curve {
-            name: neuron.name(),
+            name: name.clone(),
             points: points(trace, live.progress.dt_ms, range, FIGURE_POINTS),
         })
     };
-    (columns.iter())
-        .map(|(column, unit)| Strip {
-            label: with_unit(column, unit),
-            curves: shown.iter().filter_map(|n| curve(n, column)).collect(),
+    (strips.iter())
+        .map(|strip| Strip {
+            label: strip.label.clone(),
+            curves: strip.curves.iter().filter_map(curve).collect(),
         })
         .collect()
 }
@@ -376,28 +430,22 @@ struct Copied {
     samples: Vec<(f64, f32)>,
 }
 
-/// The shown time of all curves.
-fn copied(
-    live: &Live,
-    columns: &[(&str, &str)],
-    shown: &[Shown],
-    range: (f64, f64),
-) -> Vec<Copied> {
+/// The shown time of all curves, neuron by neuron, then of modulators.
+fn copied(live: &Live, strips: &[Shows], range: (f64, f64)) -> Vec<Copied> {
     let dt = live.progress.dt_ms;
+    let mut curves: Vec<_> = strips.iter().flat_map(|strip| &strip.curves).collect();
+    curves.sort_by_key(|(place, _, of)| (matches!(of, TraceOf::Modulator(_)), *place));
     let mut all = Vec::new();
-    for neuron in shown {
-        for (column, _) in columns {
-            let of = neuron.trace(column);
-            let Some(trace) = live.traces.get(&of) else {
-                continue;
-            };
-            let at = |i: usize| (((trace.first + i as u64 + 1) as f64 * dt) * 1e6).round() / 1e6;
-            let samples = samples(trace, dt, range).map(|i| (at(i), trace.values[i]));
-            all.push(Copied {
-                of,
-                samples: samples.collect(),
-            });
-        }
+    for (.., of) in curves {
+        let Some(trace) = live.traces.get(of) else {
+            continue;
+        };
+        let at = |i: usize| (((trace.first + i as u64 + 1) as f64 * dt) * 1e6).round() / 1e6;
+        let samples = samples(trace, dt, range).map(|i| (at(i), trace.values[i]));
+        all.push(Copied {
+            of: of.clone(),
+            samples: samples.collect(),
+        });
     }
     all
 }
@@ -406,9 +454,16 @@ fn copied(
 fn table(all: &[Copied]) -> String {
     let mut text = String::from("time_ms,region,neuron,column,value\n");
     for Copied { of, samples } in all {
-        let (region, neuron, column) = (cell(&of.region), of.neuron, &of.column);
+        let what = match of {
+            TraceOf::Column {
+                region,
+                neuron,
+                column,
+            } => format!("{},{neuron},{column}", cell(region)),
+            TraceOf::Modulator(name) => format!(",,{}", cell(name)),
+        };
         for (ms, value) in samples {
-            text += &format!("{ms},{region},{neuron},{column},{value}\n");
+            text += &format!("{ms},{what},{value}\n");
         }
     }
     text
@@ -430,7 +485,7 @@ mod tests {
         let mut stage = Stage::new();
         stage.selected.neurons = [3, 12].into();
         for (region, neuron) in [("a", 3), ("b", 2)] {
-            let of = TraceOf {
+            let of = TraceOf::Column {
                 region: region.into(),
                 neuron,
                 column: "v".into(),
@@ -453,7 +508,8 @@ mod tests {
         stage.selected.neurons.extend(0..15);
         stage.settle(&mut panel, &mut live, vec2(700.0, 500.0));
         assert_eq!(stage.wants.traces.len(), MOST_NEURONS);
-        assert!(stage.wants.traces.iter().all(|t| t.column == "v"));
+        let is_v = |t: &TraceOf| matches!(t, TraceOf::Column { column, .. } if column == "v");
+        assert!(stage.wants.traces.iter().all(is_v));
         panel.chosen = ["v".into(), "i_ex".into()].into();
         stage.settle(&mut panel, &mut live, vec2(700.0, 500.0));
         assert_eq!(stage.wants.traces.len(), 2 * MOST_NEURONS);
@@ -480,14 +536,55 @@ mod tests {
             neuron: 3,
             number: 3,
         }];
-        let text = table(&copied(&live, &[("v", "mV")], &shown, (300.0, 310.0)));
+        let structure = live.structure.clone().expect("a network");
+        let strips = strips_shown(&structure, &[("v", "mV")], &shown, true);
+        let text = table(&copied(&live, &strips, (300.0, 310.0)));
         assert_eq!(text.lines().count(), 1 + 101);
         assert!(
             text.lines()
                 .nth(1)
                 .is_some_and(|l| l.starts_with("300,a,3,v,"))
         );
-        let strips = strips_of(&live, &[("v", "mV")], &shown, (300.0, 310.0));
+        let strips = strips_of(&live, &strips, (300.0, 310.0));
         assert_eq!((strips.len(), strips[0].curves.len()), (1, 1));
+    }
+
+    #[test]
+    fn modulators_are_wanted_without_a_neuron_until_they_are_switched_off() {
+        let (mut stage, mut panel, mut live) = traced();
+        let mut structure = (*live.structure.take().expect("a network")).clone();
+        let mut scene = (*structure.scene).clone();
+        scene.modulators = vec![ModulatorSpec {
+            name: "dopamine".into(),
+            tau_ms: Some(200.0),
+            ..ModulatorSpec::default()
+        }];
+        structure.scene = scene.into();
+        live.structure = Some(structure.into());
+        let of = TraceOf::Modulator("dopamine".into());
+        let values = (0..5000).map(|i| i as f32).collect();
+        live.traces.insert(of.clone(), Trace { first: 0, values });
+        stage.selected.neurons.clear();
+        let size = vec2(700.0, 500.0);
+        stage.settle(&mut panel, &mut live, size);
+        assert_eq!(stage.wants.traces, std::slice::from_ref(&of));
+        assert!(
+            stage
+                .find(&mut panel, &mut live, size, "dopamine")
+                .is_some()
+        );
+        stage.selected.neurons = [3].into();
+        stage.settle(&mut panel, &mut live, size);
+        assert_eq!(stage.wants.traces.len(), 2);
+        assert_eq!(stage.wants.traces[1], of);
+        let structure = live.structure.clone().expect("a network");
+        let strips = strips_shown(&structure, &[], &[], true);
+        let text = table(&copied(&live, &strips, (300.0, 300.0)));
+        assert_eq!(
+            text,
+            "time_ms,region,neuron,column,value\n300,,,dopamine,2999\n"
+        );
+        stage.click_text(&mut panel, &mut live, size, "Modulators");
+        assert!(!stage.wants.traces.contains(&of));
     }
 }

@@ -215,7 +215,6 @@ fn structure() -> Structure {
         neurons: 1000,
         synapses: 0,
         bytes: 0,
-        longest_delay: 1,
         stimuli: Vec::new(),
     }
 }

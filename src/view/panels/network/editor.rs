@@ -117,6 +117,23 @@ impl Editor {
                     .on_hover_text(field.hint());
                 (chosen != now).then(|| once(chosen.to_owned()))
             }
+            FieldValue::Form { now, all } => {
+                let mut chosen = None;
+                egui::ComboBox::from_id_salt(&field.path)
+                    .selected_text(now)
+                    .show_ui(ui, |ui| {
+                        for (name, text) in all {
+                            let is = name == now;
+                            let label = ui.selectable_label(is, *name);
+                            if label.on_hover_text(text).clicked() && !is {
+                                chosen = Some(text.clone());
+                            }
+                        }
+                    })
+                    .response
+                    .on_hover_text(field.hint());
+                chosen.map(once)
+            }
             FieldValue::Text(text) => self.text(ui, field, text, problem).map(once),
         }
     }
