@@ -26,7 +26,7 @@ struct Projection {
     ends: [String; 2],
     /// The numbers of their neurons.
     neurons: [usize; 2],
-    weight: Distribution,
+    weight: Option<Distribution>,
     delays: Vec<DelayParts>,
     provenance: Provenance,
     pairs: Pairs,
