@@ -12,7 +12,8 @@
 
 use super::executor::{Former, RuleFunctions};
 use super::history::{LONG_AGO, LastSpike, PostHistory, take, take_traces};
-use super::replay::{Order, Share, Window, replay, seen_by_pre};
+use super::replay::{Order, Window, replay, seen_by_pre};
+use super::steering::Steering;
 use super::tend::Tended;
 use super::upkeep::{Keepers, Lasting};
 use super::{LearningRule, ModulatedBy, Seen, SendOrder, SynapseState, Traces};
@@ -206,9 +207,7 @@ pub(super) fn insert<R: LearningRule>(
         order: Order::new(rule.coincidence(), 0),
         settled: 0,
         forgotten: 0,
-        frozen: false,
-        gain: Vec::new(),
-        lasting,
+        steering: Steering::new(lasting),
         rule,
     };
     projection.insert((
@@ -249,12 +248,12 @@ pub fn tend_exact(
             continue;
         }
         rule.learner.settle(&mut synapses, after(now));
-        let (frozen, gain) = rule.learner.steering();
+        let steering = rule.learner.steering();
         let mut weights = Tended {
             synapses: &mut synapses,
             workers: &workers,
-            gain,
-            frozen: *frozen,
+            gain: &steering.gain,
+            frozen: steering.frozen,
         };
         keepers.act(now, &mut weights);
     }
@@ -269,7 +268,7 @@ const FUNCTIONS: RuleFunctions = RuleFunctions {
     freeze: |entity, steps, frozen| {
         with_parts(entity, |synapses, rule| {
             rule.close(synapses, after(steps));
-            *rule.steering().0 = frozen;
+            rule.steering().frozen = frozen;
         });
     },
     reset: |entity, steps| {
@@ -282,7 +281,7 @@ const FUNCTIONS: RuleFunctions = RuleFunctions {
     restrict: |entity, steps, gain| {
         with_parts(entity, |synapses, rule| {
             rule.close(synapses, after(steps));
-            *rule.steering().1 = gain;
+            rule.steering().gain = gain;
         });
     },
     take_over: |entity, former| {
@@ -332,8 +331,7 @@ trait Learner: Send + Sync {
     fn refresh(&mut self, synapses: &mut PlasticSynapses, now: u64);
     /// Forgets every spike up to `now`, those under way included, which are still transmitted.
     fn forget(&mut self, now: u64);
-    /// Whether learning is frozen, and the part of every change that counts per target neuron, if not all do fully.
-    fn steering(&mut self) -> (&mut bool, &mut Vec<f32>);
+    fn steering(&mut self) -> &mut Steering;
     fn save(&self, out: &mut Vec<u32>);
     fn load(&mut self, from: &mut &[u32]) -> Option<()>;
     /// Takes over the histories of a rule before an edit, for so many source neurons and delays; says what time it was.
@@ -355,29 +353,10 @@ struct Exact<R: LearningRule> {
     settled: u64,
     /// Spikes that were emitted until then are not learnt from.
     forgotten: u64,
-    frozen: bool,
-    /// Per target neuron: the part of every change that counts; empty if all count fully.
-    gain: Vec<f32>,
-    lasting: Lasting,
+    steering: Steering,
 }
 
 impl<R: LearningRule> Exact<R> {
-    /// Whether synapses change at all: the tags of frozen ones do.
-    fn changes(&self) -> bool {
-        R::LEARNS && (R::TAGGED || !self.frozen)
-    }
-
-    fn share(&self, target: u32) -> Share<'_> {
-        Share {
-            part: if self.frozen {
-                Some(0.0)
-            } else {
-                self.gain.get(target as usize).copied()
-            },
-            slowing: self.lasting.slowing.as_ref(),
-        }
-    }
-
     /// Ticks since all synapses were up to date.
     fn since(&self, now: u64) -> u32 {
         (now - self.settled).min(LONG_AGO.into()) as u32
@@ -390,7 +369,7 @@ impl<R: LearningRule> Exact<R> {
         now: u64,
         mut change: impl FnMut(usize, &dyn Fn(SynapseState) -> SynapseState),
     ) {
-        let fade = self.lasting.fade.as_ref();
+        let fade = self.steering.fade();
         for group in 0..synapses.groups().len() {
             for row in 0..synapses.rows() {
                 let last = &self.newest[group * synapses.rows() + row];
@@ -398,7 +377,7 @@ impl<R: LearningRule> Exact<R> {
                 for block in 0..synapses.blocks() {
                     for place in synapses.segment(row, block, group) {
                         let target = synapses.targets()[place];
-                        let (spikes, share) = (self.post.of(target), self.share(target));
+                        let (spikes, share) = (self.post.of(target), self.steering.share(target));
                         change(place, &|state| {
                             replay(&self.rule, state, spikes, &window, share, fade).0
                         });
@@ -445,7 +424,7 @@ impl<R: LearningRule> Learner for Exact<R> {
         let is_learnt_from = emitted > self.forgotten;
         let late = self.rule.order() == SendOrder::SendThenChange;
         let sign = synapses.per_quantum().signum();
-        let (changes, fade) = (self.changes(), self.lasting.fade.as_ref());
+        let (changes, fade) = (self.steering.lets_change::<R>(), self.steering.fade());
         for block in 0..synapses.blocks() {
             let places = synapses.segment(row, block, group);
             let (targets, weights, tags) = synapses.parts_mut();
@@ -454,7 +433,7 @@ impl<R: LearningRule> Learner for Exact<R> {
                 let mut state = state_at(weights, tags, place);
                 let mut transmitted = state.weight;
                 if changes {
-                    let (spikes, share) = (self.post.of(target), self.share(target));
+                    let (spikes, share) = (self.post.of(target), self.steering.share(target));
                     let next;
                     (state, next) = replay(&self.rule, state, spikes, &window, share, fade);
                     transmitted = state.weight;
@@ -494,9 +473,7 @@ impl<R: LearningRule> Learner for Exact<R> {
     }
 
     fn begin_step(&mut self, synapses: &mut PlasticSynapses, now: u64, signal: &Signal) {
-        if let Some(slowing) = &mut self.lasting.slowing {
-            slowing.anchor(now);
-        }
+        self.steering.anchor(now);
         if R::MODULATED {
             if self.rule.epoch_is_full() {
                 self.close(synapses, now);
@@ -511,7 +488,7 @@ impl<R: LearningRule> Learner for Exact<R> {
     }
 
     fn settle(&mut self, synapses: &mut PlasticSynapses, now: u64) {
-        if self.changes() {
+        if self.steering.lets_change::<R>() {
             let (_, weights, tags) = synapses.parts_mut();
             let (weights, tags) = (Shares::new(weights), Shares::new(tags));
             self.replay_all(synapses, now, |place, replayed| {
@@ -537,7 +514,7 @@ impl<R: LearningRule> Learner for Exact<R> {
     fn now(&self, synapses: &PlasticSynapses, now: u64) -> (Vec<f32>, Vec<f32>) {
         let mut weights = synapses.stored_weights().to_vec();
         let mut tags = synapses.stored_tags().to_vec();
-        if self.changes() {
+        if self.steering.lets_change::<R>() {
             self.replay_all(synapses, now, |place, replayed| {
                 let state = replayed(state_at(&weights, &tags, place));
                 put(&mut weights, &mut tags, place, state);
@@ -562,16 +539,15 @@ impl<R: LearningRule> Learner for Exact<R> {
         self.forgotten = now;
     }
 
-    fn steering(&mut self) -> (&mut bool, &mut Vec<f32>) {
-        (&mut self.frozen, &mut self.gain)
+    fn steering(&mut self) -> &mut Steering {
+        &mut self.steering
     }
 
     fn save(&self, out: &mut Vec<u32>) {
         for time in [self.settled, self.forgotten] {
             out.extend([time as u32, (time >> 32) as u32]);
         }
-        out.extend([u32::from(self.frozen), self.gain.len() as u32]);
-        out.extend(self.gain.iter().map(|g| g.to_bits()));
+        self.steering.save(out);
         for last in &self.newest {
             out.push(last.time);
             let values = last.before.values().iter().chain(last.after.values());
@@ -583,18 +559,8 @@ impl<R: LearningRule> Learner for Exact<R> {
 
     fn load(&mut self, from: &mut &[u32]) -> Option<()> {
         [self.settled, self.forgotten] = take_times(from)?;
-        if let Some(slowing) = &mut self.lasting.slowing {
-            slowing.anchor(self.settled);
-        }
-        self.frozen = take(from).filter(|frozen| *frozen <= 1)? == 1;
-        let targets = self.post.neurons();
-        let gains = take(from).filter(|n| *n == 0 || *n as usize == targets)?;
-        self.gain.clear();
-        for _ in 0..gains {
-            let gain = f32::from_bits(take(from)?);
-            self.gain
-                .push(Some(gain).filter(|g| (0.0..=1.0).contains(g))?);
-        }
+        self.steering.anchor(self.settled);
+        self.steering.load(from, self.post.neurons())?;
         for last in &mut self.newest {
             *last = take_last(from)?;
         }
@@ -609,8 +575,7 @@ impl<R: LearningRule> Learner for Exact<R> {
         (rows, groups): (usize, usize),
     ) -> Option<u64> {
         [self.settled, self.forgotten] = take_times(from)?;
-        let [_frozen, gains] = [take(from)?, take(from)?];
-        *from = from.get(gains as usize..)?;
+        Steering::pass_over(from)?;
         self.newest.fill(LastSpike::none(self.settled as u32));
         for group in 0..former.delays.len() {
             for row in 0..former.sources {

@@ -319,6 +319,27 @@ impl<P: Traces> PostHistory<P> {
         self.count.len()
     }
 
+    /// How many spikes of each neuron there is room for.
+    pub(super) fn room(&self) -> usize {
+        self.mask as usize + 1
+    }
+
+    /// How many spikes of a neuron came since all synapses were brought up to date.
+    pub(super) fn pending(&self, neuron: u32) -> u32 {
+        self.pending[neuron as usize]
+    }
+
+    /// Spike number `index` of a neuron.
+    ///
+    /// # Safety
+    /// There is such a neuron.
+    #[inline(always)]
+    pub(super) unsafe fn spike(&self, neuron: u32, index: u32) -> PostSpike<P> {
+        let place = neuron as usize * (self.mask as usize + 1) + (index & self.mask) as usize;
+        // SAFETY: each neuron has a ring of `mask` + 1 spikes.
+        unsafe { *self.rings.get_unchecked(place) }
+    }
+
     /// Whether a neuron has room for one more spike that not all synapses have seen.
     #[inline]
     pub fn has_room(&self, neuron: u32) -> bool {

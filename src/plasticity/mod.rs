@@ -32,6 +32,7 @@ pub mod response;
 pub mod settable;
 pub mod slowing;
 pub mod stdp;
+mod steering;
 mod sum;
 mod tagger;
 pub mod tend;

@@ -14,7 +14,7 @@
 //! input that may have caused it, and comes after, as it does wherever it sees the presynaptic one.
 
 use super::history::{LastSpike, PostSpikes, PreSpike};
-use super::slowing::Slowing;
+use super::steering::Share;
 use super::upkeep::Fade;
 use super::{Coincidence, LearningRule, Seen, SynapseState, Traces};
 
@@ -125,45 +125,6 @@ impl Order {
             pre_counts: coincidence != Coincidence::Ignored,
             post_counts: coincidence == Coincidence::Both,
         }
-    }
-}
-
-/// How much of every change of a weight counts. Tags change in full.
-#[derive(Clone, Copy)]
-pub(super) struct Share<'a> {
-    /// The part of all changes; `None` for all of it.
-    pub part: Option<f32>,
-    /// The part of what the learning rule changes, which falls with time.
-    pub slowing: Option<&'a Slowing>,
-}
-
-impl Share<'_> {
-    /// All of it.
-    pub const ALL: Self = Self {
-        part: None,
-        slowing: None,
-    };
-
-    /// The state after a change of the weight from `before`, by the learning rule at the stamp `now`.
-    #[inline(always)]
-    pub fn of(self, before: f32, after: SynapseState, now: u32) -> SynapseState {
-        self.of_any(before, self.slowed(before, after, now))
-    }
-
-    #[inline(always)]
-    fn slowed(self, before: f32, mut after: SynapseState, now: u32) -> SynapseState {
-        if let Some(slowing) = self.slowing {
-            after.weight = before + slowing.rate(now) * (after.weight - before);
-        }
-        after
-    }
-
-    #[inline(always)]
-    fn of_any(self, before: f32, mut after: SynapseState) -> SynapseState {
-        if let Some(part) = self.part {
-            after.weight = before + part * (after.weight - before);
-        }
-        after
     }
 }
 

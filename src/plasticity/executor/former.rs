@@ -3,6 +3,7 @@
 use super::{Learning, PostHistory, PreHistory};
 use crate::network::plastic::DelayParts;
 use crate::plasticity::LearningRule;
+use crate::plasticity::steering::Steering;
 use bevy::ecs::world::EntityWorldMut;
 
 /// A rule at work in the network before an edit, all its synapses being up to date.
@@ -38,11 +39,12 @@ pub(super) fn take_over<R: LearningRule>(
 ) -> Option<()> {
     let mut learning = entity.get_mut::<Learning<R>>()?;
     let learning = &mut *learning;
-    let [low, high, _, gains, rest @ ..] = former.numbers else {
+    let [low, high, rest @ ..] = former.numbers else {
         return None;
     };
     let now = u64::from(*low) | u64::from(*high) << 32;
-    let mut rest = rest.get(*gains as usize..)?;
+    let mut rest = rest;
+    Steering::pass_over(&mut rest)?;
     let (axonal, back) = (former.longest_axonal(), former.longest_back());
     let mut pre = PreHistory::new(former.sources, axonal);
     pre.load(&mut rest)?;
@@ -54,8 +56,7 @@ pub(super) fn take_over<R: LearningRule>(
     let ways_back = (back, learning.longest_back);
     learning.post.take_over(&post, now as u32, ways_back);
     learning.settled = now;
-    if let Some(slowing) = &mut learning.lasting.slowing {
-        slowing.anchor(now);
-    }
+    learning.steering.anchor(now);
+    learning.follow_history(now);
     rest.is_empty().then_some(())
 }
