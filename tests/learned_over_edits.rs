@@ -29,6 +29,10 @@ const SCENE: &str = r#"Scene(
 )"#;
 
 fn open_on(text: &str, threads: usize) -> Session {
+    open_beside(text, threads, SceneFiles::default())
+}
+
+fn open_beside(text: &str, threads: usize, files: SceneFiles) -> Session {
     let registry = Registry::new();
     let loaded = load(SceneSource::from_text("test", text), &[], &registry).expect("a scene");
     let options = BuildOptions {
@@ -36,7 +40,6 @@ fn open_on(text: &str, threads: usize) -> Session {
         force_lanes: true,
         ..BuildOptions::default()
     };
-    let files = SceneFiles::default();
     Session::open(loaded, files, registry, options, false, &|_| {})
         .unwrap_or_else(|e| panic!("{e}"))
 }
@@ -328,6 +331,240 @@ fn a_list_gives_new_weights_to_the_pairs_that_it_changes() {
     assert_carried(&mut session, &before, "all to all");
 }
 
+/// A table of pairs, with some of its columns.
+fn table(columns: &str) -> SceneFiles {
+    let mut text = format!("{columns}\n");
+    for (source, target) in (0..SOURCES).flat_map(|s| (0..TARGETS).map(move |t| (s, t))) {
+        let fields: Vec<String> = (columns.split(','))
+            .map(|column| match column {
+                "source" => source.to_string(),
+                "target" => target.to_string(),
+                "weight" => format!("{}", 10 + (3 * source + target) % 20),
+                _ => format!("{}", 1 + (source + target) % 6),
+            })
+            .collect();
+        text += &(fields.join(",") + "\n");
+    }
+    SceneFiles::from_contents([("pairs.csv".to_owned(), text.into_bytes())].into())
+}
+
+/// The scene with the pairs of a table, and with a weight and a delay of its own only where that has none.
+fn listed(columns: &str) -> String {
+    let mut text = scene(&[("AllToAll", "ListFile(\"pairs.csv\")")]);
+    for (column, given) in [
+        ("weight", "weight: Uniform(min: 10, max: 30), "),
+        ("delay_ms", "delay_ms: 3,"),
+    ] {
+        if columns.contains(column) {
+            assert!(text.contains(given));
+            text = text.replace(given, "");
+        }
+    }
+    text
+}
+
+#[test]
+fn synapses_of_lists_keep_their_weights_whether_the_projection_has_one_or_not() {
+    for columns in [
+        "source,target,weight,delay_ms",
+        "source,target,weight",
+        "source,target,delay_ms",
+        "source,target",
+    ] {
+        let text = listed(columns);
+        for (of, field, value) in [
+            (
+                Place::Projection(NAME.into()),
+                "plasticity.0.a_plus",
+                "0.06",
+            ),
+            (Place::Region("post".into()), "model.tau_m", "12"),
+            (Place::Region("pre".into()), "model.rate_hz", "50"),
+        ] {
+            let what = format!("{columns}: {field}");
+            let mut session = open_beside(&text, 1, table(columns));
+            run_ms(&mut session, 200.0);
+            let before = weights(&mut session);
+            let start = weights(&mut open_beside(&text, 1, table(columns)));
+            assert!(before.iter().filter(|(k, w)| start[k] != **w).count() > 100);
+            edit(&mut session, set_of(of, field, value));
+            assert_eq!(weights(&mut session), before, "{what}");
+            run_ms(&mut session, 20.0);
+        }
+        let mut session = open_beside(&text, 1, table(columns));
+        run_ms(&mut session, 200.0);
+        let before = weights(&mut session);
+        edit(&mut session, set("muted", "true"));
+        run_ms(&mut session, 20.0);
+        edit(&mut session, set("muted", "false"));
+        assert_eq!(weights(&mut session), before, "{columns}, unmuted");
+    }
+}
+
+/// What is saved is what runs, however the pairs are given.
+#[test]
+fn every_form_of_projection_can_be_saved_and_read_again() {
+    let pairs = |extra: &str| {
+        let entries: Vec<String> = (0..20)
+            .map(|n| format!("(source: {n}, target: {}{extra})", (7 * n) % 20))
+            .collect();
+        format!("List([{}])", entries.join(", "))
+    };
+    let both = ", weight: 25, delay_ms: 2";
+    let file = "ListFile(\"pairs.csv\")";
+    let columns = "source,target,weight,delay_ms";
+    for (rule, without) in [
+        ("AllToAll".to_owned(), ""),
+        ("OneToOne".to_owned(), ""),
+        ("AllButOwn".to_owned(), ""),
+        ("FixedIndegree(9)".to_owned(), ""),
+        ("FixedOutdegree(9)".to_owned(), ""),
+        ("FixedTotalNumber(99)".to_owned(), ""),
+        ("PairwiseBernoulli(0.4)".to_owned(), ""),
+        (
+            "Distance(kernel: Gaussian(sigma_mm: 0.5, peak: 0.9))".to_owned(),
+            "",
+        ),
+        ("SmallWorld(neighbours: 6, rewire: 0.2)".to_owned(), ""),
+        ("Pairs([(0, 3), (9, 5), (9, 5)])".to_owned(), ""),
+        ("Not([OneToOne])".to_owned(), ""),
+        ("And([AllToAll, FixedIndegree(5)])".to_owned(), ""),
+        ("Or([OneToOne, FixedIndegree(5)])".to_owned(), ""),
+        (pairs(""), ""),
+        (pairs(", weight: 25"), "weight"),
+        (pairs(", delay_ms: 2"), "delay_ms"),
+        (pairs(both), "weight delay_ms"),
+        (file.to_owned(), ""),
+        (file.to_owned(), "weight delay_ms"),
+    ] {
+        for learns in [true, false] {
+            let mut text = scene(&[
+                ("AllToAll", &rule),
+                ("neurons: 24", "neurons: 20"),
+                (
+                    "model: PoissonSource(",
+                    "layout: Ball(radius_mm: 0.5), model: PoissonSource(",
+                ),
+                (
+                    "model: LifExp(",
+                    "layout: Ball(radius_mm: 0.5), model: LifExp(",
+                ),
+            ]);
+            if without.contains("weight") {
+                text = text.replace("weight: Uniform(min: 10, max: 30), ", "");
+            }
+            if without.contains("delay_ms") {
+                text = text.replace("delay_ms: 3,", "");
+            }
+            if !learns {
+                let rule = "plasticity: [Stdp(w_max: 60, a_plus: 0.05, a_minus: 0.04)]";
+                assert!(text.contains(rule));
+                text = text.replace(rule, "");
+            }
+            let columns = if without.is_empty() {
+                "source,target"
+            } else {
+                columns
+            };
+            // Of as many sources as the region has.
+            let files = || {
+                let contents = table(columns).contents();
+                let rows = contents.into_iter().map(|(name, bytes)| {
+                    let text = String::from_utf8(bytes).expect("a text");
+                    let is_there = |line: &&str| {
+                        let source = line.split(',').next().map(str::parse::<u32>);
+                        !matches!(source, Some(Ok(n)) if n >= 20)
+                    };
+                    let kept: Vec<&str> = text.lines().filter(is_there).collect();
+                    (name, (kept.join("\n") + "\n").into_bytes())
+                });
+                SceneFiles::from_contents(rows.collect())
+            };
+            let mut session = open_beside(&text, 1, files());
+            let saved = session.scene_text().expect("a text");
+            assert!(!saved.contains("NaN"), "{rule}: {saved}");
+            let mut again = open_beside(&saved, 1, files());
+            assert_eq!(again.scene_text().as_ref(), Ok(&saved), "{rule}");
+            for session in [&mut session, &mut again] {
+                run_ms(session, 100.0);
+            }
+            assert_eq!(hash(&again), hash(&session), "{rule}, {without}");
+            if learns {
+                assert_eq!(
+                    weights(&mut again),
+                    weights(&mut session),
+                    "{rule}, {without}"
+                );
+            }
+            assert!(session.simulation_mut().synapse_count() > 0, "{rule}");
+        }
+    }
+}
+
+/// Without rules, weights stay as they have become, in what is saved, too; those of the scene come back with the last of what keeps them.
+#[test]
+fn weights_stay_when_a_projection_no_longer_learns() {
+    let stdp = "Stdp(w_max: 60, a_plus: 0.05, a_minus: 0.04)";
+    let short_term = (
+        "delay_ms: 3,",
+        "delay_ms: 3, short_term: TsodyksMarkram(u: 0.6, tau_rec: 300),",
+    );
+    let inhibitory = [
+        (
+            "LifExp(i_e: Normal(mean: 420, sd: 20))",
+            "LifDelta(i_e: Normal(mean: 500, sd: 20))",
+        ),
+        (
+            "weight: Uniform(min: 10, max: 30)",
+            "weight: Uniform(min: -0.3, max: -0.1)",
+        ),
+    ];
+    let with = |rules: &str, more: &[(&str, &str)]| {
+        let mut replaced = vec![(stdp, rules)];
+        replaced.extend(more);
+        scene(&replaced)
+    };
+    for (text, sign) in [
+        (with(stdp, &[]), 1.0),
+        (with(stdp, &[short_term]), 1.0),
+        (
+            with(
+                &format!("{stdp}, ConvergentDecay(tau_ms: 900, w_rest: 12)"),
+                &[],
+            ),
+            1.0,
+        ),
+        (with("ConvergentDecay(tau_ms: 300, w_rest: 45)", &[]), 1.0),
+        (with("Stdp(a_plus: 0.05, a_minus: 0.04)", &inhibitory), 1.0),
+        (with("Stdp(w_min: -2, w_max: 0.5)", &inhibitory), -1.0),
+    ] {
+        let mut session = open(&text);
+        run_ms(&mut session, 200.0);
+        let before = weights(&mut session);
+        let learned: Weights = before.iter().map(|(k, w)| (*k, sign * w)).collect();
+        assert_ne!(before, given(&session), "{text}");
+        edit(&mut session, set("plasticity", "[]"));
+        assert_eq!(weights(&mut session), learned, "{text}");
+        let saved = session.scene_text().expect("a text");
+        assert!(saved.contains("Settable("), "{saved}");
+        run_ms(&mut session, 100.0);
+        assert_eq!(
+            weights(&mut session),
+            learned,
+            "nothing changes them: {text}"
+        );
+        edit(&mut session, SimCommand::Undo);
+        assert_eq!(weights(&mut session), before, "{text}");
+        run_ms(&mut session, 100.0);
+        assert_ne!(weights(&mut session), before, "it learns again: {text}");
+        edit(&mut session, set("plasticity", "[]"));
+        edit(&mut session, set("plasticity", "[]"));
+        let saved = session.scene_text().expect("a text");
+        assert!(!saved.contains("Settable("), "{saved}");
+        run_ms(&mut session, 10.0);
+    }
+}
+
 /// Undo gives synapses that come back what they had learned; those that had stayed go on.
 #[test]
 fn undo_gives_back_what_the_edit_took_away() {
@@ -337,7 +574,6 @@ fn undo_gives_back_what_the_edit_took_away() {
         resize("pre", 11),
         set("rule", "FixedIndegree(9)"),
         set("muted", "true"),
-        set("plasticity", "[]"),
         part(NAME),
         SimCommand::Remove(Place::Region("post".into())),
     ] {
@@ -809,6 +1045,49 @@ fn neurons_in_continuous_time_keep_what_was_learned() {
     assert_ne!(weights(&mut plain), start);
     assert_eq!(weights(&mut edited), weights(&mut plain));
     assert_eq!(hash(&edited), hash(&plain));
+}
+
+/// A rule without a former history begins when it is put to work, also where a history from the start would come round again.
+#[test]
+fn a_rule_that_is_new_begins_however_late_it_is() {
+    let rule = "Stdp(w_max: 60, a_plus: 0.05, a_minus: 0.04)";
+    let in_steps = scene(&[(rule, "")]);
+    let exact = scene(&[
+        (
+            "LifExp(i_e: Normal(mean: 420, sd: 20))",
+            "Srm(threshold: 4)",
+        ),
+        (", initial: {\"v\": Uniform(min: -70, max: -55)}", ""),
+        (
+            "weight: Uniform(min: 10, max: 30)",
+            "weight: Uniform(min: 0.2, max: 0.8)",
+        ),
+        (rule, ""),
+    ]);
+    // Times of neurons in continuous time are counted in finer ticks.
+    for (text, rule, late) in [
+        (&in_steps, rule, 1u64 << 20),
+        (&in_steps, rule, (1 << 30) + 12_345),
+        (&exact, "Stdp(a_plus: 0.03, a_minus: 0.02)", 300_000),
+    ] {
+        let mut early = open(text);
+        run_ms(&mut early, 100.0);
+        let mut state = early.snapshot().expect("a snapshot");
+        state.remove("clock.steps");
+        state.put("clock.steps", late).expect("a section");
+        let mut session = open(text);
+        session.resume(Vec::new(), &state).expect("it fits");
+        edit(&mut session, set("plasticity", &format!("[{rule}]")));
+        let start = weights(&mut session);
+        assert_eq!(start, given(&session));
+        run_ms(&mut session, 100.0);
+        let learned = weights(&mut session);
+        let changed = start.iter().filter(|(k, w)| learned[k] != **w).count();
+        assert!(2 * changed > start.len(), "{changed} after {late} steps");
+        edit(&mut session, SimCommand::ResetTraces(NAME.into()));
+        run_ms(&mut session, 50.0);
+        assert_ne!(weights(&mut session), learned);
+    }
 }
 
 /// Another seed draws other pairs; weights go by pairs, not by places.

@@ -227,7 +227,7 @@ fn fan(weights: &[f64], w_max: Option<f64>) -> Scene {
     };
     let projection = &mut scene.projections[0];
     projection.rule = Rule::List(weights.iter().enumerate().map(entry).collect());
-    projection.weight = ProjectionSpec::default().weight;
+    projection.weight = None;
     if let Some(w_max) = w_max {
         *projection = projection.clone().learning(Stdp { w_max, ..default() });
     }
@@ -390,7 +390,7 @@ fn homeostatic_scaling_follows_its_equation_whatever_the_period() {
             "{dt}, every {every_ms} ms: {got}, want {want}"
         );
         // Inhibition scales the other way.
-        scene.projections[0].weight = (-2.0).into();
+        scene.projections[0].weight = Some((-2.0).into());
         let got = weight_after(&scene, 200.0);
         assert!(
             (got - 4.0 / want).abs() < 2e-5,

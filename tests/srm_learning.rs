@@ -503,7 +503,7 @@ fn everything(dt_ms: f64) -> Scene {
         tau_rec: 20.0,
         ..default()
     });
-    scene.projections[0].delay_ms = Distribution::Uniform { min: 0.8, max: 4.0 };
+    scene.projections[0].delay_ms = Some(Distribution::Uniform { min: 0.8, max: 4.0 });
     scene
 }
 

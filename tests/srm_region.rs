@@ -256,8 +256,8 @@ fn competing(dt: f64) -> Scene {
     });
     scene.regions[1] = RegionSpec::new("neurons", NEURONS, competing);
     // Delays of several lengths, so that spikes are under way at any time.
-    scene.projections[0].delay_ms = uniform(0.4, 3.0);
-    scene.projections[0].weight = uniform(0.2, 0.9);
+    scene.projections[0].delay_ms = Some(uniform(0.4, 3.0));
+    scene.projections[0].weight = Some(uniform(0.2, 0.9));
     scene.projections[0].rule = Rule::AllToAll;
     let noise = StimulusKind::Poisson {
         rate_hz: 300.0.into(),

@@ -143,7 +143,7 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
         if run.is_on("shuffled") && signs.draws(step).unit() < 0.5 {
             reward = -reward;
         }
-        simulation.reward("reward", reward);
+        (simulation.reward("reward", reward)).map_err(|e| Stop::from(e.to_string()))?;
         last = now;
         if step + AVERAGED >= steps {
             after.0 += now / AVERAGED as f64;

@@ -183,9 +183,8 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
         if run.is_on("shuffled") && signs.draws(i as u64).unit() < 0.5 {
             reward = -reward;
         }
-        if !simulation.set_release("reward", "output", if learning { reward } else { 0.0 }) {
-            return Err("the scene has no reward".into());
-        }
+        (simulation.set_release("reward", "output", if learning { reward } else { 0.0 }))
+            .map_err(|e| Stop::from(e.to_string()))?;
         let before = output_spikes(&mut simulation);
         simulation.run_steps(PATTERN_MS);
         let fired = output_spikes(&mut simulation) - before;

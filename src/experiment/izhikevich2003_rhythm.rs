@@ -184,13 +184,13 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
 }
 
 /// Weights times a factor.
-fn scaled(weight: &Distribution, factor: f64) -> Result<Distribution, Stop> {
+fn scaled(weight: &Option<Distribution>, factor: f64) -> Result<Option<Distribution>, Stop> {
     match *weight {
-        _ if factor == 0.0 => Ok(Distribution::Constant(0.0)),
-        Distribution::Uniform { min, max } => Ok(Distribution::Uniform {
+        _ if factor == 0.0 => Ok(Some(Distribution::Constant(0.0))),
+        Some(Distribution::Uniform { min, max }) => Ok(Some(Distribution::Uniform {
             min: factor * min,
             max: factor * max,
-        }),
+        })),
         _ => Err("the scene's weights are no longer uniform".into()),
     }
 }

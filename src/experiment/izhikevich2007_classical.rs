@@ -209,7 +209,8 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
         let mut response = 0;
         for now in step..next {
             if rewards.next_if_eq(&now).is_some() {
-                simulation.reward("dopamine", run.number("dopamine"));
+                (simulation.reward("dopamine", run.number("dopamine")))
+                    .map_err(|e| Stop::from(e.to_string()))?;
             }
             simulation.step();
             for neuron in spiked(&simulation, regions) {

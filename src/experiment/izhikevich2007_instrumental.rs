@@ -186,7 +186,7 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
             } else {
                 0.0
             };
-            simulation.reward("dopamine", amount);
+            (simulation.reward("dopamine", amount)).map_err(|e| Stop::from(e.to_string()))?;
         }
         let done = simulation.clock().steps_done();
         simulation.run_steps(begin(trial + 1) - done);

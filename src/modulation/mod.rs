@@ -36,7 +36,7 @@ pub mod probe;
 mod rewarder;
 
 pub use effects::Effect;
-pub use pool::{Modulator, Signal, advance_modulators};
+pub use pool::{Critic, Modulator, ModulatorError, Signal, Source, advance_modulators};
 pub use rewarder::{Coincidences, watch_coincidences};
 
 use crate::network::stimulus::Selection;

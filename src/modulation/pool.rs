@@ -1,13 +1,18 @@
 //! The level of a modulator from step to step.
 
-use super::{Evaluation, ModulatorSpec};
+mod kept;
+
+use super::{Evaluation, ModulatorSpec, Rewarder};
 use crate::network::region::{Region, Spikes};
 use crate::network::stimulus::Selection;
+use crate::scene::error::unknown;
 use crate::sim::clock::Clock;
 use crate::simulation::Simulation;
+use crate::synapses::response::Response;
 use crate::synapses::response::cascade::Cascade;
 use crate::synapses::response::filter::{Filter, Trains};
 use bevy::prelude::*;
+use std::collections::VecDeque;
 
 /// What a modulator does in a step, from its state at the start of the step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -24,21 +29,27 @@ pub struct Signal {
 
 /// Spikes that release a modulator.
 #[derive(Clone, Debug)]
-struct Source {
-    region: Entity,
+pub struct Source {
+    /// The region.
+    pub region: Entity,
     /// Whether each neuron releases.
     releases: Vec<bool>,
+    /// What one spike adds, as the scene says it.
+    pub given: f64,
+    /// What one spike adds now.
     amount: f64,
     /// Per step of the delay and one more: spikes under way, by the stamp at which they arrive.
     under_way: Vec<u32>,
-    /// What a spike turns into, if that takes time.
+    /// What a spike turns into over time, if it does not act at once.
+    pub responses: Vec<Response>,
     response: Option<(Filter, Trains<1>)>,
 }
 
 /// The critic of a temporal difference.
 #[derive(Clone, Copy, Debug)]
-struct Critic {
-    region: Entity,
+pub struct Critic {
+    /// The region.
+    pub region: Entity,
     neurons: f64,
     value_per_hz: f64,
     value_at_rest: f64,
@@ -61,8 +72,11 @@ pub struct Modulator {
     level: f64,
     impulse: f64,
     sources: Vec<Source>,
-    /// Rewards to come: the stamp in steps, and the size.
-    pending: Vec<(u64, f64)>,
+    /// The rewards of its schedules, past ones too, by the stamp in steps: those from `coming` on are to come.
+    schedule: Vec<(u64, f64)>,
+    coming: usize,
+    /// Other rewards to come, by their stamps.
+    pending: VecDeque<(u64, f64)>,
     /// About how many rewards the mean goes back, if it is subtracted.
     mean_over: Option<f64>,
     mean: f64,
@@ -92,8 +106,10 @@ impl Modulator {
                 Some(Source {
                     region: entity,
                     releases,
+                    given: release.amount,
                     amount: release.amount,
                     under_way: vec![0; delay + 1],
+                    responses: release.response.clone(),
                     response: (!release.response.is_empty()).then(|| {
                         let filter = Filter::new(&Cascade::new(&release.response, dt_ms), 1.0);
                         let trains = filter.silent();
@@ -125,6 +141,15 @@ impl Modulator {
                 }),
             ),
         };
+        let mut schedule = Vec::new();
+        for rewarder in &spec.rewards {
+            if let Rewarder::Schedule { times_ms, amount } = rewarder {
+                let due = |time: &f64| (libm::rint(time / dt_ms) as u64).max(1);
+                schedule.extend(times_ms.iter().map(|time| (due(time), *amount)));
+            }
+        }
+        // Those of one step in the order of the scene.
+        schedule.sort_by_key(|(due, _)| *due);
         Self {
             index,
             dt_ms,
@@ -133,7 +158,9 @@ impl Modulator {
             level: spec.initial,
             impulse: 0.0,
             sources,
-            pending: Vec::new(),
+            schedule,
+            coming: 0,
+            pending: VecDeque::new(),
             mean_over,
             mean: 0.0,
             critic,
@@ -199,9 +226,11 @@ impl Modulator {
         self.released
     }
 
-    /// Gives a reward at the stamp `due`, at the end of the step under way or later.
+    /// Gives a reward at the stamp `due`, at the end of the step under way or later. Rewards of one step act in the order in which they were
+    /// given, those of schedules first.
     pub fn reward_at(&mut self, due: u64, amount: f64) {
-        self.pending.push((due, amount));
+        let place = self.pending.partition_point(|(known, _)| *known <= due);
+        self.pending.insert(place, (due, amount));
     }
 
     /// Takes one step to the stamp `now`.
@@ -230,14 +259,7 @@ impl Modulator {
             released += arrived * source.amount;
             self.released += u64::from(source.under_way[place]);
         }
-        let mut i = 0;
-        while i < self.pending.len() {
-            if self.pending[i].0 > now {
-                i += 1;
-                continue;
-            }
-            // In the order in which they were given.
-            let (_, amount) = self.pending.remove(i);
+        while let Some(amount) = self.next_reward(now) {
             self.rewards.0 += 1;
             self.rewards.1 += amount;
             released += match self.mean_over {
@@ -258,116 +280,15 @@ impl Modulator {
         }
     }
 
-    /// Whether spikes that release it have responses.
-    pub fn has_responses(&self) -> bool {
-        self.sources.iter().any(|source| source.response.is_some())
-    }
-
-    /// What those responses hold after `steps` steps, for a snapshot.
-    pub fn save_responses(&self, steps: u64) -> Vec<u64> {
-        let mut out = Vec::new();
-        for (filter, trains) in self.sources.iter().flat_map(|source| &source.response) {
-            // A spike of a step arrives at its stamp, which is one more.
-            trains.save(0, filter, steps + 1, &mut out);
+    /// Takes the next reward that is due at `now`.
+    fn next_reward(&mut self, now: u64) -> Option<f64> {
+        if let Some((_, amount)) = self.schedule.get(self.coming).filter(|r| r.0 <= now) {
+            self.coming += 1;
+            return Some(*amount);
         }
-        out
-    }
-
-    /// Takes what [`save_responses`](Self::save_responses) gave; false if it does not fit.
-    pub fn load_responses(&mut self, mut numbers: &[u64], steps: u64) -> bool {
-        let mut responses = self.sources.iter_mut().flat_map(|s| &mut s.response);
-        let fits = responses.all(|(filter, trains)| {
-            *trains = filter.silent();
-            trains.load(0, filter, steps + 1, &mut numbers)
-        });
-        fits && numbers.is_empty()
-    }
-
-    /// The numbers of the state but for responses, for a snapshot.
-    pub fn save(&self) -> Vec<u64> {
-        let mut out = vec![
-            self.level.to_bits(),
-            self.impulse.to_bits(),
-            self.mean.to_bits(),
-            self.rewards.0,
-            self.rewards.1.to_bits(),
-            self.released,
-        ];
-        let parts = self.critic.map_or([0.0; 2], |critic| critic.parts);
-        out.extend(parts.map(f64::to_bits));
-        for source in &self.sources {
-            out.push(source.amount.to_bits());
-            out.extend(source.under_way.iter().map(|n| u64::from(*n)));
-        }
-        for (due, amount) in &self.pending {
-            out.extend([*due, amount.to_bits()]);
-        }
-        out
-    }
-
-    /// Whether these numbers, which [`save`](Self::save) gave, are of a modulator that as many populations release with the same delays,
-    /// whatever rewards are still to come.
-    pub fn fits(&self, numbers: &[u64]) -> bool {
-        let sources = self.sources.iter().map(|source| source.under_way.len() + 1);
-        let rewards = numbers.len().checked_sub(8 + sources.sum::<usize>());
-        rewards.is_some_and(|rewards| rewards.is_multiple_of(2))
-    }
-
-    /// Takes what [`save`](Self::save) gave; false if it does not fit.
-    pub fn load(&mut self, numbers: &[u64]) -> bool {
-        let [
-            level,
-            impulse,
-            mean,
-            count,
-            sum,
-            released,
-            decay,
-            rise,
-            rest @ ..,
-        ] = numbers
-        else {
-            return false;
-        };
-        let floats = [level, impulse, mean, sum, decay, rise].map(|b| f64::from_bits(*b));
-        if floats.iter().any(|f| !f.is_finite()) {
-            return false;
-        }
-        let mut rest = rest;
-        for source in &mut self.sources {
-            let Some(([amount, own @ ..], later)) =
-                rest.split_at_checked(source.under_way.len() + 1)
-            else {
-                return false;
-            };
-            source.amount = f64::from_bits(*amount);
-            if !source.amount.is_finite() {
-                return false;
-            }
-            for (spikes, saved) in source.under_way.iter_mut().zip(own) {
-                let Ok(saved) = u32::try_from(*saved) else {
-                    return false;
-                };
-                *spikes = saved;
-            }
-            rest = later;
-        }
-        let (pending, odd) = rest.as_chunks::<2>();
-        let pending: Vec<_> = pending
-            .iter()
-            .map(|[due, amount]| (*due, f64::from_bits(*amount)))
-            .collect();
-        if !odd.is_empty() || pending.iter().any(|(_, amount)| !amount.is_finite()) {
-            return false;
-        }
-        self.pending = pending;
-        [self.level, self.impulse, self.mean] = [floats[0], floats[1], floats[2]];
-        self.rewards = (*count, floats[3]);
-        self.released = *released;
-        if let Some(critic) = &mut self.critic {
-            critic.parts = [floats[4], floats[5]];
-        }
-        true
+        let (_, amount) = *self.pending.front().filter(|r| r.0 <= now)?;
+        self.pending.pop_front();
+        Some(amount)
     }
 }
 
@@ -401,42 +322,93 @@ pub fn advance_modulators(
     }
 }
 
+/// Why a modulator cannot do what it was asked to.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ModulatorError {
+    /// There is none of this name.
+    #[error("{0}")]
+    Unknown(String),
+    /// A region does not release it.
+    #[error(
+        "region \"{region}\" does not release modulator \"{modulator}\"; add it to `released_by`"
+    )]
+    NoRelease {
+        /// The modulator.
+        modulator: String,
+        /// The region.
+        region: String,
+    },
+    /// An amount that would make the level, and then weights, no numbers.
+    #[error("{what} is {amount}; give a finite number")]
+    NotFinite {
+        /// What the amount is of.
+        what: &'static str,
+        /// The amount.
+        amount: f64,
+    },
+}
+
+fn check_amount(what: &'static str, amount: f64) -> Result<(), ModulatorError> {
+    match amount.is_finite() {
+        true => Ok(()),
+        false => Err(ModulatorError::NotFinite { what, amount }),
+    }
+}
+
 impl Simulation {
-    /// Gives a reward of `amount` to the modulator called `name` at the end of the next step. False if there is none.
-    pub fn reward(&mut self, name: &str, amount: f64) -> bool {
-        let now = self.clock().steps_done();
-        let world = self.world_unchanged();
-        let mut modulators = world.query::<(&Name, &mut Modulator)>();
-        for (known, mut modulator) in modulators.iter_mut(world) {
-            if known.as_str() == name {
-                modulator.reward_at(now + 1, amount);
-                return true;
-            }
-        }
-        false
+    /// Gives a reward of `amount` to the modulator called `name` at the end of the next step.
+    ///
+    /// # Errors
+    /// There is no such modulator, or the amount is not finite.
+    pub fn reward(&mut self, name: &str, amount: f64) -> Result<(), ModulatorError> {
+        check_amount("the reward", amount)?;
+        let due = self.clock().steps_done() + 1;
+        self.modulator_mut(name)?.reward_at(due, amount);
+        Ok(())
     }
 
-    /// Sets what one spike of a region that releases a modulator adds from now on. False if there is no such modulator or region.
-    pub fn set_release(&mut self, name: &str, from: &str, amount: f64) -> bool {
-        let Some(region) = self.region(from) else {
-            return false;
-        };
+    /// Sets what one spike of a region that releases a modulator adds from now on. It stays so over edits, until one of this amount.
+    ///
+    /// # Errors
+    /// There is no such modulator, the region does not release it, or the amount is not finite.
+    pub fn set_release(
+        &mut self,
+        name: &str,
+        from: &str,
+        amount: f64,
+    ) -> Result<(), ModulatorError> {
+        check_amount("what a spike releases", amount)?;
+        let region = self.region(from);
+        let mut modulator = self.modulator_mut(name)?;
+        let mut any = false;
+        for source in &mut modulator.sources {
+            if Some(source.region) == region {
+                (source.amount, any) = (amount, true);
+            }
+        }
+        match any {
+            true => Ok(()),
+            false => Err(ModulatorError::NoRelease {
+                modulator: name.to_owned(),
+                region: from.to_owned(),
+            }),
+        }
+    }
+
+    fn modulator_mut(&mut self, name: &str) -> Result<Mut<'_, Modulator>, ModulatorError> {
         let world = self.world_unchanged();
-        let mut modulators = world.query::<(&Name, &mut Modulator)>();
-        let found = modulators
-            .iter_mut(world)
-            .find(|(known, _)| known.as_str() == name);
-        let Some((_, mut modulator)) = found else {
-            return false;
-        };
-        let mut sources = modulator
-            .sources
-            .iter_mut()
-            .filter(|source| source.region == region)
-            .peekable();
-        let any = sources.peek().is_some();
-        sources.for_each(|source| source.amount = amount);
-        any
+        let mut modulators = world.query::<(&Name, Entity, &Modulator)>();
+        let mut known = Vec::new();
+        for (other, entity, modulator) in modulators.iter(world) {
+            known.push((modulator.index, other.as_str().to_owned(), entity));
+        }
+        known.sort_unstable();
+        let found = known.iter().find(|(_, other, _)| other == name);
+        let found = found.and_then(|(.., entity)| world.get_mut::<Modulator>(*entity));
+        found.ok_or_else(|| {
+            let known = known.iter().map(|(_, other, _)| other.as_str());
+            ModulatorError::Unknown(unknown("modulator", name, known))
+        })
     }
 
     /// The modulator called `name`.

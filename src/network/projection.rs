@@ -36,10 +36,10 @@ pub struct Connect {
     pub key: u64,
     /// Who is joined to whom.
     pub rule: Rule,
-    /// Weights, in the receptor's unit.
-    pub weight: Distribution,
-    /// Delays in ms.
-    pub delay_ms: Distribution,
+    /// Weights, in the receptor's unit, unless a list gives them.
+    pub weight: Option<Distribution>,
+    /// Delays in ms, unless a list gives them.
+    pub delay_ms: Option<Distribution>,
 }
 
 /// What was built for a projection.

@@ -113,6 +113,9 @@ impl Simulation {
     /// Stops or resumes the learning of a projection. While it is frozen its weights stay; traces and tags go on, so that nothing jumps
     /// when it is resumed.
     ///
+    /// It is part of the state, and in snapshots, but not of the scene: [taken over](Self::take_over) by an edited network, a projection is frozen if
+    /// its field [`frozen`](crate::scene::schema::ProjectionSpec::frozen) says so. In a session, set that by a command.
+    ///
     /// # Errors
     /// As [`weights`](Self::weights).
     pub fn freeze(&mut self, projection: &str, frozen: bool) -> Result<(), NotPlastic> {
@@ -133,7 +136,8 @@ impl Simulation {
     }
 
     /// Restricts the learning of a projection: `gain` says how much of every change of a weight, as limited by the bounds, counts, per
-    /// target neuron, from 0 to 1. Tags change in full. An empty list lifts the restriction.
+    /// target neuron, from 0 to 1. Tags change in full. An empty list lifts the restriction. In an edited network it is again what
+    /// [`learning_targets`](crate::scene::schema::ProjectionSpec::learning_targets) says, as with [`freeze`](Self::freeze).
     ///
     /// # Errors
     /// As [`weights`](Self::weights); or the list has the wrong length or a number outside its range.

@@ -18,6 +18,9 @@ use super::steering::Share;
 use super::upkeep::Fade;
 use super::{Coincidence, LearningRule, Seen, SynapseState, Traces};
 
+/// More steps than a spike takes to come back to a synapse.
+const LATEST: i32 = 1 << 20;
+
 /// What reaches the synapses of one segment between two visits, in ages: steps before the visit.
 #[derive(Clone, Copy)]
 pub(super) struct Window<P> {
@@ -145,12 +148,10 @@ pub(super) fn replay<R: LearningRule>(
         share.of_any(state.weight, after)
     };
     let age = |time: u32| window.now.wrapping_sub(time).wrapping_sub(window.back) as i32;
+    // Ages from a time on that no spike is later than: so the oldest one is older than any window, whatever it is.
+    let later = |age: i32| age.wrapping_add(LATEST) as u32;
     let mut next = spikes.count;
-    loop {
-        let spike = spikes.get(next.wrapping_sub(1));
-        if age(spike.time) >= window.from {
-            break;
-        }
+    while later(age(spikes.get(next.wrapping_sub(1)).time)) < later(window.from) {
         next = next.wrapping_sub(1);
     }
     let mut clock = window.clock;
@@ -210,5 +211,41 @@ pub(super) fn seen_by_pre<R: LearningRule>(
     Seen {
         traces: spike.after,
         ago: age(spike.time),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Fading;
+    use super::super::history::{LONG_AGO, PostHistory};
+    use super::*;
+
+    /// Spikes that are not refreshed, as those of a rule that is put to work late, are older than any window.
+    #[test]
+    fn the_oldest_spikes_end_the_search_however_late_it_is() {
+        for now in [
+            0,
+            5,
+            LONG_AGO,
+            LONG_AGO + 1,
+            1 << 31,
+            3 << 30,
+            u32::MAX - LONG_AGO,
+        ] {
+            for since in [0, 1, 1000, LONG_AGO] {
+                let mut post = PostHistory::<[f32; 0]>::new(1, 0, 4);
+                if now > 10 && since > 10 {
+                    post.push(now - 3, 0, |last, _| last);
+                }
+                let (order, last) = (Order::new(Coincidence::Ignored, 0), LastSpike::none(0));
+                let window = Window::until_now(now, 0, 0, &last, since, order);
+                let state = SynapseState {
+                    weight: 0.5,
+                    tag: 0.0,
+                };
+                let (after, next) = replay(&Fading, state, post.of(0), &window, Share::ALL, None);
+                assert_eq!((after, next), (state, post.of(0).count), "{now}, {since}");
+            }
+        }
     }
 }

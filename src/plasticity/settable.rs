@@ -10,7 +10,8 @@
 //! | bounds | `w_min`, `w_max` | 0, 1 | receptor's |
 //!
 //! Weights of a projection without any rule cannot be set: they are packed into 16 bits. Beside a learning rule this one is of no use, since that
-//! has bounds of its own.
+//! has bounds of its own. Where a command takes all rules from a projection that runs, this one takes their place, so that its weights stay as they
+//! have become; without it they would be those of the scene again.
 //!
 //! *Integration.* None; a synapse costs what transmission costs.
 //!

@@ -317,14 +317,7 @@ pub(super) fn build(world: &mut World, scene: &Scene, entities: &[Entity]) {
             let chosen = selection.neurons(neurons, random).ok()?;
             Some((entities[place], neurons, chosen))
         };
-        let mut modulator = Modulator::new(spec, i as u32, scene.dt_ms, &find);
-        for rewarder in &spec.rewards {
-            if let Rewarder::Schedule { times_ms, amount } = rewarder {
-                for time in times_ms {
-                    modulator.reward_at(steps(*time).max(1), *amount);
-                }
-            }
-        }
+        let modulator = Modulator::new(spec, i as u32, scene.dt_ms, &find);
         let id = world.spawn((Name::new(spec.name.clone()), modulator)).id();
         for (j, rewarder) in spec.rewards.iter().enumerate() {
             if let Rewarder::Coincidence {

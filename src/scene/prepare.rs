@@ -15,9 +15,10 @@ use super::error::{listed, nearest, quoted, unknown};
 use super::lists::ListRows;
 use super::modulators;
 use super::quanta::{Quantum, choose_quanta};
-use super::schema::{RegionSpec, Scene};
+use super::schema::{ProjectionSpec, RegionSpec, Scene};
 use crate::files::Files;
 use crate::network::connect::Rule;
+use crate::network::distribution::Distribution;
 use crate::network::stimulus::StimulusKind;
 use crate::network::synapses::WeightFormat;
 use crate::neurons::{BuildRegion, MOST_REFRACTORY_STEPS, ReflectNeuronModel};
@@ -90,6 +91,17 @@ impl PreparedProjection {
     pub fn is_changing(&self) -> bool {
         self.changing.is_some()
     }
+
+    /// The bounds of weights that change, of magnitudes where all weights start as negative ones; none if nothing can change them.
+    pub fn bounds_of_magnitudes(&self) -> Option<(f64, f64)> {
+        let changing = self.changing.as_ref()?;
+        let (low, high) = changing.bounds;
+        let bounds = match changing.all_negative && changing.sign > 0.0 {
+            true => (-high, -low),
+            false => (low, high),
+        };
+        Some(bounds).filter(|(low, high)| low < high)
+    }
 }
 
 /// Delays in steps.
@@ -99,6 +111,32 @@ pub(super) enum Delays {
     /// Any from the first to the last.
     Range(u32, u32),
     Listed(Vec<u32>),
+}
+
+/// The mean of what a list gives, or else of what the projection gives.
+fn mean_of(listed: Option<&Vec<f64>>, given: Option<&Distribution>) -> f64 {
+    match listed {
+        Some(listed) => listed.iter().sum::<f64>() / listed.len().max(1) as f64,
+        None => given.map_or(0.0, Distribution::mean),
+    }
+}
+
+impl Prepared {
+    fn list(&self, projection: usize) -> Option<&ListRows> {
+        self.lists.get(projection)?.as_ref()
+    }
+
+    /// The mean weight of the projection at a place of the scene, in the receptor's unit.
+    pub fn mean_weight(&self, projection: usize, spec: &ProjectionSpec) -> f64 {
+        let listed = self.list(projection).and_then(|list| list.weights.as_ref());
+        mean_of(listed, spec.weight.as_ref())
+    }
+
+    /// The mean delay of the projection at a place of the scene.
+    pub fn mean_delay_ms(&self, projection: usize, spec: &ProjectionSpec) -> f64 {
+        let listed = self.list(projection).and_then(|list| list.delays.as_ref());
+        mean_of(listed, spec.delay_ms.as_ref())
+    }
 }
 
 /// A scene that can be built.

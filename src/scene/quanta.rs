@@ -4,6 +4,7 @@ use super::lists::ListRows;
 use super::prepare::{BuildError, PreparedProjection, PreparedRegion, Warning, factor_of};
 use super::schema::Scene;
 use crate::network::connect;
+use crate::network::distribution::Distribution;
 use crate::network::stimulus::StimulusKind;
 use crate::network::synapses::WeightFormat;
 use crate::synapses::response::filter::Filter;
@@ -94,7 +95,7 @@ pub(super) fn choose_quanta(
                         );
                         (most, largest, largest)
                     }
-                    None => (most, spec.weight.mean(), spec.weight.largest_magnitude()),
+                    None => (most, mean(&spec.weight), largest_of(&spec.weight)),
                 }
             }
             None => {
@@ -104,8 +105,8 @@ pub(super) fn choose_quanta(
                     connect::indegree_bound(&projection.rule, source.neurons, target.neurons);
                 (
                     f64::from(bound),
-                    spec.weight.mean(),
-                    spec.weight.largest_magnitude(),
+                    mean(&spec.weight),
+                    largest_of(&spec.weight),
                 )
             }
         };
@@ -255,7 +256,7 @@ pub(super) fn choose_quanta(
         };
         match &mut projection.format {
             WeightFormat::Shared(weight) => {
-                let value = scene.projections[i].weight.mean() * projection.factor;
+                let value = mean(&scene.projections[i].weight) * projection.factor;
                 *weight = (value / libm::exp2(f64::from(exponent))).round() as i32;
             }
             WeightFormat::Narrow { shift } | WeightFormat::Dense { shift, .. } => {
@@ -284,6 +285,16 @@ pub(super) fn choose_quanta(
     Ok(quanta)
 }
 
+/// The mean of weights, if they are given.
+fn mean(weight: &Option<Distribution>) -> f64 {
+    weight.as_ref().map_or(0.0, Distribution::mean)
+}
+
+/// The largest magnitude of weights, if they are given.
+fn largest_of(weight: &Option<Distribution>) -> f64 {
+    (weight.as_ref()).map_or(0.0, Distribution::largest_magnitude)
+}
+
 /// Bits of a 16-bit weight that may be given up so that projections from one region share a unit, and with it a store.
 const SPARE_BITS: i32 = 2;
 
@@ -301,7 +312,7 @@ fn common_units(
                     weights: Some(weights),
                     ..
                 }) => weights.iter().fold(0.0f64, |a, w| a.max(w.abs())),
-                _ => scene.projections[i].weight.largest_magnitude(),
+                _ => largest_of(&scene.projections[i].weight),
             })
         })
         .collect();
@@ -386,7 +397,7 @@ fn warn_of_coarse_weights(
         let listed = lists[i].as_ref().and_then(|list| list.weights.as_deref());
         let (field, message) = match (projection.format, listed) {
             (WeightFormat::Shared(_), _) => {
-                ("weight", coarseness(spec.weight.mean(), exponent, name))
+                ("weight", coarseness(mean(&spec.weight), exponent, name))
             }
             (WeightFormat::Wide, Some(weights)) => (
                 "rule",
@@ -396,7 +407,7 @@ fn warn_of_coarse_weights(
             (WeightFormat::Narrow { shift } | WeightFormat::Dense { shift, .. }, None) => (
                 "weight",
                 coarseness(
-                    spec.weight.largest_magnitude() / 64.0,
+                    largest_of(&spec.weight) / 64.0,
                     exponent + shift as i32,
                     name,
                 ),

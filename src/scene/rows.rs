@@ -108,36 +108,37 @@ pub(super) fn projection_rows<'a>(
         Some(changing) => changing.sign,
         None => p.factor / libm::exp2(f64::from(exponent + shift as i32)),
     };
-    let weight = match (list.and_then(|l| l.weights.as_deref()), p.format) {
-        (None, _) if p.changing.is_some() => WeightMaker::Drawn {
-            sampler: Sampler::new(&spec.weight),
-            words: Words::new(&random(Purpose::Weight), 0),
-            per_unit,
-        },
+    let is_narrow = matches!(
+        p.format,
+        WeightFormat::Narrow { .. } | WeightFormat::Dense { .. }
+    );
+    let weight = match (list.and_then(|l| l.weights.as_deref()), &spec.weight) {
         (Some(weights), _) => WeightMaker::Listed {
             weights,
             per_unit,
             shift,
         },
-        (None, WeightFormat::Narrow { .. } | WeightFormat::Dense { .. }) => WeightMaker::Drawn {
-            sampler: Sampler::new(&spec.weight),
+        (None, Some(weight)) if is_narrow || p.changing.is_some() => WeightMaker::Drawn {
+            sampler: Sampler::new(weight),
             words: Words::new(&random(Purpose::Weight), 0),
             per_unit,
         },
         (None, _) => WeightMaker::Shared,
     };
     let per_ms = 1.0 / scene.dt_ms;
-    let delay = match (list.and_then(|l| l.delays.as_deref()), &p.delays) {
-        (Some(delays), _) => DelayMaker::Listed {
+    let listed = list.and_then(|l| l.delays.as_deref());
+    let delay = match (listed, &p.delays, &spec.delay_ms) {
+        (Some(delays), ..) => DelayMaker::Listed {
             delays,
             per_ms,
             index_of: index_of.to_vec(),
         },
-        (None, Delays::Fixed(d)) => DelayMaker::Index(index_of[*d as usize]),
-        (None, _) => DelayMaker::Drawn {
-            delays: DelayTable::new(Sampler::new(&spec.delay_ms), per_ms, index_of),
+        (None, Delays::Range(..), Some(delay)) => DelayMaker::Drawn {
+            delays: DelayTable::new(Sampler::new(delay), per_ms, index_of),
             words: Words::new(&random(Purpose::Delay), 0),
         },
+        (None, Delays::Fixed(d), _) => DelayMaker::Index(index_of[*d as usize]),
+        (None, ..) => DelayMaker::Index(0),
     };
     let map = &maps.regions[p.to];
     Ok(Rows {

@@ -186,11 +186,6 @@ fn allowed() -> bool {
     true
 }
 
-/// The value of a weight or delay that a scene leaves to the entries of a list.
-fn not_given() -> Distribution {
-    Distribution::Constant(f64::NAN)
-}
-
 /// The synapses from one region to another.
 #[derive(Reflect, Clone, Debug)]
 pub struct ProjectionSpec {
@@ -203,12 +198,12 @@ pub struct ProjectionSpec {
     pub to: String,
     /// Who is joined to whom.
     pub rule: Rule,
-    /// Weights, in the receptor's unit. A list may give its own instead.
-    #[reflect(default = "not_given", @Range::finite())]
-    pub weight: Distribution,
-    /// Delays. A list may give its own instead.
-    #[reflect(default = "not_given", @Unit("ms"), @Range::positive())]
-    pub delay_ms: Distribution,
+    /// Weights, in the receptor's unit; left out where a list gives its own.
+    #[reflect(default, @Range::finite())]
+    pub weight: Option<Distribution>,
+    /// Delays; left out where a list gives its own.
+    #[reflect(default, @Unit("ms"), @Range::positive())]
+    pub delay_ms: Option<Distribution>,
     /// The receptor of the target; without it, the model's first for positive weights and its second for negative ones.
     #[reflect(default)]
     pub receptor: Option<String>,
@@ -252,8 +247,8 @@ impl Default for ProjectionSpec {
             from: String::new(),
             to: String::new(),
             rule: Rule::AllToAll,
-            weight: not_given(),
-            delay_ms: not_given(),
+            weight: None,
+            delay_ms: None,
             receptor: None,
             autapses: true,
             multapses: true,
@@ -295,8 +290,8 @@ impl ProjectionSpec {
             from: from.into(),
             to: to.into(),
             rule,
-            weight: weight.into(),
-            delay_ms: delay_ms.into(),
+            weight: Some(weight.into()),
+            delay_ms: Some(delay_ms.into()),
             ..Self::default()
         }
     }

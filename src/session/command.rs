@@ -17,12 +17,17 @@ pub enum Place {
     Projection(String),
     /// A stimulus.
     Stimulus(String),
+    /// A modulator.
+    Modulator(String),
 }
 
 /// One edit of a running network.
 #[derive(Reflect, Clone, Debug)]
 pub enum SimCommand {
     /// Gives a field of a part a new value, as a scene would say it: `Set(of: Region("excitatory"), field: "model.tau_m", value: "15")`.
+    ///
+    /// Where that takes all rules from a projection, [`Settable`](crate::plasticity::settable::Settable) takes their place, with their bounds, so that
+    /// weights stay as they have become; taking that away, too, gives the projection the weights of the scene.
     Set {
         /// The part.
         of: Place,
@@ -44,7 +49,8 @@ pub enum SimCommand {
     Connect(ProjectionSpec),
     /// A new stimulus; its window is in simulated time.
     Stimulate(StimulusSpec),
-    /// Takes a part away: a region with its projections, stimuli and probes; a projection; a stimulus.
+    /// Takes a part away: a region with its projections, stimuli and probes, or a projection, each with what modulators have to do with it; a
+    /// stimulus; a modulator that no rule names.
     Remove(Place),
     /// Sets the traces and tags of a projection that learns to zero, as if no spike had been. It is no edit: it cannot be undone.
     ResetTraces(String),

@@ -1,10 +1,12 @@
 //! What a command makes of a scene.
 
 use super::command::{Place, SimCommand};
+use crate::modulation::{Effect, Evaluation, Rewarder};
 use crate::network::stimulus::{Selection, StimulusKind, Window};
+use crate::plasticity::settable::Settable;
 use crate::scene::error::unknown;
-use crate::scene::prepare::Prepared;
-use crate::scene::schema::{ProbeKind, Scene, StimulusSpec};
+use crate::scene::prepare::{BuildError, Prepared};
+use crate::scene::schema::{ProbeKind, ProjectionSpec, RuleValue, Scene, StimulusSpec};
 use crate::scene::set_field::set_field;
 use bevy::reflect::{PartialReflect, TypeRegistry};
 
@@ -130,6 +132,39 @@ pub fn apply(
     }
 }
 
+/// Where a command takes all its rules from a projection, puts one there by which its weights stay as they have become: without any they would be
+/// those of the scene again.
+///
+/// # Errors
+/// The scene before the command cannot be [prepared](crate::scene::prepare::prepare).
+pub fn hold_weights(
+    command: &SimCommand,
+    before: &Scene,
+    after: &mut Scene,
+    prepare: impl FnOnce(&Scene) -> Result<Prepared, BuildError>,
+) -> Result<(), BuildError> {
+    let SimCommand::Set {
+        of: Place::Projection(name),
+        ..
+    } = command
+    else {
+        return Ok(());
+    };
+    let is_named = |p: &ProjectionSpec| p.name.as_ref() == Some(name);
+    let is_held = |rule: &RuleValue| rule.0.represents::<Settable>();
+    let at = before.projections.iter().position(is_named);
+    let now = after.projections.iter_mut().find(|p| is_named(p));
+    if let (Some(at), Some(now)) = (at, now)
+        && now.plasticity.is_empty()
+        && !before.projections[at].plasticity.iter().all(is_held)
+        && let Some((w_min, w_max)) = prepare(before)?.projections[at].bounds_of_magnitudes()
+    {
+        now.plasticity
+            .push(RuleValue::new(Settable { w_min, w_max }));
+    }
+    Ok(())
+}
+
 /// The part of a scene at a place.
 fn find<'s>(scene: &'s mut Scene, place: &Place) -> Result<&'s mut dyn PartialReflect, String> {
     match place {
@@ -150,6 +185,10 @@ fn find<'s>(scene: &'s mut Scene, place: &Place) -> Result<&'s mut dyn PartialRe
             let index = stimulus_index(scene, name)?;
             Ok(&mut scene.stimuli[index])
         }
+        Place::Modulator(name) => {
+            let index = modulator_index(scene, name)?;
+            Ok(&mut scene.modulators[index])
+        }
     }
 }
 
@@ -167,6 +206,11 @@ fn region_index(scene: &Scene, name: &str) -> Result<usize, String> {
 
 fn stimulus_index(scene: &Scene, name: &str) -> Result<usize, String> {
     index_of("stimulus", name, &stimulus_labels(scene))
+}
+
+fn modulator_index(scene: &Scene, name: &str) -> Result<usize, String> {
+    let known: Vec<_> = scene.modulators.iter().map(|m| m.name.clone()).collect();
+    index_of("modulator", name, &known)
 }
 
 /// A name for a stimulus that none has yet.
@@ -211,6 +255,10 @@ fn remove(scene: &mut Scene, place: &Place) -> Result<(), String> {
             let index = stimulus_index(scene, name)?;
             scene.stimuli.remove(index);
         }
+        Place::Modulator(name) => {
+            let index = modulator_index(scene, name)?;
+            scene.modulators.remove(index);
+        }
     }
     let regions: Vec<_> = scene.regions.iter().map(|r| r.name.clone()).collect();
     let joined: Vec<_> = scene
@@ -234,6 +282,25 @@ fn remove(scene: &mut Scene, place: &Place) -> Result<(), String> {
                 _ => true,
             }
     });
+    let named: Vec<_> = scene.projections.iter().map(|p| p.called()).collect();
+    for modulator in &mut scene.modulators {
+        let released_by = &mut modulator.released_by;
+        released_by.retain(|release| regions.contains(&release.from));
+        modulator.rewards.retain(|rewarder| match rewarder {
+            Rewarder::Coincidence { region, .. } => regions.contains(region),
+            Rewarder::Schedule { .. } => true,
+        });
+        modulator.effects.retain(|effect| match effect {
+            Effect::Excitability { region, .. } => regions.contains(region),
+            Effect::Release { projection, .. } => named.contains(projection),
+        });
+        if let Evaluation::TemporalDifference { critic, .. } = &modulator.evaluation
+            && !regions.contains(critic)
+        {
+            // Nobody predicts rewards any more.
+            modulator.evaluation = Evaluation::Reward;
+        }
+    }
     Ok(())
 }
 

@@ -330,6 +330,7 @@ impl core::fmt::Display for Place {
             Self::Region(name) => write!(f, "region \"{name}\""),
             Self::Projection(name) => write!(f, "projection \"{name}\""),
             Self::Stimulus(name) => write!(f, "stimulus \"{name}\""),
+            Self::Modulator(name) => write!(f, "modulator \"{name}\""),
         }
     }
 }

@@ -22,10 +22,9 @@ pub mod structure;
 mod weights;
 
 use crate::headless::free_memory;
-use crate::scene::build::BuildOptions;
+use crate::scene::build::{BuildOptions, Reuse};
 use crate::scene::encode::encode_with;
 use crate::scene::error::SceneError;
-use crate::scene::error::unknown;
 use crate::scene::load::{LoadedScene, SceneFiles};
 use crate::scene::prepare::{BuildError, Prepared, prepare};
 use crate::scene::schema::Scene;
@@ -348,8 +347,7 @@ impl Session {
         }
         self.load_forgotten(snapshot)?;
         if !Arc::ptr_eq(&scene, &self.scene) {
-            let carried = self.simulation.carry()?;
-            self.rebuild(&scene, &carried)?;
+            self.rebuild(&scene)?;
             self.scene = scene;
         }
         self.simulation.restore(snapshot)?;
@@ -403,11 +401,13 @@ impl Session {
             }
             action if action.is_action() => Ok(scene.clone()),
             edit => {
-                let mut scene = (**scene).clone();
+                let mut after = (**scene).clone();
                 let now_ms = now as f64 * scene.dt_ms;
-                edit::apply(edit, &mut scene, now_ms, &self.registry.types.read())
-                    .map_err(SessionError::Command)?;
-                Ok(Arc::new(scene))
+                let types = self.registry.types.read();
+                edit::apply(edit, &mut after, now_ms, &types).map_err(SessionError::Command)?;
+                let prepared = |scene: &Scene| prepare(scene, &types, &self.files);
+                edit::hold_weights(edit, scene, &mut after, prepared)?;
+                Ok(Arc::new(after))
             }
         }
     }
@@ -417,21 +417,9 @@ impl Session {
         match command {
             SimCommand::ResetTraces(projection) => (self.simulation.reset_traces(projection))
                 .map_err(|e| SessionError::Command(e.to_string())),
-            SimCommand::Reward { modulator, amount } => {
-                if !amount.is_finite() {
-                    let problem = format!("the reward is {amount}; give a finite number");
-                    return Err(SessionError::Command(problem));
-                }
-                if self.simulation.reward(modulator, *amount) {
-                    return Ok(());
-                }
-                let names = self.scene.modulators.iter().map(|m| m.name.as_str());
-                Err(SessionError::Command(unknown(
-                    "modulator",
-                    modulator,
-                    names,
-                )))
-            }
+            SimCommand::Reward { modulator, amount } => (self.simulation)
+                .reward(modulator, *amount)
+                .map_err(|e| SessionError::Command(e.to_string())),
             _ => Ok(()),
         }
     }
@@ -469,24 +457,26 @@ impl Session {
         if Arc::ptr_eq(after, &self.scene) {
             return Ok(Forgotten::default());
         }
-        let carried = self.simulation.carry()?;
-        self.rebuild(after, &carried)?;
+        let carried = self.rebuild(after)?;
         let recalled: Vec<&Forgotten> = recalled.iter().map(|f| &**f).collect();
         match self.simulation.take_over_and_recall(&carried, &recalled) {
             Ok(forgotten) => Ok(forgotten),
             Err(error) => {
-                let before = self.scene.clone();
-                self.rebuild(&before, &carried)?;
-                self.simulation.take_over(&carried)?;
+                let before = self.to_build(&self.scene);
+                self.prepared = prepare(&before, &self.registry.types.read(), &self.files)?;
+                self.simulation = self.built(&before, &self.prepared, None)?;
+                self.simulation.take_back(&carried)?;
                 Err(error.into())
             }
         }
     }
 
-    /// Builds the network of a scene, before its first step. On an error the network is that of before, in the state that was carried.
-    fn rebuild(&mut self, after: &Scene, carried: &Carried) -> Result<(), SessionError> {
+    /// Builds the network of a scene, before its first step; returns the state of the one before. On an error the network is that of before,
+    /// in the same state.
+    fn rebuild(&mut self, after: &Scene) -> Result<Carried, SessionError> {
         let scene = self.to_build(after);
         let prepared = prepare(&scene, &self.registry.types.read(), &self.files)?;
+        let carried = self.simulation.carry()?;
         let before = self.to_build(&self.scene);
         // Synapses that stay are handed over, so that what they take counts as free.
         if self.options.memory_limit.is_some() {
@@ -494,30 +484,37 @@ impl Session {
             self.options.memory_limit = free_memory().map(|free| free + own);
         }
         let reuse = self.simulation.take_synapses(&before, &self.prepared);
-        let build = |scene: &Scene, prepared: &Prepared, reuse| {
-            Simulation::build_reusing(
-                scene,
-                prepared,
-                &self.registry,
-                &self.files,
-                &self.options,
-                reuse,
-                &|_| {},
-            )
-        };
-        match build(&scene, &prepared, Some(reuse)) {
+        match self.built(&scene, &prepared, Some(reuse)) {
             Ok(simulation) => {
                 self.simulation = simulation;
                 self.prepared = prepared;
                 self.version += 1;
-                Ok(())
+                Ok(carried)
             }
             Err(error) => {
-                self.simulation = build(&before, &self.prepared, None)?;
-                self.simulation.take_over(carried)?;
+                self.simulation = self.built(&before, &self.prepared, None)?;
+                self.simulation.take_back(&carried)?;
                 Err(error.into())
             }
         }
+    }
+
+    fn built(
+        &self,
+        scene: &Scene,
+        prepared: &Prepared,
+        reuse: Option<Reuse>,
+    ) -> Result<Simulation, BuildError> {
+        let (registry, files) = (&self.registry, &self.files);
+        Simulation::build_reusing(
+            scene,
+            prepared,
+            registry,
+            files,
+            &self.options,
+            reuse,
+            &|_| {},
+        )
     }
 
     /// Keeps the state as it is now, within a budget in bytes.
@@ -546,8 +543,7 @@ impl Session {
         };
         let at_start = kept.is_none();
         if !Arc::ptr_eq(&scene, &self.scene) || at_start {
-            let carried = self.simulation.carry()?;
-            self.rebuild(&scene, &carried)?;
+            self.rebuild(&scene)?;
             self.scene = scene;
         }
         if let Some(kept) = self.history.before(step) {

@@ -29,6 +29,14 @@ impl Session {
             .resource::<ColumnRegistry>()
             .clone();
         let types = self.registry().types.clone();
+        let prepared = self.prepared();
+        let mean = |(i, spec)| {
+            [
+                prepared.mean_weight(i, spec),
+                prepared.mean_delay_ms(i, spec),
+            ]
+        };
+        let means: Vec<_> = scene.projections.iter().enumerate().map(mean).collect();
         let world = self.simulation_mut().world_mut();
         let mut query = world.query::<(Entity, &Region)>();
         let mut entities: Vec<_> = query.iter(world).map(|(e, r)| (r.index, e)).collect();
@@ -113,8 +121,8 @@ impl Session {
                     // A store serves all projections of its source: each has its share.
                     bytes: (bytes as f64 * synapses as f64 / (all.max(1) as f64)) as u64,
                     muted: spec.muted,
-                    mean_weight: spec.weight.mean(),
-                    mean_delay_ms: spec.delay_ms.mean(),
+                    mean_weight: means[index][0],
+                    mean_delay_ms: means[index][1],
                     receptor: regions[to].receptors.get(receptor).map_or("", |r| r.0),
                 })
             })

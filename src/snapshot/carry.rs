@@ -1,6 +1,7 @@
 //! The state of a network taken over by an edited one.
 
 mod forgotten;
+mod modulators;
 mod pairs;
 mod plastic;
 
@@ -22,6 +23,7 @@ use bevy::prelude::*;
 pub struct Carried {
     snapshot: Snapshot,
     plastic: plastic::Before,
+    modulators: modulators::Before,
     responses: responses::Before,
     regions: Vec<(String, u32)>,
     /// What each probe is, and the name of its sections.
@@ -40,23 +42,33 @@ enum ProbeIdentity {
 }
 
 impl Simulation {
-    /// The state, to be given to a simulation of an edited scene.
+    /// The state, to be given to a simulation of an edited scene. Nothing is changed.
     ///
     /// # Errors
     /// Those of [`snapshot`](Self::snapshot).
     pub fn carry(&mut self) -> Result<Carried, RestoreError> {
         let steps = self.clock().steps_done();
-        let plastic = plastic::Before::of(self.world_mut(), steps);
+        let plastic = plastic::Before::of(self.world_mut(), steps)?;
+        let modulators = modulators::Before::of(self.world_mut());
         let responses = responses::Before::of(self.world_mut());
         let snapshot = self.snapshot()?;
         let (regions, probes) = parts(self);
         Ok(Carried {
             snapshot,
             plastic,
+            modulators,
             responses,
             regions,
             probes,
         })
+    }
+
+    /// Puts a simulation of the same scene into the state that was carried, bit for bit.
+    ///
+    /// # Errors
+    /// As [`restore`](Self::restore).
+    pub fn take_back(&mut self, carried: &Carried) -> Result<(), RestoreError> {
+        self.restore(&carried.snapshot)
     }
 
     /// Takes over the state of the network before an edit: time, sums, the columns of regions that keep their name, the spikes in
@@ -164,6 +176,7 @@ impl Simulation {
             &place,
             &mut merged,
         )?;
+        (carried.modulators).merge(world, &carried.snapshot, &fresh, &mut merged)?;
         (carried.responses).merge(world, &carried.snapshot, &fresh, &mut merged)?;
         for probe in &probes {
             put_probe(&mut merged, carried, probe, &regions, &fresh, steps)?;

@@ -45,7 +45,7 @@ pub(super) fn modulators(world: &mut World) -> Vec<(u32, Entity)> {
 }
 
 /// Watchers of coincidences, by their keys.
-fn watchers(world: &mut World) -> Vec<(u64, Entity)> {
+pub(super) fn watchers(world: &mut World) -> Vec<(u64, Entity)> {
     let mut query = world.query::<(&Coincidences, Entity)>();
     let mut list: Vec<_> = query
         .iter(world)
@@ -55,20 +55,58 @@ fn watchers(world: &mut World) -> Vec<(u64, Entity)> {
     list
 }
 
+/// Puts weights, tags and histories of a projection into a snapshot.
+pub(super) fn save_changing(
+    projection: EntityRef<'_>,
+    index: u32,
+    out: &mut Snapshot,
+) -> Result<(), SnapshotError> {
+    let name = |part: &str| format!("projection.{index}.{part}");
+    if let Some(synapses) = projection.get::<PlasticSynapses>() {
+        let ordered = |values: &[f32]| synapses.in_common_order(values.to_vec());
+        out.put(name("weights"), ordered(synapses.stored_weights()))?;
+        out.put(name("tags"), ordered(synapses.stored_tags()))?;
+    }
+    if let Some(functions) = projection.get::<RuleFunctions>() {
+        out.put(name("history"), (functions.save)(projection))?;
+    }
+    Ok(())
+}
+
+/// Takes what [`save_changing`] gave.
+pub(super) fn load_changing(
+    projection: &mut EntityWorldMut<'_>,
+    index: u32,
+    snapshot: &Snapshot,
+) -> Result<(), RestoreError> {
+    let name = |part: &str| format!("projection.{index}.{part}");
+    let misfit = |name: String| RestoreError::Misfit(format!("section {name} does not fit"));
+    let weights = snapshot.f32s(&name("weights"))?;
+    let tags = snapshot.f32s(&name("tags"))?;
+    if weights.iter().chain(tags).any(|v| !v.is_finite()) {
+        return Err(misfit(name("weights")));
+    }
+    if let Some(mut synapses) = projection.get_mut::<PlasticSynapses>() {
+        let bounds = synapses.bounds();
+        if !synapses.set_in_common_order(weights, tags, bounds) {
+            return Err(misfit(name("weights")));
+        }
+    }
+    if let Some(functions) = projection.get::<RuleFunctions>().copied()
+        && !(functions.load)(projection, snapshot.u32s(&name("history"))?)
+    {
+        return Err(misfit(name("history")));
+    }
+    Ok(())
+}
+
 /// Puts everything into a snapshot.
 pub(super) fn save(world: &mut World, steps: u64, out: &mut Snapshot) -> Result<(), SnapshotError> {
     let list = projections(world);
     for (index, entity) in &list {
         let entity = world.entity(*entity);
         let name = |part: &str| format!("projection.{index}.{part}");
-        if let Some(synapses) = entity.get::<PlasticSynapses>() {
-            let ordered = |values: &[f32]| synapses.in_common_order(values.to_vec());
-            out.put(name("weights"), ordered(synapses.stored_weights()))?;
-            out.put(name("tags"), ordered(synapses.stored_tags()))?;
-        }
-        if let Some(functions) = entity.get::<RuleFunctions>() {
-            out.put(name("history"), (functions.save)(entity))?;
-        }
+        save_changing(entity, *index, out)?;
         if let Some(short_term) = entity.get::<ShortTerm>() {
             out.put(name("short_term"), short_term.save())?;
         }
@@ -96,10 +134,18 @@ pub(super) fn save(world: &mut World, steps: u64, out: &mut Snapshot) -> Result<
     }
     for (index, entity) in modulators(world) {
         if let Some(modulator) = world.get::<Modulator>(entity) {
-            out.put(format!("modulator.{index}"), modulator.save())?;
-            let responses = modulator.save_responses(steps);
-            if !responses.is_empty() {
-                out.put(format!("modulator.{index}.responses"), responses)?;
+            let name = format!("modulator.{index}");
+            out.put(name.clone(), modulator.save())?;
+            out.put(format!("{name}.rewards"), modulator.save_rewards())?;
+            if let Some(critic) = modulator.save_critic() {
+                out.put(format!("{name}.critic"), critic)?;
+            }
+            for (at, source) in modulator.sources().iter().enumerate() {
+                let name = format!("{name}.release.{at}");
+                if let Some(response) = source.save_response(steps) {
+                    out.put(format!("{name}.response"), response)?;
+                }
+                out.put(name, source.save(steps))?;
             }
         }
     }
@@ -124,22 +170,7 @@ pub(super) fn restore(
     for (index, id) in &list {
         let name = |part: &str| format!("projection.{index}.{part}");
         let mut entity = world.entity_mut(*id);
-        let weights = snapshot.f32s(&name("weights"))?;
-        let tags = snapshot.f32s(&name("tags"))?;
-        if weights.iter().chain(tags).any(|v| !v.is_finite()) {
-            return Err(misfit(&name("weights")));
-        }
-        if let Some(mut synapses) = entity.get_mut::<PlasticSynapses>() {
-            let bounds = synapses.bounds();
-            if !synapses.set_in_common_order(weights, tags, bounds) {
-                return Err(misfit(&name("weights")));
-            }
-        }
-        if let Some(functions) = entity.get::<RuleFunctions>().copied()
-            && !(functions.load)(&mut entity, snapshot.u32s(&name("history"))?)
-        {
-            return Err(misfit(&name("history")));
-        }
+        load_changing(&mut entity, *index, snapshot)?;
         if let Some(mut short_term) = entity.get_mut::<ShortTerm>()
             && !short_term.load(snapshot.u64s(&name("short_term"))?, steps)
         {
@@ -177,17 +208,30 @@ pub(super) fn restore(
         }
     }
     for (index, entity) in modulators(world) {
-        let name = format!("modulator.{index}");
-        let numbers = snapshot.u64s(&name)?;
         let Some(mut modulator) = world.get_mut::<Modulator>(entity) else {
             continue;
         };
-        if !modulator.load(numbers) {
+        let name = format!("modulator.{index}");
+        if !modulator.load(snapshot.u64s(&name)?) {
             return Err(misfit(&name));
         }
-        let name = format!("{name}.responses");
-        if modulator.has_responses() && !modulator.load_responses(snapshot.u64s(&name)?, steps) {
-            return Err(misfit(&name));
+        let rewards = format!("{name}.rewards");
+        if !modulator.load_rewards(snapshot.u64s(&rewards)?, steps) {
+            return Err(misfit(&rewards));
+        }
+        let critic = format!("{name}.critic");
+        if modulator.critic().is_some() && !modulator.load_critic(snapshot.f64s(&critic)?) {
+            return Err(misfit(&critic));
+        }
+        for (at, source) in modulator.sources_mut().iter_mut().enumerate() {
+            let name = format!("{name}.release.{at}");
+            if !source.load(snapshot.u64s(&name)?, steps) {
+                return Err(misfit(&name));
+            }
+            let name = format!("{name}.response");
+            if !source.responses.is_empty() && !source.load_response(snapshot.u64s(&name)?, steps) {
+                return Err(misfit(&name));
+            }
         }
     }
     let watchers = watchers(world);

@@ -220,14 +220,13 @@ impl Walk<'_> {
             let name = info.map_or("", |i| i.type_path_table().short_path());
             return FieldValue::Group(name.to_owned());
         }
+        if let Some(Some(given)) = value.try_downcast_ref::<Option<Distribution>>() {
+            return self.held(given);
+        }
         if let Some(Distribution::Constant(value)) = value.try_downcast_ref() {
-            return match value.is_nan() {
-                // Left to the entries of a list.
-                true => FieldValue::Text(String::new()),
-                false => FieldValue::Number {
-                    value: *value,
-                    whole: false,
-                },
+            return FieldValue::Number {
+                value: *value,
+                whole: false,
             };
         }
         if let Some((value, whole)) = number_in(value) {

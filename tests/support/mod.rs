@@ -454,7 +454,7 @@ pub fn learning() -> Network {
     inhibition.name = Some("inhibition".into());
     inhibition = inhibition.learning(scaling.clone());
     let mut facilitating = join("inhibitory", "output", 5);
-    facilitating.weight = (-50.0).into();
+    facilitating.weight = Some((-50.0).into());
     facilitating.short_term = Some(TsodyksMarkram {
         u: 0.1,
         tau_rec: 100.0,
@@ -571,7 +571,7 @@ pub fn responding() -> Network {
         ],
     );
     let mut pulled = join("excitatory", "inhibitory", 20, 0.5);
-    pulled.delay_ms = 1.5.into();
+    pulled.delay_ms = Some(1.5.into());
     pulled.responses = responses(&[Response::Alpha { tau: 2.0 }], &[]);
     let mut learning = join("excitatory", "inhibitory", 10, 0.3).learning(Stdp {
         w_max: 1.0,

@@ -35,6 +35,8 @@ pub(in crate::scene) struct Changing {
     pub(in crate::scene) wide_traces: [f64; 2],
     /// −1 where the rule sees magnitudes of negative weights, else 1.
     pub(in crate::scene) sign: f64,
+    /// Whether all weights start as negative ones.
+    pub(in crate::scene) all_negative: bool,
 }
 
 impl core::fmt::Debug for Changing {
@@ -82,6 +84,7 @@ impl Place<'_> {
         let inhibitory = target.model.receptors[receptor].sign == Sign::Negative
             || (high <= 0.0 && low < 0.0 && !self.allows_negative(types));
         let sign = if inhibitory { -1.0 } else { 1.0 };
+        let all_negative = high <= 0.0 && low < 0.0;
         let (low, high) = if inhibitory {
             (-high, -low)
         } else {
@@ -219,6 +222,7 @@ impl Place<'_> {
             bounds: setting.bounds,
             setting,
             sign,
+            all_negative,
         }))
     }
 

@@ -132,12 +132,13 @@ impl Place<'_> {
         let (low, high) = match listed_weights {
             Some([]) => (0.0, 0.0),
             Some(weights) => extremes(weights),
-            None => reach(&spec.weight),
+            None => spec.weight.as_ref().map_or((0.0, 0.0), reach),
         };
         values::check_weight(low.abs().max(high.abs())).map_err(|e| self.wrong(weight_field, e))?;
         let contradicts = |sign: &str, found: String, bound: &str| {
             let name = quoted(&source.name);
-            let bounded = listed_weights.is_none() && !spec.weight.is_constant();
+            let drawn = (spec.weight.as_ref()).is_some_and(|weight| !weight.is_constant());
+            let bounded = listed_weights.is_none() && drawn;
             let fix = if bounded {
                 format!("add `{bound}: 0` or change")
             } else {
@@ -203,7 +204,7 @@ impl Place<'_> {
             _ if changing.is_some() => WeightFormat::Wide,
             (Some(weights), _) if weights.len() < MANY_WEIGHTS => WeightFormat::Wide,
             (Some(_), _) => WeightFormat::Narrow { shift: 0 },
-            (None, w) if w.is_constant() => WeightFormat::Shared(0),
+            (None, Some(weight)) if weight.is_constant() => WeightFormat::Shared(0),
             (None, _) => match (&rule, &delays) {
                 (Rule::AllToAll, Delays::Fixed(delay)) if spec.autapses || self.from != self.to => {
                     WeightFormat::Dense {
@@ -235,20 +236,20 @@ impl Place<'_> {
     /// Checks a weight or delay that may be left to the entries of a list.
     fn check_given(
         &self,
-        distribution: &Distribution,
+        distribution: &Option<Distribution>,
         is_listed: bool,
         field: &str,
         warnings: &mut Vec<Warning>,
     ) -> Result<(), BuildError> {
         match distribution {
-            Distribution::Constant(value) if value.is_nan() && is_listed => Ok(()),
-            Distribution::Constant(value) if value.is_nan() => {
+            None if is_listed => Ok(()),
+            None => {
                 let message = format!(
                     "this projection has no `{field}`: give it here, or in every entry of a list"
                 );
                 Err(self.wrong(field, message))
             }
-            given => {
+            Some(given) => {
                 if is_listed {
                     warnings.push(self.warning(
                         field,
@@ -309,7 +310,9 @@ impl Place<'_> {
                 }
                 Ok(Delays::Listed(steps))
             }
-            (None, Distribution::Constant(delay)) => {
+            // That it is not given was said before.
+            (None, None) => Ok(Delays::Fixed(1)),
+            (None, Some(Distribution::Constant(delay))) => {
                 let steps = step_of(*delay)?;
                 values::warn_of_rounding(
                     format!("{}.delay_ms", self.path),
@@ -320,7 +323,7 @@ impl Place<'_> {
                 );
                 Ok(Delays::Fixed(steps))
             }
-            (None, drawn) => {
+            (None, Some(drawn)) => {
                 let (low, high) = Sampler::new(drawn).bounds();
                 if low <= 0.0 {
                     let message = format!(

@@ -1,4 +1,4 @@
-//! What plasticity keeps, taken over by an edited network: weights, tags, histories, short-term states, upkeep, modulators, and the input that
+//! What plasticity keeps, taken over by an edited network: weights, tags, histories, short-term states, upkeep, and the input that
 //! changing synapses have sent.
 //!
 //! A projection is the same if its name and those of its regions are; its synapses are known again one by one, by their
@@ -13,8 +13,8 @@ use crate::network::projection::{Connect, Provenance};
 use crate::network::region::Region;
 use crate::plasticity::upkeep::Keepers;
 use crate::plasticity::{Former, RuleFunctions};
-use crate::snapshot::file::{Section, Snapshot};
-use crate::snapshot::plastic::{input_slot, modulators, projections, ring_of};
+use crate::snapshot::file::Snapshot;
+use crate::snapshot::plastic::{input_slot, load_changing, projections, ring_of, save_changing};
 use crate::snapshot::{RestoreError, region_entities};
 use bevy::prelude::*;
 
@@ -27,7 +27,7 @@ struct Projection {
     ends: [String; 2],
     /// The numbers of their neurons.
     neurons: [usize; 2],
-    weight: Distribution,
+    weight: Option<Distribution>,
     delays: Vec<DelayParts>,
     provenance: Provenance,
     pairs: Pairs,
@@ -87,27 +87,32 @@ impl Projection {
 /// A network before an edit, as far as plasticity goes.
 pub(super) struct Before {
     projections: Vec<Projection>,
-    modulators: Vec<String>,
+    /// Weights, tags and histories, brought up to date, so that an edit acts on events after it only.
+    settled: Snapshot,
 }
 
 impl Before {
-    /// Brings all synapses up to date, so that an edit acts on events after it only, and notes what there is.
-    pub(super) fn of(world: &mut World, steps: u64) -> Self {
-        for (_, entity) in projections(world) {
-            let mut entity = world.entity_mut(entity);
+    /// Notes what there is, and leaves it as it is.
+    pub(super) fn of(world: &mut World, steps: u64) -> Result<Self, RestoreError> {
+        let (mut unsettled, mut settled) = (Snapshot::new(), Snapshot::new());
+        for (index, id) in projections(world) {
+            save_changing(world.entity(id), index, &mut unsettled)?;
+            let mut entity = world.entity_mut(id);
             if let Some(functions) = entity.get::<RuleFunctions>().copied() {
                 (functions.settle)(&mut entity, steps);
             }
+            save_changing(entity.as_readonly(), index, &mut settled)?;
+            load_changing(&mut entity, index, &unsettled)?;
         }
         let all = Projection::all(world).into_iter();
-        Self {
+        Ok(Self {
             projections: all.map(|(projection, _)| projection).collect(),
-            modulators: modulator_names(world),
-        }
+            settled,
+        })
     }
 
-    /// Puts the sections of changing projections and modulators into the state of an edited network: what was carried where it fits, and
-    /// otherwise what was built. Synapses that come back have the weights that the first of `recalled` knows. `place` says which region and
+    /// Puts the sections of changing projections into the state of an edited network: what was carried where it fits, and otherwise what
+    /// was built. Synapses that come back have the weights that the first of `recalled` knows. `place` says which region and
     /// channel those of the network before are now. Returns what had been learned and is not any more.
     pub(super) fn merge(
         &self,
@@ -123,57 +128,30 @@ impl Before {
         for (projection, entity) in &all {
             let before = self.projections.iter().find(|p| p.is_same(projection));
             let recall = Recall::of(recalled.iter().copied(), &projection.name, &projection.ends);
-            merge_synapses(projection, before, carried, fresh, recall, merged)?
+            merge_synapses(projection, before, &self.settled, fresh, recall, merged)?
                 .into_iter()
                 .for_each(|lost| forgotten.push(lost));
             merge_short_term(projection, before, carried, fresh, merged)?;
             let mut entity = world.entity_mut(*entity);
             merge_upkeep(&mut entity, projection, before, carried, fresh, merged)?;
-            merge_history(&mut entity, projection, before, carried, merged)?;
+            merge_history(
+                &mut entity,
+                projection,
+                before,
+                carried,
+                &self.settled,
+                merged,
+            )?;
         }
         for gone in &self.projections {
             if !all.iter().any(|(now, _)| now.is_same(gone)) {
-                forgotten.push(everything_of(gone, carried)?);
+                forgotten.push(everything_of(gone, &self.settled)?);
             }
         }
         if !all.is_empty() {
             self.merge_input(world, carried, place, merged)?;
         }
-        self.merge_modulators(world, carried, fresh, merged)?;
         Ok(forgotten)
-    }
-
-    fn merge_modulators(
-        &self,
-        world: &mut World,
-        carried: &Snapshot,
-        fresh: &Snapshot,
-        merged: &mut Snapshot,
-    ) -> Result<(), RestoreError> {
-        let names = modulator_names(world);
-        for (name, (index, entity)) in names.into_iter().zip(modulators(world)) {
-            let section = format!("modulator.{index}");
-            let old = self.modulators.iter().position(|known| *known == name);
-            let kept = old.and_then(|old| carried.u64s(&format!("modulator.{old}")).ok());
-            let built = fresh.u64s(&section)?;
-            // With other populations that release it, spikes under way are others, too.
-            let modulator = world.get::<Modulator>(entity);
-            let kept = kept.filter(|kept| modulator.is_some_and(|m| m.fits(kept)));
-            merged.put(section.clone(), kept.unwrap_or(built).to_vec())?;
-            let section = section + ".responses";
-            if let Ok(built) = fresh.section(&section) {
-                let kept = old.map(|old| format!("modulator.{old}.responses"));
-                let kept = kept.and_then(|name| carried.section(&name).ok());
-                let kept = kept.filter(|kept| kept.len() == built.len());
-                merged.put(section, kept.unwrap_or(built).clone())?;
-            }
-        }
-        if let Ok(built) = fresh.section("coincidences") {
-            let kept = carried.section("coincidences").ok();
-            let kept = kept.filter(|kept| kept.len() == built.len());
-            merged.put("coincidences", kept.unwrap_or(built).clone())?;
-        }
-        Ok(())
     }
 
     /// Input under way arrives where there still is somebody to receive it.
@@ -206,23 +184,11 @@ impl Before {
     }
 }
 
-/// The names of the modulators by their place.
-fn modulator_names(world: &mut World) -> Vec<String> {
-    modulators(world)
-        .into_iter()
-        .map(|(_, entity)| {
-            world
-                .get::<Name>(entity)
-                .map_or_else(String::new, |n| n.as_str().to_owned())
-        })
-        .collect()
-}
-
 /// Weights and tags: those of synapses that there were before, unless new weights are asked for. Returns the weights that are lost.
 fn merge_synapses(
     now: &Projection,
     before: Option<&Projection>,
-    carried: &Snapshot,
+    settled: &Snapshot,
     fresh: &Snapshot,
     mut recall: Recall<'_>,
     merged: &mut Snapshot,
@@ -231,9 +197,9 @@ fn merge_synapses(
     let mut tags = fresh.f32s(&now.section("tags"))?.to_vec();
     let (mut old_weights, mut old_tags) = (&[][..], &[][..]);
     if let Some(before) = before {
-        old_weights = carried.f32s(&before.section("weights"))?;
+        old_weights = settled.f32s(&before.section("weights"))?;
         if before.learns_like(now) {
-            old_tags = carried.f32s(&before.section("tags"))?;
+            old_tags = settled.f32s(&before.section("tags"))?;
         }
     }
     let mut lost = OfProjection {
@@ -279,8 +245,8 @@ fn merge_synapses(
 }
 
 /// All weights of a projection that is gone.
-fn everything_of(gone: &Projection, carried: &Snapshot) -> Result<OfProjection, RestoreError> {
-    let weights = carried.values_of_len::<f32>(&gone.section("weights"), gone.pairs.len())?;
+fn everything_of(gone: &Projection, settled: &Snapshot) -> Result<OfProjection, RestoreError> {
+    let weights = settled.values_of_len::<f32>(&gone.section("weights"), gone.pairs.len())?;
     let learned = |place: usize| weights[place] * gone.provenance.sign;
     Ok(OfProjection {
         name: gone.name.clone(),
@@ -342,6 +308,7 @@ fn merge_history(
     now: &Projection,
     before: Option<&Projection>,
     carried: &Snapshot,
+    settled: &Snapshot,
     merged: &mut Snapshot,
 ) -> Result<(), RestoreError> {
     let Some(functions) = entity.get::<RuleFunctions>().copied() else {
@@ -349,8 +316,8 @@ fn merge_history(
     };
     let own = (functions.save)(entity.as_readonly());
     let taken = match before.filter(|before| before.learns_like(now)) {
-        Some(before) => match carried.section(&before.section("history")) {
-            Ok(Section::U32(numbers)) => {
+        Some(before) => match settled.u32s(&before.section("history")) {
+            Ok(numbers) => {
                 let former = Former {
                     numbers,
                     sources: before.neurons[0],
@@ -365,7 +332,7 @@ fn merge_history(
     };
     if !taken {
         (functions.load)(entity, &own);
-        (functions.settle)(entity, carried.u64("clock.steps")?);
+        (functions.reset)(entity, carried.u64("clock.steps")?);
     }
     let history = (functions.save)(entity.as_readonly());
     Ok(merged.put(now.section("history"), history)?)

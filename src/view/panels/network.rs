@@ -18,8 +18,8 @@ use editor::Editor;
 
 /// The network panel.
 pub struct NetworkPanel {
-    /// A stimulus that is shown; regions and projections are shown as they are selected.
-    stimulus: Option<String>,
+    /// A stimulus or a modulator that is shown; regions and projections are shown as they are selected.
+    other: Option<Place>,
     editor: Editor,
     new_region: Option<NewRegion>,
     new_projection: Option<NewProjection>,
@@ -33,7 +33,7 @@ pub struct NetworkPanel {
 impl Default for NetworkPanel {
     fn default() -> Self {
         Self {
-            stimulus: None,
+            other: None,
             editor: Editor::default(),
             new_region: None,
             new_projection: None,
@@ -166,15 +166,16 @@ impl NetworkPanel {
                 });
             }
         });
-        if let Some(place) = chosen {
-            self.choose(place, context);
-        }
         let modulators = &structure.scene.modulators;
         if !modulators.is_empty() {
             header("Modulators", modulators.len()).show(ui, |ui| {
                 for modulator in modulators {
+                    let place = Place::Modulator(modulator.name.clone());
                     ui.horizontal(|ui| {
-                        ui.label(&modulator.name);
+                        let is = now.as_ref() == Some(&place);
+                        if ui.selectable_label(is, &modulator.name).clicked() {
+                            chosen = Some(place);
+                        }
                         let hint = "A reward, or what is added to a pool; below 0 it is a punishment. Cannot be undone";
                         ui.add(egui::DragValue::new(&mut self.reward).speed(0.05))
                             .on_hover_text(hint);
@@ -188,33 +189,39 @@ impl NetworkPanel {
                 }
             });
         }
+        if let Some(place) = chosen {
+            self.choose(place, context);
+        }
     }
 
     /// Shows a part from now on, here and in the 3D view.
     fn choose(&mut self, place: Place, context: &mut PanelContext<'_>) {
-        self.stimulus = None;
+        self.other = None;
         self.removing = None;
         context.selected.region = None;
         context.selected.projection = None;
         match place {
             Place::Region(name) => context.selected.region = Some(name),
             Place::Projection(name) => context.selected.projection = Some(name),
-            Place::Stimulus(name) => self.stimulus = Some(name),
+            other => self.other = Some(other),
         }
     }
 
     /// The part that is shown.
     fn place(&self, context: &PanelContext<'_>, structure: &Structure) -> Option<Place> {
         let selected = &*context.selected;
-        let stimulus = self
-            .stimulus
-            .as_ref()
-            .filter(|s| structure.stimuli.contains(s));
+        let other = self.other.clone().filter(|place| match place {
+            Place::Stimulus(name) => structure.stimuli.contains(name),
+            Place::Modulator(name) => {
+                let mut known = structure.scene.modulators.iter();
+                known.any(|m| m.name == *name)
+            }
+            _ => false,
+        });
         let projection = (selected.projection.as_ref())
             .filter(|name| structure.projections.iter().any(|p| p.name == **name));
         let region = (selected.region.as_ref()).filter(|name| structure.region(name).is_some());
-        stimulus
-            .map(|s| Place::Stimulus(s.clone()))
+        other
             .or_else(|| projection.map(|p| Place::Projection(p.clone())))
             .or_else(|| region.map(|r| Place::Region(r.clone())))
     }
@@ -222,7 +229,7 @@ impl NetworkPanel {
     /// The fields of the part that is shown, and what can be done with it.
     fn part(&mut self, ui: &mut Ui, context: &PanelContext<'_>, structure: &Structure) {
         let Some(place) = self.place(context, structure) else {
-            ui.weak("Click on a region, a projection or a stimulus to edit it");
+            ui.weak("Click on a region, a projection, a stimulus or a modulator to edit it");
             return;
         };
         let scene = &structure.scene;
@@ -293,6 +300,15 @@ impl NetworkPanel {
                 ui.heading(name);
                 ui.weak(format!("on {}", spec.to));
                 let fields = fields_of(spec, &["name", "to"], &types);
+                let problem = |path: &str, text: &str| problem_with(spec, path, text, &types);
+                sent.extend(self.editor.show(ui, &place, &fields, &problem));
+            }
+            Place::Modulator(name) => {
+                let Some(spec) = scene.modulators.iter().find(|m| m.name == *name) else {
+                    return;
+                };
+                ui.heading(name);
+                let fields = fields_of(spec, &["name"], &types);
                 let problem = |path: &str, text: &str| problem_with(spec, path, text, &types);
                 sent.extend(self.editor.show(ui, &place, &fields, &problem));
             }
@@ -380,7 +396,7 @@ mod tests {
             Box::new(NetworkPanel {
                 new_region: Some(NewRegion::default()),
                 new_projection: Some(NewProjection::default()),
-                stimulus: Some("background".into()),
+                other: Some(Place::Stimulus("background".into())),
                 ..NetworkPanel::default()
             })
         });
