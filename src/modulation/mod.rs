@@ -23,6 +23,8 @@
 //! | `Surprise(rewards)` | R − ⟨R⟩, with the mean over about so many rewards |
 //! | `TemporalDifference(…)` | δ = R + V' − V/τ_r, with the value V that a critic population signals by its rate |
 //!
+//! The value is a sum of exponentials from spike to spike, and what its prediction does to eligibility in a step is integrated exactly.
+//!
 //! *Source.* Izhikevich (2007), doi:10.1093/cercor/bhl152 (dopamine); Frémaux & Gerstner (2016), doi:10.3389/fncir.2015.00085 (R, R − ⟨R⟩,
 //! TD); Frémaux, Sprekeler & Gerstner (2013), doi:10.1371/journal.pcbi.1003024, eqs 12–20 (TD in continuous time).
 
@@ -31,7 +33,7 @@ mod pool;
 mod rewarder;
 
 pub use effects::Effect;
-pub use pool::{Modulator, Signal, advance_modulators};
+pub use pool::{Decaying, Modulator, Signal, advance_modulators};
 pub use rewarder::{Coincidences, watch_coincidences};
 
 use crate::network::stimulus::Selection;

@@ -12,5 +12,6 @@ mod events;
 mod modulated;
 mod network;
 mod pairs;
+mod rates;
 mod responses;
 mod third_factor;

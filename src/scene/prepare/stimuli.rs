@@ -6,6 +6,7 @@ use super::{BuildError, PreparedProjection, PreparedRegion, Warning, no_column};
 use crate::files::Files;
 use crate::network::stimulus::{PoissonCounts, Selection, StimulusKind, Window};
 use crate::scene::error::{quoted, unknown};
+use crate::scene::modulators;
 use crate::scene::outside::{MOST_DRAWS, read_currents};
 use crate::scene::schema::{ProbeKind, ProbeSpec, Scene, StimulusSpec};
 use std::collections::{HashMap, HashSet};
@@ -251,6 +252,7 @@ impl Probed {
             driven: currents
                 .filter_map(|s| places.get(s.to.as_str()).copied())
                 .chain((0..scene.regions.len()).filter(|i| scene.regions[*i].intrinsic.is_some()))
+                .chain(modulators::excited(scene, places))
                 .collect(),
             columns: HashSet::new(),
         }
