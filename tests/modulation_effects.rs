@@ -84,6 +84,7 @@ fn a_pool_changes_what_spikes_transmit_within_its_bounds() {
     for (gain, most) in [(0.2, 10.0), (0.9, 2.0), (-0.4, 1.0), (-5.0, 1.0)] {
         let scene = scene(vec![Effect::Release {
             projection: "input → cells".into(),
+            neurons: Selection::All,
             gain,
             most,
         }]);
@@ -107,6 +108,54 @@ fn a_pool_changes_what_spikes_transmit_within_its_bounds() {
 }
 
 #[test]
+fn a_pool_changes_what_chosen_neurons_transmit() {
+    let mut scene = scene(vec![
+        Effect::Release {
+            projection: "input → cells".into(),
+            neurons: Selection::List(vec![1]),
+            gain: -0.2,
+            most: 1.0,
+        },
+        Effect::Release {
+            projection: "input → cells".into(),
+            neurons: Selection::List(vec![1, 2]),
+            gain: 0.5,
+            most: 3.0,
+        },
+    ]);
+    // Each source reaches a target of its own.
+    let spikes = (0..3).map(|n| (24.0, n)).collect();
+    scene.regions[1] = RegionSpec::new(
+        "input",
+        3,
+        SpikeSource {
+            spikes,
+            ..default()
+        },
+    );
+    scene.projections[0].rule = Rule::OneToOne;
+    for short_term in [
+        None,
+        Some(TsodyksMarkram {
+            u: 1.0,
+            ..default()
+        }),
+    ] {
+        scene.projections[0].short_term = short_term;
+        let mut simulation = build(&scene);
+        simulation.run_ms(24.9);
+        let before = simulation.column("cells", "v").expect("v").to_vec();
+        simulation.step();
+        let after = simulation.column("cells", "v").expect("v").to_vec();
+        for (n, gain) in [0.0, 0.3, 0.5].into_iter().enumerate() {
+            let jump = f64::from(after[n] - before[n]);
+            let want = 1.5 * (1.0 + gain * concentration(23.9));
+            assert!((jump - want).abs() < 1e-3, "{n}: {jump}, want {want}");
+        }
+    }
+}
+
+#[test]
 fn effects_that_cannot_be_are_refused() {
     let refused = |effect: Effect, tau_ms: Option<f64>, words: &[&str]| {
         let mut scene = scene(vec![effect]);
@@ -121,6 +170,7 @@ fn effects_that_cannot_be_are_refused() {
     };
     let release = |projection: &str, most: f64| Effect::Release {
         projection: projection.into(),
+        neurons: Selection::All,
         gain: 1.0,
         most,
     };

@@ -28,6 +28,14 @@ fn checked(text: &str) -> Result<Vec<String>, String> {
     Ok(prepared.warnings.iter().map(ToString::to_string).collect())
 }
 
+/// A modulator that is rewarded after one neuron has fired soon after another.
+fn coincidence(within: &str, shortest: &str, longest: &str) -> String {
+    format!(
+        "(name: \"d\", rewards: [Coincidence(region: \"b\", first: 0, second: 1, within_ms: {within}, \
+         delay_min_ms: {shortest}, delay_max_ms: {longest}, amount: 1)])"
+    )
+}
+
 #[test]
 fn errors_name_the_thing_the_value_and_what_is_allowed() {
     let dopamine = "(name: \"dopamine\", tau_ms: 200, released_by: [(from: \"a\", amount: 1)])";
@@ -193,6 +201,57 @@ fn errors_name_the_thing_the_value_and_what_is_allowed() {
             ),
             vec!["tau_rise_ms", "must be shorter"],
         ),
+        (
+            with(&coincidence("5", "0", "1e30"), ""),
+            vec!["rewards[0].delay_max_ms", "too long to be counted in steps"],
+        ),
+        (
+            with(&coincidence("1e300", "0", "1"), ""),
+            vec!["rewards[0].within_ms", "too long to be counted in steps"],
+        ),
+        (
+            with(&coincidence("0.04", "0", "1"), ""),
+            vec![
+                "rewards[0].within_ms",
+                "0.04 ms is less than half a step of 0.1 ms",
+            ],
+        ),
+        (
+            with(
+                "(name: \"d\", rewards: [Schedule(times_ms: [3, 1e30], amount: 1)])",
+                "",
+            ),
+            vec!["rewards[0].times_ms[1]", "too long to be counted in steps"],
+        ),
+        (
+            with(
+                "(name: \"d\", tau_ms: 9, effects: [Excitability(region: \"a\", current: 5)])",
+                "",
+            ),
+            vec![
+                "effects[0].region",
+                "PoissonSource of region \"a\" takes no input",
+            ],
+        ),
+        (
+            with("(name: \"d\", initial: 0.5)", ""),
+            vec!["modulators[0].initial", "\"d\" is no pool", "`tau_ms`"],
+        ),
+        (
+            with("(name: \"d\", baseline: 0.5)", ""),
+            vec!["modulators[0].baseline", "\"d\" is no pool", "`tau_ms`"],
+        ),
+        (
+            with("", "plasticity: [Stdp(w_max: 2), Settable(w_max: 5)]"),
+            vec!["plasticity[1]", "leave `Settable` out"],
+        ),
+        (
+            with(
+                "(name: \"d\", tau_ms: 9, effects: [Release(projection: \"a → b\", neurons: Range(5, 10), gain: 1, most: 2)])",
+                "",
+            ),
+            vec!["effects[0].neurons", "neuron 10 does not exist"],
+        ),
     ] {
         let error = checked(&scene(&projection, &modulators))
             .expect_err(&format!("{projection} {modulators} is wrong"));
@@ -224,4 +283,57 @@ fn what_nobody_releases_is_warned_of() {
         )),
         Ok(Vec::new())
     );
+}
+
+#[test]
+fn what_does_nothing_is_warned_of() {
+    for (projection, parts) in [
+        (
+            "frozen: true",
+            vec!["frozen", "the weights of \"a → b\" do not change"],
+        ),
+        (
+            "learning_targets: Range(0, 3)",
+            vec!["learning_targets", "give it a rule in `plasticity`"],
+        ),
+        (
+            "short_term: TsodyksMarkram, frozen: true",
+            vec!["frozen", "do not change"],
+        ),
+        (
+            "plasticity: [HomeostaticScaling(w_max: 2, tau_ms: 20, every_ms: 50)]",
+            vec!["plasticity[0]", "tau_ms is 20 and every_ms 50"],
+        ),
+    ] {
+        let warnings = checked(&scene(projection, "")).expect("a scene that can be run");
+        let [warning] = &warnings[..] else {
+            panic!("{projection}: {warnings:?}");
+        };
+        for part in parts {
+            assert!(warning.contains(part), "{projection}: {warning}");
+        }
+    }
+    for projection in [
+        "plasticity: [Stdp(w_max: 2)], frozen: true, learning_targets: Range(0, 3)",
+        "plasticity: [ConvergentDecay], frozen: true",
+        "plasticity: [HomeostaticScaling(w_max: 2)]",
+    ] {
+        assert_eq!(checked(&scene(projection, "")), Ok(Vec::new()));
+    }
+}
+
+#[test]
+fn a_pool_counts_as_input() {
+    let text = |effects: &str| {
+        format!(
+            "Scene(duration_ms: 100,
+                regions: [(name: \"a\", neurons: 10, model: PoissonSource(rate_hz: 10)), (name: \"b\", neurons: 10, model: LifExp)],
+                modulators: [(name: \"d\", tau_ms: 9, released_by: [(from: \"a\", amount: 1)], effects: [{effects}])],
+                probes: [(region: \"b\", kind: Column(column: \"drive\", neurons: All, every_ms: 1))])"
+        )
+    };
+    let driven = text("Excitability(region: \"b\", current: 300)");
+    assert_eq!(checked(&driven), Ok(Vec::new()));
+    let error = checked(&text("")).expect_err("no drive");
+    assert!(error.contains("no column \"drive\""), "{error}");
 }

@@ -293,7 +293,7 @@ fn rules_act_at_once_as_in_brian2() {
             let want = numbers(&case["weight_sent"]);
             for (got, want) in sent(&mut scene, &pre, 0.1).iter().zip(&want) {
                 assert!(
-                    (got - want).abs() < 2e-5,
+                    (got - want).abs() < 1e-5,
                     "{name} sends {got}, Brian2 {want}"
                 );
             }

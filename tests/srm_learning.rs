@@ -108,13 +108,18 @@ fn run(simulation: &mut Simulation, until_ms: f64) -> Course {
     course
 }
 
-/// A rule with a third factor, as its equations say.
+/// A rule with a third factor, or one that changes weights at once, as its equations say.
+#[derive(Default)]
 struct Rule3 {
     amplitude: [f64; 2],
     tau: [f64; 2],
-    /// Time constant of the marks in ms; none for marks that the next step alone acts on.
+    /// Time constant of the marks in ms; none for marks that act once, when their step ends.
     tau_mark: Option<f64>,
     gain: f64,
+    /// Whether pairs change weights at once.
+    direct: bool,
+    /// When everything is forgotten.
+    reset_ms: Option<f64>,
 }
 
 /// The weights after a course, event by event and step by step. What acts between events is integrated by Simpson's rule.
@@ -123,6 +128,10 @@ fn replayed(rule: &Rule3, course: &Course, dt: f64) -> Vec<f64> {
     let end = course.signals.len() as u64 * ticks;
     let ms = |ticks: u64| ticks as f64 * dt / f64::from(TICKS);
     let delay = libm::rint(DELAY_MS / dt) as u64 * ticks;
+    let reset = rule.reset_ms.map(|ms| libm::rint(ms / dt) as u64 * ticks);
+    // Spikes on their way are forgotten, too.
+    let is_learnt_from =
+        |spike: &&(u64, u32)| reset.is_none_or(|reset| spike.0 > reset || spike.0 + delay <= reset);
     let mut weights = Vec::new();
     for afferent in 0..AFFERENTS {
         for neuron in 0..NEURONS {
@@ -134,10 +143,12 @@ fn replayed(rule: &Rule3, course: &Course, dt: f64) -> Vec<f64> {
                     .pre
                     .iter()
                     .filter(of(afferent))
+                    .filter(is_learnt_from)
                     .map(|s| (s.0 + delay, 0)),
             );
             events.extend(course.post.iter().filter(of(neuron)).map(|s| (s.0, 1)));
-            events.extend((1..=course.signals.len() as u64).map(|step| (step * ticks, 2)));
+            events.extend(reset.map(|time| (time, 2)));
+            events.extend((1..=course.signals.len() as u64).map(|step| (step * ticks, 3)));
             events.retain(|(time, _)| *time <= end);
             events.sort_unstable();
             let (mut x, mut y, mut mark, mut weight) = (0.0, 0.0, 0.0, INITIAL);
@@ -145,21 +156,33 @@ fn replayed(rule: &Rule3, course: &Course, dt: f64) -> Vec<f64> {
             // What acts at the start of the first step.
             weight += rule.gain * course.signals[0].impulse * mark;
             for (time, what) in events {
-                let signal = course.signals[step];
+                let Some(signal) = course.signals.get(step) else {
+                    break;
+                };
                 let (from, span) = (ms(now - step as u64 * ticks), ms(time - now));
                 if let Some(tau) = rule.tau_mark {
-                    let acts = |s: f64| {
-                        let level = signal.level * libm::exp(-signal.decay_per_ms * (from + s));
-                        (level - signal.baseline) * mark * libm::exp(-s / tau)
-                    };
-                    let sum = acts(0.0) + 4.0 * acts(span / 2.0) + acts(span);
-                    weight += rule.gain * sum * span / 6.0;
+                    let acts = |s: f64| signal.level_after(from + s) * mark * libm::exp(-s / tau);
+                    // Finer than the shortest marks.
+                    let piece = span / 32.0;
+                    let simpson = (0..32).map(|n| {
+                        let s = f64::from(n) * piece;
+                        acts(s) + 4.0 * acts(s + piece / 2.0) + acts(s + piece)
+                    });
+                    weight += rule.gain * simpson.sum::<f64>() * piece / 6.0;
                     mark *= libm::exp(-span / tau);
                 }
                 x *= libm::exp(-span / rule.tau[0]);
                 y *= libm::exp(-span / rule.tau[1]);
                 now = time;
                 match what {
+                    0 if rule.direct => {
+                        weight -= rule.amplitude[1] * y;
+                        x += 1.0;
+                    }
+                    1 if rule.direct => {
+                        weight += rule.amplitude[0] * x;
+                        y += 1.0;
+                    }
                     0 => {
                         mark -= rule.amplitude[1] * y;
                         x += 1.0;
@@ -168,6 +191,7 @@ fn replayed(rule: &Rule3, course: &Course, dt: f64) -> Vec<f64> {
                         mark += rule.amplitude[0] * x;
                         y += 1.0;
                     }
+                    2 => (x, y, mark) = (0.0, 0.0, 0.0),
                     _ => {
                         step += 1;
                         let Some(next) = course.signals.get(step) else {
@@ -175,12 +199,7 @@ fn replayed(rule: &Rule3, course: &Course, dt: f64) -> Vec<f64> {
                         };
                         weight += rule.gain * next.impulse * mark;
                         if rule.tau_mark.is_none() {
-                            // The whole of the next step acts on what the one before has marked.
-                            let level = match next.decay_per_ms {
-                                0.0 => next.level * dt,
-                                rate => next.level * -libm::expm1(-rate * dt) / rate,
-                            };
-                            weight += rule.gain * (level - next.baseline * dt) * mark;
+                            weight += rule.gain * next.level_after(0.0) * mark;
                             mark = 0.0;
                         }
                     }
@@ -194,7 +213,15 @@ fn replayed(rule: &Rule3, course: &Course, dt: f64) -> Vec<f64> {
 
 fn agrees(scene: &Scene, rule: &Rule3) -> Vec<f32> {
     let mut simulation = built(scene);
-    let course = run(&mut simulation, DURATION_MS);
+    let mut course = Course::default();
+    if let Some(ms) = rule.reset_ms {
+        course = run(&mut simulation, ms);
+        simulation.reset_traces("synapses").expect("reset");
+    }
+    let rest = run(&mut simulation, DURATION_MS);
+    course.pre.extend(rest.pre);
+    course.post.extend(rest.post);
+    course.signals.extend(rest.signals);
     assert!(course.post.len() > 15, "{} spikes", course.post.len());
     let want = replayed(rule, &course, scene.dt_ms);
     let got = simulation.weights("synapses").expect("weights");
@@ -231,6 +258,7 @@ fn dopamine_acts_on_eligibility_as_in_a_replay_of_every_event() {
                 tau: [rule.tau_plus, rule.tau_minus],
                 tau_mark: Some(rule.tau_c),
                 gain: rule.gain,
+                ..Rule3::default()
             };
             agrees(&learning(dt, RuleValue::new(rule), rewards(tau)), &replay);
         }
@@ -254,6 +282,7 @@ fn rewards_act_on_marks_as_in_a_replay_of_every_event() {
                 tau: [trace.tau_plus, trace.tau_minus],
                 tau_mark: Some(trace.tau_z),
                 gain: trace.gamma / trace.tau_z,
+                ..Rule3::default()
             };
             agrees(
                 &learning(dt, RuleValue::new(trace.clone()), rewards(tau)),
@@ -261,15 +290,16 @@ fn rewards_act_on_marks_as_in_a_replay_of_every_event() {
             );
         }
         let instant = Mstdp {
-            gamma: 0.05,
+            gamma: 0.01,
             ..default()
         };
-        // A pool acts in every step, so that every mark counts.
+        // A pool acts at every moment, so that every mark counts.
         let replay = Rule3 {
             amplitude: [instant.a_plus, instant.a_minus],
             tau: [instant.tau_plus, instant.tau_minus],
             tau_mark: None,
             gain: instant.gamma,
+            ..Rule3::default()
         };
         agrees(
             &learning(dt, RuleValue::new(instant), rewards(Some(60.0))),
@@ -278,29 +308,98 @@ fn rewards_act_on_marks_as_in_a_replay_of_every_event() {
     }
 }
 
-/// An epoch of the eligibility ends after 16 of its time constants, and the longest one is over 16,384 steps.
+/// An epoch of the eligibility ends after 16 of its time constants, and the longest one is over 16,384 steps. Eligibility that is gone within a
+/// step or a few acts as any other.
 #[test]
 fn nothing_is_lost_where_an_epoch_ends() {
-    let rule = DopamineStdp {
+    for tau_c in [5.0, 0.8, 0.4, 0.2] {
+        let rule = DopamineStdp {
+            a_plus: 0.1,
+            a_minus: 0.12,
+            tau_c,
+            gain: 0.25 / tau_c,
+            w_min: -50.0,
+            w_max: 50.0,
+            modulator: "reward".into(),
+            ..default()
+        };
+        let replay = Rule3 {
+            amplitude: [rule.a_plus, rule.a_minus],
+            tau: [rule.tau_plus, rule.tau_minus],
+            tau_mark: Some(rule.tau_c),
+            gain: rule.gain,
+            ..Rule3::default()
+        };
+        agrees(
+            &learning(0.4, RuleValue::new(rule), rewards(Some(60.0))),
+            &replay,
+        );
+    }
+}
+
+fn dopamine() -> DopamineStdp {
+    DopamineStdp {
         a_plus: 0.1,
         a_minus: 0.12,
-        tau_c: 5.0,
-        gain: 0.05,
+        tau_c: 150.0,
+        gain: 2e-3,
         w_min: -50.0,
         w_max: 50.0,
         modulator: "reward".into(),
         ..default()
-    };
-    let replay = Rule3 {
+    }
+}
+
+fn of_dopamine(rule: &DopamineStdp) -> Rule3 {
+    Rule3 {
         amplitude: [rule.a_plus, rule.a_minus],
         tau: [rule.tau_plus, rule.tau_minus],
         tau_mark: Some(rule.tau_c),
         gain: rule.gain,
-    };
-    agrees(
-        &learning(0.4, RuleValue::new(rule), rewards(Some(60.0))),
-        &replay,
-    );
+        ..Rule3::default()
+    }
+}
+
+fn stdp() -> Stdp {
+    Stdp {
+        a_plus: 0.0004,
+        a_minus: 0.0005,
+        w_min: -50.0,
+        w_max: 50.0,
+        ..default()
+    }
+}
+
+fn of_stdp(rule: &Stdp) -> Rule3 {
+    let width = rule.w_max - rule.w_min;
+    Rule3 {
+        amplitude: [rule.a_plus * width, rule.a_minus * width],
+        tau: [rule.tau_plus, rule.tau_minus],
+        direct: true,
+        ..Rule3::default()
+    }
+}
+
+/// From the moment of a reset, also in the middle of spikes that are under way, only later spikes are learnt from.
+#[test]
+fn forgotten_spikes_are_not_learnt_from() {
+    for dt in [0.1, 0.4] {
+        for reset_ms in [44.0, 160.0] {
+            let (eligible, pairs) = (dopamine(), stdp());
+            let replay = Rule3 {
+                reset_ms: Some(reset_ms),
+                ..of_dopamine(&eligible)
+            };
+            let rule = RuleValue::new(eligible);
+            agrees(&learning(dt, rule, rewards(Some(60.0))), &replay);
+            let replay = Rule3 {
+                reset_ms: Some(reset_ms),
+                ..of_stdp(&pairs)
+            };
+            let rule = RuleValue::new(pairs);
+            agrees(&learning(dt, rule, rewards(Some(60.0))), &replay);
+        }
+    }
 }
 
 /// The potential that spikes of given efficacies cause, each `DELAY_MS` after it was emitted.
@@ -375,6 +474,7 @@ fn a_pool_acts_on_what_arrives_one_by_one() {
         }],
         effects: vec![Effect::Release {
             projection: "synapses".into(),
+            neurons: Selection::All,
             gain: -1.2,
             most: 1.0,
         }],

@@ -7,7 +7,8 @@
 //!
 //! with the concentration n at the start of the step in which the current flows or the spike is emitted. A positive current excites, a negative
 //! one inhibits; a gain below 0 is presynaptic inhibition, as that of acetylcholine in recurrent synapses of the cortex, a gain above 0
-//! facilitates. Several pools that act on one projection add their gains. Where a pool reaches is what its effects and the rules that name it say.
+//! facilitates. Several pools that act on the synapses of one source neuron add their gains, up to the largest `most` of all. Where a pool reaches
+//! is what its effects and the rules that name it say.
 //!
 //! *Source.* Hasselmo (2006), Curr Opin Neurobiol 16:710, doi:10.1016/j.conb.2006.09.002 (acetylcholine); Nicola, Surmeier & Malenka (2000), Annu Rev
 //! Neurosci 23:185, doi:10.1146/annurev.neuro.23.1.185 (dopamine); Andrade (2011), Neuropharmacology 61:382,
@@ -39,6 +40,9 @@ pub enum Effect {
     Release {
         /// The projection's name.
         projection: String,
+        /// The source neurons whose spikes they are.
+        #[reflect(default)]
+        neurons: Selection,
         /// The relative change per unit of concentration.
         #[reflect(@Range::between(-1e9, 1e9))]
         gain: f64,
@@ -52,22 +56,148 @@ pub enum Effect {
 #[derive(Component, Clone, Debug, Default)]
 pub struct ModulatedDrive(pub Vec<(Entity, Vec<u32>, f64)>);
 
-/// The pools that act on what a projection transmits, with their gains, and the most that it transmits.
-#[derive(Component, Clone, Debug)]
-pub struct ModulatedRelease {
-    /// The pools and their gains.
-    pub gains: Vec<(Entity, f64)>,
-    /// The most, relative to the weight.
+/// How pools act on the synapses of a projection, by the neurons on one side.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    /// Per neuron: which of `sums` acts on it; empty if the first one acts on all.
+    of: Vec<u16>,
+    sums: Vec<Sum>,
+}
+
+/// Pools that act together, with their gains, and the bounds of what they come to.
+#[derive(Clone, Debug, PartialEq)]
+struct Sum {
+    gains: Vec<(Entity, f64)>,
+    least: f64,
+    most: f64,
+}
+
+/// One effect of a pool on the synapses of a projection.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The pool.
+    pub modulator: Entity,
+    /// The neurons on whose synapses it acts; `None` for all.
+    pub neurons: Option<Vec<u32>>,
+    /// The relative change per unit of concentration.
+    pub gain: f64,
+    /// The least factor.
+    pub least: f64,
+    /// The largest factor.
     pub most: f64,
 }
 
+impl Reach {
+    /// What effects on a projection with so many neurons on that side come to; `None` without any.
+    pub fn new(parts: &[Part], neurons: usize) -> Option<Self> {
+        if parts.is_empty() {
+            return None;
+        }
+        let nothing = Sum {
+            gains: Vec::new(),
+            least: 1.0,
+            most: 1.0,
+        };
+        let mut reach = Self {
+            of: vec![0; neurons],
+            sums: vec![nothing],
+        };
+        for part in parts {
+            // Neurons on which the same pools acted so far, and this one does now, are together from here on.
+            let mut with_part = vec![None; reach.sums.len()];
+            let mut add = |neuron: u32| {
+                let before = usize::from(reach.of[neuron as usize]);
+                let place = *with_part[before].get_or_insert_with(|| {
+                    let mut sum = reach.sums[before].clone();
+                    sum.gains.push((part.modulator, part.gain));
+                    sum.least = sum.least.min(part.least);
+                    sum.most = sum.most.max(part.most);
+                    reach.sums.push(sum);
+                    reach.sums.len() - 1
+                });
+                reach.of[neuron as usize] = place as u16;
+            };
+            match &part.neurons {
+                None => (0..neurons as u32).for_each(&mut add),
+                Some(chosen) => chosen.iter().copied().for_each(&mut add),
+            }
+        }
+        reach.tidy();
+        Some(reach)
+    }
+
+    /// Leaves out sums that act on no neuron.
+    fn tidy(&mut self) {
+        let mut used: Vec<u16> = self.of.clone();
+        used.sort_unstable();
+        used.dedup();
+        let place = |old: &u16| used.binary_search(old).unwrap_or(0) as u16;
+        self.of = self.of.iter().map(place).collect();
+        let sums = core::mem::take(&mut self.sums);
+        self.sums = used
+            .iter()
+            .map(|old| sums[usize::from(*old)].clone())
+            .collect();
+        if self.sums.len() <= 1 {
+            self.of = Vec::new();
+        }
+    }
+
+    /// How many different factors there are.
+    pub fn len(&self) -> usize {
+        self.sums.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.sums.is_empty()
+    }
+
+    /// Which factor holds for a neuron.
+    #[inline(always)]
+    pub fn place(&self, neuron: u32) -> usize {
+        self.of.get(neuron as usize).copied().unwrap_or(0).into()
+    }
+
+    /// The factors of a moment, from what each pool has beyond its baseline then.
+    pub fn factors(&self, excess: impl Fn(Entity) -> f64) -> impl Iterator<Item = f32> {
+        self.sums.iter().map(move |sum| {
+            let gains = sum.gains.iter().map(|(pool, gain)| gain * excess(*pool));
+            (1.0 + gains.sum::<f64>()).clamp(sum.least, sum.most) as f32
+        })
+    }
+}
+
+/// What pools do to what the spikes of a projection transmit.
+#[derive(Component, Clone, Debug, Default)]
+pub struct ModulatedRelease {
+    reach: Reach,
+    /// The factors of this step.
+    factors: Vec<f32>,
+}
+
 impl ModulatedRelease {
-    /// The factor by which spikes of this moment transmit more.
-    pub fn factor(&self, modulators: &Query<&Modulator>) -> f32 {
-        let gains = self.gains.iter().map(|(modulator, gain)| {
-            gain * modulators.get(*modulator).map_or(0.0, Modulator::excess)
-        });
-        (1.0 + gains.sum::<f64>()).clamp(0.0, self.most) as f32
+    /// By source neuron.
+    pub fn new(reach: Reach) -> Self {
+        Self {
+            factors: Vec::with_capacity(reach.len()),
+            reach,
+        }
+    }
+
+    /// Takes the concentrations of this moment.
+    pub fn begin(&mut self, modulators: &Query<&Modulator>) {
+        self.factors.clear();
+        let excess = |pool| modulators.get(pool).map_or(0.0, Modulator::excess);
+        self.factors.extend(self.reach.factors(excess));
+    }
+
+    /// The factor by which a spike of a source neuron transmits more.
+    pub fn factor(&self, neuron: u32) -> f32 {
+        self.factors
+            .get(self.reach.place(neuron))
+            .copied()
+            .unwrap_or(1.0)
     }
 }
 
@@ -85,5 +215,44 @@ pub fn drive_modulated(
                 values[*neuron as usize] += current;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_neuron_has_the_pools_that_act_on_it() {
+        let [a, b] = [1, 2].map(|n| Entity::from_raw_u32(n).expect("an entity"));
+        let part = |modulator, neurons: Option<&[u32]>, gain, least, most| Part {
+            modulator,
+            neurons: neurons.map(<[u32]>::to_vec),
+            gain,
+            least,
+            most,
+        };
+        let parts = [
+            part(a, Some(&[1, 2]), 2.0, -3.0, 1.5),
+            part(b, Some(&[2, 3]), -1.0, 0.0, 4.0),
+        ];
+        let reach = Reach::new(&parts, 5).expect("effects");
+        assert_eq!(reach.len(), 4);
+        let factor = |neuron: u32, levels: [f64; 2]| {
+            let excess = |pool| if pool == a { levels[0] } else { levels[1] };
+            let factors: Vec<f32> = reach.factors(excess).collect();
+            factors[reach.place(neuron)]
+        };
+        for neuron in [0, 4] {
+            assert_eq!(factor(neuron, [9.0, -9.0]), 1.0);
+        }
+        assert_eq!(factor(1, [0.125, 9.0]), 1.25);
+        assert_eq!((factor(1, [9.0, 0.0]), factor(1, [-9.0, 0.0])), (1.5, -3.0));
+        assert_eq!(factor(2, [1.0, 0.5]), 2.5);
+        assert_eq!((factor(2, [9.0, 0.0]), factor(2, [-9.0, 0.0])), (4.0, -3.0));
+        assert_eq!((factor(3, [9.0, 0.5]), factor(3, [0.0, 9.0])), (0.5, 0.0));
+        let all = Reach::new(&[part(a, None, 1.0, 0.0, 2.0)], 5).expect("an effect");
+        assert_eq!((all.len(), all.place(4)), (1, 0));
+        assert!(Reach::new(&[], 5).is_none());
     }
 }

@@ -23,6 +23,8 @@
 //! | `Surprise(rewards)` | R − ⟨R⟩, with the mean over about so many rewards |
 //! | `TemporalDifference(…)` | δ = R + V' − V/τ_r, with the value V that a critic population signals by its rate |
 //!
+//! The value is a sum of exponentials from spike to spike, and what its prediction does to eligibility in a step is integrated exactly.
+//!
 //! What pools and signals do over time is kept by [probes](probe) and drawn by the app's traces.
 //!
 //! *Source.* Izhikevich (2007), doi:10.1093/cercor/bhl152 (dopamine); Frémaux & Gerstner (2016), doi:10.3389/fncir.2015.00085 (R, R − ⟨R⟩,
@@ -36,7 +38,7 @@ pub mod probe;
 mod rewarder;
 
 pub use effects::Effect;
-pub use pool::{Critic, Modulator, ModulatorError, Signal, Source, advance_modulators};
+pub use pool::{Critic, Decaying, Modulator, ModulatorError, Signal, Source, advance_modulators};
 pub use rewarder::{Coincidences, watch_coincidences};
 
 use crate::network::stimulus::Selection;

@@ -14,17 +14,32 @@ use crate::synapses::response::filter::{Filter, Trains};
 use bevy::prelude::*;
 use std::collections::VecDeque;
 
-/// What a modulator does in a step, from its state at the start of the step.
+/// What a modulator does in a step, from its state at the start of the step: an impulse, and a level that is a sum of exponentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Signal {
     /// A reward that acts at the start, once.
     pub impulse: f64,
-    /// The level at the start, per ms.
-    pub level: f64,
-    /// How fast the level decays in the step: 1/τ, or 0.
-    pub decay_per_ms: f64,
+    /// The parts of the level that decay: that of a pool, or the two of a critic.
+    pub parts: [Decaying; 2],
     /// What is subtracted from the level.
     pub baseline: f64,
+}
+
+/// A part of a level that decays.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Decaying {
+    /// Its height at the start of the step.
+    pub level: f64,
+    /// How fast it decays in the step: 1/τ.
+    pub per_ms: f64,
+}
+
+impl Signal {
+    /// The level so many ms after the start of the step, beyond the baseline.
+    pub fn level_after(&self, ms: f64) -> f64 {
+        let left = |part: &Decaying| part.level * libm::exp(-part.per_ms * ms);
+        left(&self.parts[0]) + left(&self.parts[1]) - self.baseline
+    }
 }
 
 /// Spikes that release a modulator.
@@ -172,16 +187,23 @@ impl Modulator {
     /// What it does in the step that begins.
     pub fn signal(&self) -> Signal {
         match (self.critic, self.decay_per_ms) {
-            (Some(critic), _) => Signal {
-                impulse: self.impulse,
-                level: critic.prediction(),
-                decay_per_ms: 0.0,
-                baseline: self.baseline,
-            },
-            (None, Some(decay_per_ms)) => Signal {
+            (Some(critic), _) => {
+                let (parts, constant) = critic.prediction();
+                Signal {
+                    impulse: self.impulse,
+                    parts,
+                    baseline: self.baseline - constant,
+                }
+            }
+            (None, Some(per_ms)) => Signal {
                 impulse: 0.0,
-                level: self.level,
-                decay_per_ms,
+                parts: [
+                    Decaying {
+                        level: self.level,
+                        per_ms,
+                    },
+                    Decaying::default(),
+                ],
                 baseline: self.baseline,
             },
             (None, None) => Signal {
@@ -207,7 +229,10 @@ impl Modulator {
     /// What acts in a step: the concentration of a pool; of a signal the newest impulse and, where a critic predicts rewards, the error of its
     /// prediction times the step.
     pub fn acts(&self) -> f64 {
-        let predicted = self.critic.map_or(0.0, |critic| critic.prediction());
+        let predicted = self.critic.map_or(0.0, |critic| {
+            let (parts, constant) = critic.prediction();
+            parts.iter().map(|part| part.level).sum::<f64>() + constant
+        });
         self.level() + predicted * self.dt_ms
     }
 
@@ -300,13 +325,16 @@ impl Critic {
         }
     }
 
-    /// V' − V/τ_r, per ms.
-    fn prediction(&self) -> f64 {
+    /// V' − V/τ_r, per ms: two exponentials and a constant.
+    fn prediction(&self) -> ([Decaying; 2], f64) {
         let [decay, rise] = self.rates;
         let per_spike = 1e3 * self.value_per_hz / self.neurons / (1.0 / decay - 1.0 / rise);
-        let value = self.value_at_rest + per_spike * (self.parts[0] - self.parts[1]);
-        let slope = per_spike * (rise * self.parts[1] - decay * self.parts[0]);
-        slope - value * self.per_tau_reward
+        let part = |n: usize, sign: f64| Decaying {
+            level: -sign * per_spike * self.parts[n] * (self.rates[n] + self.per_tau_reward),
+            per_ms: self.rates[n],
+        };
+        let constant = -self.value_at_rest * self.per_tau_reward;
+        ([part(0, 1.0), part(1, -1.0)], constant)
     }
 }
 

@@ -12,12 +12,16 @@
 //!
 //! A synapse is visited at its spikes only. In between, eligibility decays and the modulator acts, which is summed up for all synapses at
 //! once: with G(t) = Σ over steps of M·e^(−t/τ_c), the change from t₀ to t₁ is c(t₀)·e^(t₀/τ_c)·(G(t₁) − G(t₀)). G starts anew after some time
-//! constants, when all synapses are brought up to date, so that the difference stays well-conditioned. Within a step a modulator that decays
-//! is integrated exactly, so that the step size does not matter. A modulator that changes at the end of a step, and a reward that is an
-//! impulse, act on the eligibility of that moment, spikes of that moment included.
+//! constants, when all synapses are brought up to date, so that the difference stays well-conditioned. Where eligibility lasts a few steps
+//! only, that would be all too often, and what each step does is added up anew at every visit, as far as the mark can be seen. Within a step
+//! a modulator that decays is integrated exactly, so that the step size does not matter. A modulator that changes at the end of a step, and a
+//! reward that is an impulse, act on the eligibility of that moment, spikes of that moment included.
+//!
+//! A mark that lasts for one step is an impulse itself: a level acts on it with its height at that moment, M(t) ζ, however long the step is, and of
+//! rewards that are impulses only those of that moment find it.
 //!
 //! At neurons that are resolved in continuous time events have times within a step, and there a step acts in part: G is taken at the times of the
-//! events, as the modulator's course in the step says. Marks of one step act in the step after that of their event, all of it.
+//! events, as the modulator's course in the step says. Marks of one step act when the step of their event ends, on the modulator of that moment.
 //!
 //! The bounds are applied whenever a synapse is visited, not in between: of two rewards between two spikes, the second still counts if the
 //! first would have led beyond a bound.
@@ -25,13 +29,17 @@
 use super::decay::Decay;
 use super::history::take;
 use super::{Coincidence, LearningRule, Seen, SendOrder, SynapseState};
-use crate::modulation::Signal;
+use crate::modulation::{Decaying, Signal};
 use crate::sim::math::{max, min};
 
 /// The longest time, in steps, over which the action of the modulator is summed.
 const LONGEST_EPOCH: f64 = 16_384.0;
 /// The longest time in time constants of the eligibility: e¹⁶ costs 7 of the 16 digits of double precision.
 const EPOCH_TIME_CONSTANTS: f64 = 16.0;
+/// Steps of such a time below which what steps do is kept singly.
+const FEW: f64 = 64.0;
+/// What is left of a mark that is not seen any more.
+const NOTHING: f64 = 1e-20;
 
 /// How long a mark lasts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,7 +61,7 @@ pub struct Eligible {
     pub nearest: bool,
     /// How long a mark lasts.
     pub kernel: Kernel,
-    /// κ γ: what a mark of 1 under a modulator of 1 changes, per ms or per impulse.
+    /// κ γ: what a mark of 1 under a modulator of 1 changes: per ms, or all that a mark of one step or an impulse does.
     pub gain: f64,
     /// The least and the largest weight.
     pub bounds: [f64; 2],
@@ -77,8 +85,10 @@ pub struct EligibleRule {
     coincidence: Coincidence,
     kernel: Kernel,
     dt: f64,
-    /// Per step of the epoch, the first being its start: G, or for marks of one step what that step did.
+    /// Per step of the epoch, the first being its start: G, or what that step did to a mark of 1 at its start.
     sums: Vec<f64>,
+    /// What a step leaves of a mark, if what steps do is kept singly.
+    left: Option<f64>,
     /// Per step of the epoch: e^(t/τ_c) since its start.
     growth: Vec<f64>,
     /// Per step of the epoch, where stamps are ticks: what acts in it.
@@ -87,10 +97,10 @@ pub struct EligibleRule {
     ticks: u32,
     /// The stamp at which the epoch started.
     start: u64,
-    /// The decay of the modulator for which `area` was worked out.
-    area_of: f64,
-    /// What a level of 1 at the start of a step adds to `sums`, as seen from that start.
-    area: f64,
+    /// The decays of the modulator for which `areas` were worked out.
+    areas_of: [f64; 2],
+    /// What levels of 1 at the start of a step do in it to a mark that is 1 at its start.
+    areas: [f64; 2],
 }
 
 impl EligibleRule {
@@ -113,12 +123,13 @@ impl EligibleRule {
             kernel: parts.kernel,
             dt,
             sums: Vec::new(),
+            left: None,
             growth: Vec::new(),
             courses: Vec::new(),
             ticks: 1,
             start: 0,
-            area_of: f64::NAN,
-            area: 0.0,
+            areas_of: [f64::NAN; 2],
+            areas: [0.0; 2],
         };
         rule.make_room();
         rule
@@ -126,17 +137,18 @@ impl EligibleRule {
 
     /// Makes the room that the sums of an epoch need.
     fn make_room(&mut self) {
-        let steps = match self.kernel {
-            Kernel::Exponential(tau) => {
-                (EPOCH_TIME_CONSTANTS * tau / self.dt).clamp(64.0, LONGEST_EPOCH)
-            }
-            Kernel::OneStep => LONGEST_EPOCH,
-        } as usize;
         self.growth.clear();
+        self.left = None;
+        let mut steps = LONGEST_EPOCH as usize;
         if let Kernel::Exponential(tau) = self.kernel {
-            // Beyond some hundred time constants nothing is left to be seen.
-            let grown = |n: usize| libm::exp((n as f64 * self.dt / tau).min(600.0));
-            self.growth.extend((0..=steps).map(grown));
+            let few = EPOCH_TIME_CONSTANTS * tau / self.dt;
+            if few < FEW {
+                self.left = Some(libm::exp(-self.dt / tau));
+            } else {
+                steps = few.min(LONGEST_EPOCH) as usize;
+                let grown = |n: usize| libm::exp(n as f64 * self.dt / tau);
+                self.growth.extend((0..=steps).map(grown));
+            }
         }
         self.sums = Vec::with_capacity(steps + 1);
         self.sums.push(0.0);
@@ -151,59 +163,102 @@ impl EligibleRule {
         (stamp.wrapping_sub(self.start as u32) as usize).min(self.sums.len() - 1)
     }
 
-    /// What a step of a modulator adds, as seen from the eligibility at its start.
+    /// What a step of a modulator does to a mark that is 1 at its start.
     fn of_step(&mut self, signal: &Signal) -> f64 {
-        if signal.decay_per_ms != self.area_of {
-            let mark = match self.kernel {
-                Kernel::Exponential(tau) => 1.0 / tau,
-                Kernel::OneStep => 0.0,
-            };
-            let rate = signal.decay_per_ms + mark;
-            self.area_of = signal.decay_per_ms;
-            self.area = if rate * self.dt > 1e-12 {
-                -libm::expm1(-rate * self.dt) / rate
-            } else {
-                self.dt
-            };
-        }
-        let constant = match self.kernel {
-            Kernel::Exponential(tau) => -libm::expm1(-self.dt / tau) * tau,
-            Kernel::OneStep => self.dt,
+        let Kernel::Exponential(tau) = self.kernel else {
+            return signal.impulse + signal.level_after(0.0);
         };
-        signal.impulse + signal.level * self.area - signal.baseline * constant
+        let decays = signal.parts.map(|part| part.per_ms);
+        if decays != self.areas_of {
+            self.areas_of = decays;
+            self.areas = decays.map(|per_ms| area(per_ms + 1.0 / tau, self.dt));
+        }
+        let constant = -libm::expm1(-self.dt / tau) * tau;
+        let [first, second] = signal.parts.map(|part| part.level);
+        signal.impulse + first * self.areas[0] + second * self.areas[1] - signal.baseline * constant
+    }
+
+    /// What a step does from one of its ticks to another to a mark that is 1 at the first.
+    fn of_part(&self, signal: &Signal, (first, last): (u32, u32), tau: f64) -> f64 {
+        let [begin, ms] = [first, last - first].map(|ticks| self.in_ms(ticks));
+        let impulse = if first == 0 { signal.impulse } else { 0.0 };
+        let acted = signal.parts.map(|part| {
+            let level = part.level * libm::exp(-part.per_ms * begin);
+            level * area(part.per_ms + 1.0 / tau, ms)
+        });
+        impulse + acted[0] + acted[1] + signal.baseline * libm::expm1(-ms / tau) * tau
     }
 
     /// What acts between two stamps, the first not before the second's epoch, on a mark that is 1 at the first. Where stamps are steps.
     #[inline(always)]
     fn acted(&self, from: u32, to: u32) -> f64 {
-        match self.kernel {
-            Kernel::Exponential(_) => {
+        match (self.kernel, self.left) {
+            (Kernel::Exponential(_), None) => {
                 let (from, to) = (self.place(from), self.place(to));
                 (self.sums[to] - self.sums[from]) * self.growth[from]
             }
-            Kernel::OneStep => self.sums[self.place(from.wrapping_add(1))],
+            (Kernel::Exponential(_), Some(left)) => self.acted_singly(from, to, left),
+            (Kernel::OneStep, _) => self.sums[self.place(from.wrapping_add(1))],
         }
+    }
+
+    /// As [`acted`](Self::acted), where what steps do is kept singly.
+    #[inline(never)]
+    fn acted_singly(&self, from: u32, to: u32, left: f64) -> f64 {
+        let (from, to) = (self.place(from), self.place(to));
+        let (mut mark, mut acted) = (1.0, 0.0);
+        for step in &self.sums[from + 1..=to] {
+            acted += mark * step;
+            mark *= left;
+            if mark < NOTHING {
+                break;
+            }
+        }
+        acted
     }
 
     /// As [`acted`](Self::acted), where stamps are ticks.
     #[inline(never)]
     fn acted_by_ticks(&self, from: u32, to: u32) -> f64 {
-        match self.kernel {
-            Kernel::Exponential(tau) => {
+        match (self.kernel, self.left) {
+            (Kernel::Exponential(tau), None) => {
                 let ((before, growth), (after, _)) = (self.sum_at(from, tau), self.sum_at(to, tau));
                 (after - before) * growth
             }
-            Kernel::OneStep => {
+            (Kernel::Exponential(tau), Some(_)) => self.acted_singly_by_ticks(from, to, tau),
+            (Kernel::OneStep, _) => {
                 let step = self.ticks_of(from).div_ceil(self.ticks) as usize;
                 self.sums.get(step + 1).copied().unwrap_or(0.0)
             }
         }
     }
 
+    /// As [`acted_singly`](Self::acted_singly), where stamps are ticks.
+    fn acted_singly_by_ticks(&self, from: u32, to: u32, tau: f64) -> f64 {
+        let (mut now, end) = (self.ticks_of(from), self.ticks_of(to));
+        let (mut mark, mut acted) = (1.0, 0.0);
+        while now < end && mark >= NOTHING {
+            let (step, first) = (now / self.ticks, now % self.ticks);
+            let Some(signal) = self.courses.get(step as usize) else {
+                break;
+            };
+            let last = (end - step * self.ticks).min(self.ticks);
+            acted += mark * self.of_part(signal, (first, last), tau);
+            mark *= libm::exp(-self.in_ms(last - first) / tau);
+            now = step * self.ticks + last;
+        }
+        acted
+    }
+
     /// Whether marks of one step that a synapse has at the first of two ticks have not acted by the second.
     fn still_marked(&self, from: u32, to: u32) -> bool {
         let end_of_step = |stamp| self.ticks_of(stamp).div_ceil(self.ticks);
         self.kernel == Kernel::OneStep && end_of_step(from) == end_of_step(to)
+    }
+
+    /// The time of so many ticks.
+    fn in_ms(&self, ticks: u32) -> f64 {
+        f64::from(ticks) / f64::from(self.ticks) * self.dt
     }
 
     /// Ticks of the epoch at a stamp.
@@ -220,11 +275,9 @@ impl EligibleRule {
         let Some(signal) = self.courses.get(step).filter(|_| part > 0) else {
             return (sum, growth);
         };
-        let ms = f64::from(part) / f64::from(self.ticks) * self.dt;
-        let rate = signal.decay_per_ms + 1.0 / tau;
-        let acted = signal.impulse - signal.level * libm::expm1(-rate * ms) / rate
-            + signal.baseline * libm::expm1(-ms / tau) * tau;
-        (sum + acted / growth, growth * libm::exp(ms / tau))
+        let acted = self.of_part(signal, (0, part), tau);
+        let grown = libm::exp(self.in_ms(part) / tau);
+        (sum + acted / growth, growth * grown)
     }
 }
 
@@ -313,15 +366,12 @@ impl LearningRule for EligibleRule {
 
     fn modulate(&mut self, signal: &Signal) {
         let step = self.of_step(signal);
-        match self.kernel {
-            Kernel::Exponential(_) => {
-                let last = self.sums.len() - 1;
-                // Seen from the start of the epoch, eligibility has decayed by the start of the step.
-                let sum = self.sums[last] + step / self.growth[last];
-                self.sums.push(sum);
-            }
-            Kernel::OneStep => self.sums.push(step),
-        }
+        let last = self.sums.len() - 1;
+        self.sums.push(match self.growth.get(last) {
+            // Seen from the start of the epoch, eligibility has decayed by the start of the step.
+            Some(growth) => self.sums[last] + step / growth,
+            None => step,
+        });
         if self.ticks > 1 {
             self.courses.push(*signal);
         }
@@ -358,10 +408,15 @@ impl LearningRule for EligibleRule {
         self.courses.clear();
         if self.ticks > 1 {
             for _ in 1..len {
+                let part = |from: &mut &[u32]| {
+                    Some(Decaying {
+                        level: number(from)?,
+                        per_ms: number(from)?,
+                    })
+                };
                 self.courses.push(Signal {
                     impulse: number(from)?,
-                    level: number(from)?,
-                    decay_per_ms: number(from)?,
+                    parts: [part(from)?, part(from)?],
                     baseline: number(from)?,
                 });
             }
@@ -370,21 +425,33 @@ impl LearningRule for EligibleRule {
     }
 }
 
-fn numbers(signal: &Signal) -> [f64; 4] {
+fn numbers(signal: &Signal) -> [f64; 6] {
+    let [first, second] = signal.parts;
     [
         signal.impulse,
-        signal.level,
-        signal.decay_per_ms,
+        first.level,
+        first.per_ms,
+        second.level,
+        second.per_ms,
         signal.baseline,
     ]
+}
+
+/// ∫ e^(−rate t) dt over so many ms.
+fn area(rate: f64, ms: f64) -> f64 {
+    if rate * ms > 1e-12 {
+        -libm::expm1(-rate * ms) / rate
+    } else {
+        ms
+    }
 }
 
 impl EligibleRule {
     /// Sums that an epoch may have.
     fn longest(&self) -> usize {
-        match self.kernel {
-            Kernel::Exponential(_) => self.growth.len(),
-            Kernel::OneStep => LONGEST_EPOCH as usize,
+        match self.growth.len() {
+            0 => LONGEST_EPOCH as usize,
+            steps => steps,
         }
     }
 }

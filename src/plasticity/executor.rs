@@ -128,17 +128,20 @@ pub fn transmit<R: LearningRule>(
         &mut PlasticSynapses,
         &mut Learning<R>,
         Option<&mut ShortTerm>,
-        Option<&ModulatedRelease>,
+        Option<&mut ModulatedRelease>,
     )>,
 ) {
     let now = clock.step() + 1;
-    for (mut synapses, mut learning, mut short_term, release) in &mut projections {
-        let factor = release.map_or(1.0, |release| release.factor(&modulators));
+    for (mut synapses, mut learning, mut short_term, mut release) in &mut projections {
+        if let Some(release) = &mut release {
+            release.begin(&modulators);
+        }
         let (synapses, learning) = (&mut *synapses, &mut *learning);
         learning.steering.anchor(now);
         learning.pre.begin(now);
         if let Ok(spikes) = regions.get(synapses.source()) {
             for &neuron in &spikes.list {
+                let factor = release.as_ref().map_or(1.0, |r| r.factor(neuron));
                 let efficacy = match &mut short_term {
                     Some(short_term) => factor * short_term.spiked(neuron, now),
                     None => factor,

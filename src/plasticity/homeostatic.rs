@@ -100,6 +100,15 @@ impl Upkeep for HomeostaticScaling {
         check_period(self.every_ms, setting.dt)
     }
 
+    fn advice(&self, _setting: &Setting) -> Option<String> {
+        (self.tau_ms < self.every_ms).then(|| {
+            format!(
+                "tau_ms is {} and every_ms {}: weights go from bound to bound at once; let tau_ms be longer than every_ms",
+                self.tau_ms, self.every_ms
+            )
+        })
+    }
+
     fn derive(&self, setting: &Setting) -> Care {
         let sign = if setting.inhibitory { -1.0 } else { 1.0 };
         Care::Periodic {
@@ -117,6 +126,9 @@ impl Upkeep for HomeostaticScaling {
         }
     }
 }
+
+/// Beyond it a factor leads every weight to its bound, but is still a number.
+const LARGEST_EXPONENT: f64 = 500.0;
 
 /// The rate of a target neuron.
 #[derive(Clone, Copy, Debug)]
@@ -187,8 +199,8 @@ impl Keeper for ScalingKeeper {
             neuron.rate *= libm::exp(-ms / self.tau_rate);
             let integral =
                 f64::from(neuron.spikes) - self.tau_rate * (neuron.rate - neuron.at_first);
-            self.factors
-                .push(libm::exp((period - integral / self.rate) * self.per_tau));
+            let exponent = (period - integral / self.rate) * self.per_tau;
+            self.factors.push(libm::exp(exponent.min(LARGEST_EXPONENT)));
             (neuron.time, neuron.at_first, neuron.spikes) = (now, neuron.rate, 0);
         }
         self.began = now;

@@ -6,8 +6,15 @@
 //! MSTDPET:   z' = −z/τ_z + ζ/τ_z,    w → w + γ r z
 //! ```
 //!
-//! and *w* stays within its bounds. *r* is a reward that comes as an impulse, so that its size does not depend on the step; under a reward that
-//! is a rate, r dt takes its place.
+//! and *w* stays within its bounds. *r* is a reward that comes as an impulse, so that its size does not depend on the step. Under a reward that
+//! is a rate, the level M of a pool or the prediction of a critic, ζ is an impulse at the moment of its pair, and the equations are
+//!
+//! ```text
+//! MSTDP:     w → w + γ M(t) ζ     at each pair, with the level of that moment
+//! MSTDPET:   w' = γ M(t) z
+//! ```
+//!
+//! so that the step does not matter there either.
 //!
 //! | symbol | field | default | unit |
 //! |---|---|---|---|

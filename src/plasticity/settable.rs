@@ -9,9 +9,9 @@
 //! |---|---|---|---|
 //! | bounds | `w_min`, `w_max` | 0, 1 | receptor's |
 //!
-//! Weights of a projection without any rule cannot be set: they are packed into 16 bits. Beside a learning rule this one is of no use, since that
-//! has bounds of its own. Where a command takes all rules from a projection that runs, this one takes their place, so that its weights stay as they
-//! have become; without it they would be those of the scene again.
+//! Weights of a projection without any rule cannot be set: they are packed into 16 bits. Beside a learning rule this one is refused: the weights of
+//! that can be set as they are, within its own bounds. Where a command takes all rules from a projection that runs, this one takes their place, so
+//! that its weights stay as they have become; without it they would be those of the scene again.
 //!
 //! *Integration.* None; a synapse costs what transmission costs.
 //!
@@ -62,7 +62,13 @@ impl Upkeep for Settable {
         Ok((self.w_min, self.w_max))
     }
 
-    fn check(&self, _setting: &Setting) -> Result<(), String> {
+    fn check(&self, setting: &Setting) -> Result<(), String> {
+        if setting.learning {
+            return Err(
+                "weights can be set beside a learning rule anyway, within the bounds of that rule; leave `Settable` out"
+                    .into(),
+            );
+        }
         check_bounds(self.w_min, self.w_max)
     }
 

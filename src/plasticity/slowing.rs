@@ -135,6 +135,7 @@ mod tests {
             dt: 0.1,
             ticks: 1,
             bounds: (0.0, 1.0),
+            learning: true,
             inhibitory: false,
             most_per_target: 1.0,
             synapses: 1.0,

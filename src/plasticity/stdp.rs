@@ -279,6 +279,20 @@ impl<const ADDITIVE: bool> WeightChange<ADDITIVE> {
         }
     }
 
+    /// Of amounts that are weights themselves: the weight makes them less, by a factor that is 1 at the bound from which they lead away, or
+    /// at `w_ref`.
+    pub(super) fn of_weights(dependence: Dependence, bounds: (f64, f64)) -> Self {
+        let [plus, minus] = match dependence {
+            Dependence::PowerLaw { mu, w_ref } => [libm::pow(w_ref, -mu), 1.0 / w_ref],
+            _ => [1.0; 2],
+        };
+        Self {
+            a_plus: plus as f32,
+            a_minus: minus as f32,
+            ..Self::new(1.0, 1.0, dependence, bounds)
+        }
+    }
+
     #[inline(always)]
     pub(super) fn potentiated(&self, weight: f32, amount: f32) -> f32 {
         let dependence = match (ADDITIVE, self.power_law) {

@@ -8,7 +8,15 @@
 //! at a postsynaptic spike:  w → w + r₁ (A₂⁺ + A₃⁺ o₂)      with o₂ just before the spike
 //! ```
 //!
-//! and *w* stays within its bounds.
+//! and *w* stays within its bounds. With a `dependence` on the weight changes at postsynaptic spikes are multiplied by f₊, those at presynaptic ones
+//! by f₋, with the relative weight r = (w − w_min)/(w_max − w_min):
+//!
+//! | `dependence` | f₊ | f₋ |
+//! |---|---|---|
+//! | `Additive` | 1 | 1 |
+//! | `Multiplicative` | 1 − r | r |
+//! | `Guetig(mu_plus, mu_minus)` | (1 − r)^μ₊ | r^μ₋ |
+//! | `PowerLaw(mu, w_ref)` | (w/w_ref)^μ | w/w_ref |
 //!
 //! | symbol | field | default | unit |
 //! |---|---|---|---|
@@ -18,6 +26,7 @@
 //! | τ₋, τ_y | `tau_minus`, `tau_y` | 33.7, 125 | ms |
 //! | bounds | `w_min`, `w_max` | 0, 1 | receptor's |
 //! | | `nearest` | false: all spikes count | |
+//! | f₊, f₋ | `dependence` | `Additive` | |
 //! | κ, τ_ν | `metaplasticity: Some(rate_hz, tau)` | none; 10, 1000 | Hz, ms |
 //! | | `order`, `coincidence` | as NEST | |
 //!
@@ -29,20 +38,18 @@
 //!
 //! *Integration.* Event by event, exactly.
 //!
-//! *Not modelled.* Dependence of the changes on the weight, other than the bounds.
-//!
 //! *Source.* Pfister & Gerstner (2006), J Neurosci 26:9673, eqs 1–4, doi:10.1523/JNEUROSCI.1425-06.2006. NEST's
-//! `stdp_triplet_synapse`. Metaplasticity: there, on the sliding threshold; Zenke, Hennequin & Gerstner (2013), doi:10.1371/journal.pcbi.1003330,
+//! `stdp_triplet_synapse`. Dependence on the weight: as in [`stdp`](super::stdp). Metaplasticity: there, on the sliding threshold; Zenke, Hennequin & Gerstner (2013), doi:10.1371/journal.pcbi.1003330,
 //! whose A₂⁻ is A₃⁺ τ₊ τ_y κ/τ₋ at ν = κ.
 //!
 //! *Scene.* `homeostasis`, with metaplasticity.
 
 use super::decay::Decay;
+use super::stdp::{Dependence, WeightChange, check_dependence};
 use super::{
     BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
-    WEIGHT, check_bounds,
+    WEIGHT,
 };
-use crate::sim::math::{max, min};
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
 
@@ -87,6 +94,8 @@ pub struct TripletStdp {
     pub w_max: f64,
     /// Whether only the nearest spikes count: traces are set to 1 rather than raised by 1.
     pub nearest: bool,
+    /// How changes depend on the weight.
+    pub dependence: Dependence,
     /// How depression follows the target's slow rate; without it, not at all.
     pub metaplasticity: Option<Metaplasticity>,
     /// Whether a presynaptic spike is sent with the weight before or after its change.
@@ -130,6 +139,7 @@ impl Default for TripletStdp {
             w_min: 0.0,
             w_max: 1.0,
             nearest: false,
+            dependence: Dependence::Additive,
             metaplasticity: None,
             order: SendOrder::default(),
             coincidence: Coincidence::default(),
@@ -147,7 +157,7 @@ impl Plasticity for TripletStdp {
             slow: [Decay::new(self.tau_x, dt), Decay::new(self.tau_y, dt)],
             plus: [self.a2_plus as f32, self.a3_plus as f32],
             minus: [self.a2_minus as f32, self.a3_minus as f32],
-            bounds: [self.w_min as f32, self.w_max as f32],
+            change: WeightChange::of_weights(self.dependence, (self.w_min, self.w_max)),
             kept: if self.nearest { 0.0 } else { 1.0 },
             order: self.order,
             coincidence: self.coincidence,
@@ -167,7 +177,7 @@ impl Plasticity for TripletStdp {
     }
 
     fn check(&self, _dt: f64) -> Result<(), String> {
-        check_bounds(self.w_min, self.w_max)
+        check_dependence(self.dependence, (self.w_min, self.w_max))
     }
 }
 
@@ -179,7 +189,7 @@ struct TripletRule {
     slow: [Decay; 2],
     plus: [f32; 2],
     minus: [f32; 2],
-    bounds: [f32; 2],
+    change: WeightChange<false>,
     /// The part of a trace that a spike leaves.
     kept: f32,
     order: SendOrder,
@@ -208,9 +218,9 @@ impl TripletRule {
     }
 
     #[inline(always)]
-    fn changed(&self, state: SynapseState, change: f32) -> SynapseState {
+    fn depressed(&self, state: SynapseState, amount: f32) -> SynapseState {
         SynapseState {
-            weight: min(max(state.weight + change, self.bounds[0]), self.bounds[1]),
+            weight: self.change.depressed(state.weight, amount),
             ..state
         }
     }
@@ -238,7 +248,7 @@ impl LearningRule for TripletRule {
         pre: Seen<[f32; 2]>,
         post: Seen<[f32; 2]>,
     ) -> SynapseState {
-        self.changed(state, -self.depression(pre, post))
+        self.depressed(state, self.depression(pre, post))
     }
 
     #[inline(always)]
@@ -250,7 +260,11 @@ impl LearningRule for TripletRule {
     ) -> SynapseState {
         let r1 = pre.traces[0] * self.fast[0].after(pre.ago);
         let o2 = post.traces[1] * self.slow[1].after(post.ago);
-        self.changed(state, r1 * (self.plus[0] + self.plus[1] * o2))
+        let amount = r1 * (self.plus[0] + self.plus[1] * o2);
+        SynapseState {
+            weight: self.change.potentiated(state.weight, amount),
+            ..state
+        }
     }
 
     fn order(&self) -> SendOrder {
@@ -303,7 +317,7 @@ impl LearningRule for SlidingRule {
     ) -> SynapseState {
         let rate = post.traces[2] * self.rate.after(post.ago);
         let depression = self.triplet.depression(pre, fast_and_slow(post));
-        self.triplet.changed(state, -depression * rate * rate)
+        self.triplet.depressed(state, depression * rate * rate)
     }
 
     #[inline(always)]

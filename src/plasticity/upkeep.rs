@@ -28,6 +28,8 @@ pub struct Setting {
     pub ticks: u32,
     /// The least and the largest weight, in the receptor's unit; magnitudes where all weights are inhibitory.
     pub bounds: (f64, f64),
+    /// Whether those are the bounds of a learning rule.
+    pub learning: bool,
     /// Whether weights are magnitudes of inhibitory ones.
     pub inhibitory: bool,
     /// The most synapses that a target neuron may have.
@@ -61,6 +63,12 @@ pub trait Upkeep:
     /// # Errors
     /// The message names the fields, their values and what is allowed.
     fn check(&self, setting: &Setting) -> Result<(), String>;
+
+    /// What is implausible in this setting, though it can be run.
+    fn advice(&self, setting: &Setting) -> Option<String> {
+        let _ = setting;
+        None
+    }
 
     /// What is to be done.
     fn derive(&self, setting: &Setting) -> Care;
@@ -223,6 +231,8 @@ pub struct ReflectUpkeep {
     pub reach: fn(&dyn PartialReflect, (f64, f64)) -> Result<(f64, f64), String>,
     /// See [`Upkeep::check`].
     pub check: fn(&dyn PartialReflect, &Setting) -> Result<(), String>,
+    /// See [`Upkeep::advice`].
+    pub advice: fn(&dyn PartialReflect, &Setting) -> Result<Option<String>, String>,
     /// See [`Upkeep::derive`].
     pub derive: fn(&dyn PartialReflect, &Setting) -> Result<Care, String>,
     /// Keeps the rule's parameters on the projection.
@@ -245,6 +255,7 @@ impl RegisterUpkeep for App {
                 sees_to: |value| Ok(concrete::<U>(value)?.sees_to()),
                 reach: |value, start| concrete::<U>(value)?.reach(start),
                 check: |value, setting| concrete::<U>(value)?.check(setting),
+                advice: |value, setting| Ok(concrete::<U>(value)?.advice(setting)),
                 derive: |value, setting| Ok(concrete::<U>(value)?.derive(setting)),
                 keep: |projection, value| {
                     if let Ok(rule) = concrete::<U>(value) {

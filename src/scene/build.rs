@@ -740,7 +740,7 @@ fn build_changing(
     {
         target.add_afferents(id);
     }
-    modulators::attach_release(world, scene, id, &p.name);
+    modulators::attach_release(world, scene, id, (&p.name, sources));
     for (at, rule) in &changing.rules {
         if let Some(name) = (rule.modulator)(spec.plasticity[*at].0.as_ref()) {
             modulators::attach(world, id, &name);

@@ -1,9 +1,12 @@
 //! Modulators of a scene: checked, and built.
 
 use super::error::{quoted, unknown};
-use super::prepare::{BuildError, Warning, check_fields, check_sequence, warn_of_rounding};
+use super::prepare::{
+    BuildError, PreparedProjection, PreparedRegion, Warning, check_fields, check_sequence,
+    check_time, warn_of_rounding,
+};
 use super::schema::Scene;
-use crate::modulation::effects::ModulatedRelease;
+use crate::modulation::effects::{ModulatedRelease, Part, Reach};
 use crate::modulation::{Coincidences, Effect, Evaluation, Modulator, ModulatorSpec, Rewarder};
 use crate::network::stimulus::Selection;
 use crate::plasticity::ModulatedBy;
@@ -17,6 +20,8 @@ const LONGEST_DELAY: f64 = 65_535.0;
 /// Checks the modulators of a scene; `places` are its regions by name.
 pub(super) fn check(
     scene: &Scene,
+    regions: &[PreparedRegion],
+    projections: &[PreparedProjection],
     places: &HashMap<&str, usize>,
     warnings: &mut Vec<Warning>,
 ) -> Result<(), BuildError> {
@@ -35,10 +40,22 @@ pub(super) fn check(
             return Err(BuildError::new(path + ".name", message));
         }
         check_releases(scene, spec, &path, places, warnings)?;
-        check_rewards(scene, spec, &path, places)?;
+        check_rewards(scene, spec, &path, places, warnings)?;
         check_evaluation(spec, &path, places)?;
-        check_effects(scene, spec, &path, places)?;
         let critic = matches!(spec.evaluation, Evaluation::TemporalDifference { .. });
+        for (field, value, is_used) in [
+            ("initial", spec.initial, spec.tau_ms.is_some()),
+            ("baseline", spec.baseline, spec.tau_ms.is_some() || critic),
+        ] {
+            if value != 0.0 && !is_used {
+                let message = format!(
+                    "{} is no pool and has no concentration; give it `tau_ms`, or leave `{field}` out",
+                    quoted(&spec.name)
+                );
+                return Err(BuildError::new(format!("{path}.{field}"), message));
+            }
+        }
+        check_effects(scene, (regions, projections), spec, &path, places)?;
         if spec.released_by.is_empty()
             && spec.rewards.is_empty()
             && !critic
@@ -113,20 +130,28 @@ fn check_rewards(
     spec: &ModulatorSpec,
     path: &str,
     places: &HashMap<&str, usize>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<(), BuildError> {
+    let dt = scene.dt_ms;
     for (i, rewarder) in spec.rewards.iter().enumerate() {
         let path = format!("{path}.rewards[{i}]");
         check_fields(&path, rewarder)?;
-        let Rewarder::Coincidence {
-            region,
-            first,
-            second,
-            delay_min_ms,
-            delay_max_ms,
-            ..
-        } = rewarder
-        else {
-            continue;
+        let (region, first, second, within_ms, delay_min_ms, delay_max_ms) = match rewarder {
+            Rewarder::Schedule { times_ms, .. } => {
+                for (i, time) in times_ms.iter().enumerate() {
+                    check_time(format!("{path}.times_ms[{i}]"), *time, dt)?;
+                }
+                continue;
+            }
+            Rewarder::Coincidence {
+                region,
+                first,
+                second,
+                within_ms,
+                delay_min_ms,
+                delay_max_ms,
+                ..
+            } => (region, first, second, within_ms, delay_min_ms, delay_max_ms),
         };
         let spec = region_at(scene, places, region, format!("{path}.region"))?;
         for (field, neuron) in [("first", *first), ("second", *second)] {
@@ -139,6 +164,23 @@ fn check_rewards(
                 "delay_min_ms is {delay_min_ms} and delay_max_ms {delay_max_ms}; give the smaller number first"
             );
             return Err(BuildError::new(format!("{path}.delay_min_ms"), message));
+        }
+        if within_ms / dt < 0.5 {
+            let message = format!(
+                "{within_ms} ms is less than half a step of {dt} ms, so that no two spikes are that close; allowed is a step or more"
+            );
+            return Err(BuildError::new(format!("{path}.within_ms"), message));
+        }
+        for (field, ms) in [
+            ("within_ms", *within_ms),
+            ("delay_min_ms", *delay_min_ms),
+            ("delay_max_ms", *delay_max_ms),
+        ] {
+            let path = format!("{path}.{field}");
+            check_time(path.clone(), ms, dt)?;
+            if ms > 0.0 {
+                warn_of_rounding(path, "a time", ms, dt, warnings);
+            }
         }
     }
     Ok(())
@@ -181,6 +223,7 @@ fn check_evaluation(
 
 fn check_effects(
     scene: &Scene,
+    (regions, projections): (&[PreparedRegion], &[PreparedProjection]),
     spec: &ModulatorSpec,
     path: &str,
     places: &HashMap<&str, usize>,
@@ -202,18 +245,40 @@ fn check_effects(
                 let spec = region_at(scene, places, region, format!("{path}.region"))?;
                 (neurons.count(spec.neurons))
                     .map_err(|e| BuildError::new(format!("{path}.neurons"), e))?;
-            }
-            Effect::Release { projection, .. } => {
-                let names: Vec<String> = scene.projections.iter().map(|p| p.called()).collect();
-                if !names.contains(projection) {
-                    let known = names.iter().map(String::as_str);
-                    let message = unknown("projection", projection, known);
-                    return Err(BuildError::new(format!("{path}.projection"), message));
+                let target = &regions[places[region.as_str()]];
+                if target.model.source {
+                    let message = format!(
+                        "{} of region {} takes no input, so no current changes its rate",
+                        target.type_name,
+                        quoted(region)
+                    );
+                    return Err(BuildError::new(format!("{path}.region"), message));
                 }
+            }
+            Effect::Release {
+                projection,
+                neurons,
+                ..
+            } => {
+                let found = find_projection(projections, projection, &path)?;
+                (neurons.count(scene.regions[found.from].neurons))
+                    .map_err(|e| BuildError::new(format!("{path}.neurons"), e))?;
             }
         }
     }
     Ok(())
+}
+
+fn find_projection<'p>(
+    projections: &'p [PreparedProjection],
+    name: &str,
+    path: &str,
+) -> Result<&'p PreparedProjection, BuildError> {
+    projections.iter().find(|p| p.name == name).ok_or_else(|| {
+        let known = projections.iter().map(|p| p.name.as_str());
+        let message = unknown("projection", name, known);
+        BuildError::new(format!("{path}.projection"), message)
+    })
 }
 
 /// The most that a projection transmits of its weight, if pools act on what it releases.
@@ -228,6 +293,18 @@ pub(super) fn most_released(scene: &Scene, projection: &str) -> Option<f64> {
         _ => None,
     });
     most.reduce(f64::max)
+}
+
+/// The regions into which pools let a current flow.
+pub(super) fn excited<'a>(
+    scene: &'a Scene,
+    places: &'a HashMap<&str, usize>,
+) -> impl Iterator<Item = usize> + 'a {
+    let effects = scene.modulators.iter().flat_map(|m| &m.effects);
+    effects.filter_map(|effect| match effect {
+        Effect::Excitability { region, .. } => places.get(region.as_str()).copied(),
+        Effect::Release { .. } => None,
+    })
 }
 
 /// The effects on excitability: region, neurons, pool, current per unit.
@@ -268,24 +345,55 @@ pub(super) fn find(world: &mut World, name: &str) -> Option<Entity> {
         .map(|(entity, _)| entity)
 }
 
-/// Lets pools act on what a projection releases.
-pub(super) fn attach_release(world: &mut World, scene: &Scene, projection: Entity, name: &str) {
-    let mut gains = Vec::new();
+/// The neurons on whose synapses an effect on a projection acts; `None` for all.
+fn chosen(
+    scene: &Scene,
+    pool: &str,
+    projection: &str,
+    selection: &Selection,
+    neurons: u32,
+) -> Option<Vec<u32>> {
+    if *selection == Selection::All {
+        return None;
+    }
+    let key = entity_key(pool) ^ entity_key(projection);
+    let random = Random::new(scene.seed, key, Purpose::Choice);
+    Some(selection.neurons(neurons, random).unwrap_or_default())
+}
+
+/// Lets pools act on what a projection from so many neurons releases.
+pub(super) fn attach_release(
+    world: &mut World,
+    scene: &Scene,
+    projection: Entity,
+    (name, neurons): (&str, u32),
+) {
+    let mut parts = Vec::new();
     for spec in &scene.modulators {
         for effect in &spec.effects {
             if let Effect::Release {
-                projection, gain, ..
+                projection,
+                neurons: selection,
+                gain,
+                most,
             } = effect
                 && projection == name
                 && let Some(modulator) = find(world, &spec.name)
             {
-                gains.push((modulator, *gain));
+                parts.push(Part {
+                    modulator,
+                    neurons: chosen(scene, &spec.name, name, selection, neurons),
+                    gain: *gain,
+                    least: 0.0,
+                    most: *most,
+                });
             }
         }
     }
-    if let Some(most) = most_released(scene, name) {
-        let release = ModulatedRelease { gains, most };
-        world.entity_mut(projection).insert(release);
+    if let Some(reach) = Reach::new(&parts, neurons as usize) {
+        world
+            .entity_mut(projection)
+            .insert(ModulatedRelease::new(reach));
     }
 }
 

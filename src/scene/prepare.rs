@@ -31,7 +31,7 @@ pub(super) use memory::{groups, union_of_delays};
 pub(super) use plasticity::{Changing, parts_of};
 pub(super) use projections::factor_of;
 pub(super) use responses::check_sequence;
-pub(super) use values::{check_fields, warn_of_rounding};
+pub(super) use values::{check_fields, check_time, warn_of_rounding};
 
 /// What is wrong with a scene, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -242,8 +242,9 @@ pub fn prepare(
             from,
             from_exact: regions[from].model.exact,
             to,
+            types: registry,
         };
-        let (mut prepared, list) = at.prepare(&regions[to], files, registry, &mut warnings)?;
+        let (mut prepared, list) = at.prepare(&regions[to], files, &mut warnings)?;
         if prepared.response.is_some() {
             prepared.channel = channels[to];
             channels[to] += 1;
@@ -305,7 +306,7 @@ pub fn prepare(
         at.check(&find, &mut probed, &mut warnings)?;
     }
 
-    modulators::check(scene, &places, &mut warnings)?;
+    modulators::check(scene, &regions, &projections, &places, &mut warnings)?;
     let receptors = choose_quanta(
         scene,
         &regions,
@@ -316,7 +317,7 @@ pub fn prepare(
         &mut warnings,
     )?;
     memory::check_slots(scene, &receptors)?;
-    warn_of_silence(scene, &regions, &projections, &mut warnings);
+    warn_of_silence(scene, &regions, &projections, &places, &mut warnings);
     let synapses = projections.iter().fold(0.0, |sum, p| sum + p.synapses);
     let (bytes, temporary) =
         memory::predict_bytes(scene, &regions, &projections, &receptors, &places);
@@ -535,8 +536,10 @@ fn warn_of_silence(
     scene: &Scene,
     regions: &[PreparedRegion],
     projections: &[PreparedProjection],
+    places: &HashMap<&str, usize>,
     warnings: &mut Vec<Warning>,
 ) {
+    let excited: HashSet<usize> = modulators::excited(scene, places).collect();
     let reached: HashSet<usize> = projections
         .iter()
         .filter(|p| p.synapses > 0.0)
@@ -551,7 +554,8 @@ fn warn_of_silence(
     for (i, region) in scene.regions.iter().enumerate() {
         let driven = reached.contains(&i)
             || stimulated.contains(region.name.as_str())
-            || region.intrinsic.is_some();
+            || region.intrinsic.is_some()
+            || excited.contains(&i);
         if !driven
             && !regions[i].model.source
             && !(regions[i].model.self_driven)(region.model.0.as_ref())

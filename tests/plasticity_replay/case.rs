@@ -1,7 +1,7 @@
 //! A rule with all that acts on it, run and replayed.
 
-use crate::course::{self, Course, Replayed, run};
-use crate::events::PairRule;
+use crate::course::{self, Beside, Course, Replayed, run};
+use crate::events::{PairRule, Sum};
 use crate::network::{Network, probed_currents};
 use crate::third_factor::{self, Marking, Signal};
 use bevy::prelude::Reflect;
@@ -19,7 +19,7 @@ const TAG: f64 = 1e-5;
 /// A rule, and how it is replayed.
 pub struct Case {
     pub name: String,
-    pub rule: RuleValue,
+    pub rules: Vec<RuleValue>,
     pub modulator: Option<(&'static str, Signal)>,
     pub short_term: Option<TsodyksMarkram>,
     replay: Box<dyn Fn(&Network, &Course) -> Replayed>,
@@ -32,13 +32,39 @@ impl Case {
         R: PairRule + Reflect + Clone + Debug,
     {
         Self {
-            name: format!("{rule:?}"),
-            rule: RuleValue::new(rule.clone()),
-            modulator: None,
             short_term: short_term.clone(),
-            replay: Box::new(move |network, course| {
-                course::replay(network, &rule, short_term.as_ref(), course)
-            }),
+            ..Self::of(
+                format!("{rule:?}"),
+                vec![RuleValue::new(rule.clone())],
+                move |network, course| {
+                    let beside = Beside::default();
+                    course::replay(network, &rule, &beside, short_term.as_ref(), course)
+                },
+            )
+        }
+    }
+
+    /// The sum of rules of pre- and postsynaptic spikes, with what acts beside them.
+    pub fn sum(sum: Sum, beside: Beside) -> Self {
+        let rules = sum.rules().chain(beside.rules()).collect();
+        Self::of(
+            format!("{sum:?}, {beside:?}"),
+            rules,
+            move |network, course| course::replay(network, &sum, &beside, None, course),
+        )
+    }
+
+    fn of(
+        name: String,
+        rules: Vec<RuleValue>,
+        replay: impl Fn(&Network, &Course) -> Replayed + 'static,
+    ) -> Self {
+        Self {
+            name,
+            rules,
+            modulator: None,
+            short_term: None,
+            replay: Box::new(replay),
         }
     }
 
@@ -50,19 +76,18 @@ impl Case {
     {
         let (marking, given) = (Marking::from(&rule), signal.clone());
         Self {
-            name: format!("{rule:?} under {signal:?}"),
-            rule: RuleValue::new(rule),
-            modulator: Some((modulator, signal)),
-            short_term: None,
-            replay: Box::new(move |network, course| {
-                third_factor::replay(network, &marking, &given, course)
-            }),
+            modulator: Some((modulator, signal.clone())),
+            ..Self::of(
+                format!("{rule:?} under {signal:?}"),
+                vec![RuleValue::new(rule)],
+                move |network, course| third_factor::replay(network, &marking, &given, course),
+            )
         }
     }
 
     /// The network with this rule, in steps of `dt_ms`.
     pub fn scene(&self, network: &Network, dt_ms: f64) -> Scene {
-        let mut scene = network.scene(self.rule.clone(), dt_ms);
+        let mut scene = network.scene(self.rules.clone(), dt_ms);
         scene.projections[0].short_term = self.short_term.clone();
         if let Some((name, signal)) = &self.modulator {
             signal.add_to(&mut scene, name);
@@ -91,7 +116,8 @@ impl Case {
         }
         if self.modulator.is_some() {
             for (i, (read, want)) in read.iter().zip(&want.tags).enumerate() {
-                agree(&read.tags, want, TAG * largest(want), &|n| {
+                // Single precision knows no smaller tags than these.
+                agree(&read.tags, want, TAG * largest(want).max(1e-30), &|n| {
                     format!("tag of {:?}, reading {i}, {at}", network.synapses[n])
                 });
             }

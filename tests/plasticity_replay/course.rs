@@ -120,9 +120,14 @@ impl Weight {
 
     /// Moves towards what a rule wants.
     pub fn change(&mut self, wanted: f64) {
+        self.change_by(1.0, wanted);
+    }
+
+    /// Moves part of the way to what a rule wants.
+    pub fn change_by(&mut self, part: f64, wanted: f64) {
         if !self.frozen {
             let wanted = wanted.clamp(self.bounds.0, self.bounds.1);
-            self.now += self.gain * (wanted - self.now);
+            self.now += self.gain * part * (wanted - self.now);
         }
     }
 
@@ -132,6 +137,46 @@ impl Weight {
             Act::Freeze(frozen) => self.frozen = *frozen,
             Act::Restrict(gain) => self.gain = gain.get(target).copied().unwrap_or(1.0),
             Act::Read | Act::Reset => {}
+        }
+    }
+}
+
+/// What acts beside a rule.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    pub decay: Option<ConvergentDecay>,
+    pub slowing: Option<LearningRateDecay>,
+}
+
+impl Beside {
+    /// The rules of a scene.
+    pub fn rules(&self) -> impl Iterator<Item = RuleValue> {
+        let decay = self.decay.clone().map(RuleValue::new);
+        decay
+            .into_iter()
+            .chain(self.slowing.clone().map(RuleValue::new))
+    }
+
+    /// The part of a change that counts at a time.
+    fn part(&self, now: Time) -> f64 {
+        let Some(slowing) = &self.slowing else {
+            return 1.0;
+        };
+        let t = ms(now) / slowing.tau_ms;
+        let left = match slowing.form {
+            RateForm::Exponential => libm::exp(-t),
+            RateForm::Hyperbolic => 1.0 / (1.0 + t),
+        };
+        slowing.floor + (1.0 - slowing.floor) * left
+    }
+
+    /// A weight after a time without spikes.
+    fn after(&self, weight: f64, time: Time) -> f64 {
+        match &self.decay {
+            None => weight,
+            Some(decay) => {
+                decay.w_rest + (weight - decay.w_rest) * libm::exp(-ms(time) / decay.tau_ms)
+            }
         }
     }
 }
@@ -189,9 +234,10 @@ pub fn transmitted(train: &[Time], model: Option<&TsodyksMarkram>) -> Vec<f64> {
 }
 
 /// Replays a rule without a third factor over a course.
-pub fn replay<R: PairRule>(
+pub fn replay<R: PairRule + ?Sized>(
     network: &Network,
     rule: &R,
+    beside: &Beside,
     short_term: Option<&TsodyksMarkram>,
     course: &Course,
 ) -> Replayed {
@@ -202,25 +248,30 @@ pub fn replay<R: PairRule>(
         let parts = transmitted(&network.sources[synapse.source], short_term);
         let [_, dendritic, _] = network.delays.parts(synapse.delay);
         let mut weight = Weight::new(synapse.weight, rule.bounds());
-        let (mut readings, mut parts) = (0, parts.into_iter());
+        let (mut readings, mut parts, mut last) = (0, parts.into_iter(), 0);
         for (now, what) in happenings {
+            weight.now = beside.after(weight.now, now - last);
+            last = now;
+            let part = beside.part(now);
             match what {
                 Happening::Pre => {
                     let old = weight.now;
                     if spikes.remembers_pre(now) {
-                        weight.change(rule.at_pre(old, now, &spikes));
+                        weight.change_by(part, rule.at_pre(old, now, &spikes));
                     }
                     let sent = match rule.order() {
                         SendOrder::ChangeThenSend => weight.now,
                         SendOrder::SendThenChange => old,
                     };
-                    let part = parts.next().expect("one part per spike");
+                    let transmitted = parts.next().expect("one part per spike");
                     result
                         .sent
-                        .push((synapse.target, now + dendritic, sent * part));
+                        .push((synapse.target, now + dendritic, sent * transmitted));
                 }
                 Happening::Post if !spikes.remembers_post(now) => {}
-                Happening::Post => weight.change(rule.at_post(weight.now, now, &spikes)),
+                Happening::Post => {
+                    weight.change_by(part, rule.at_post(weight.now, now, &spikes));
+                }
                 Happening::Act(Act::Reset) => spikes.forgotten = now,
                 Happening::Act(Act::Read) => {
                     result.weights[readings].push(weight.now);

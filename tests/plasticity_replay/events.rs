@@ -2,6 +2,7 @@
 //! documentation; nothing is shared with the library but the parameters.
 
 use crate::network::{Time, ms};
+use bevy::prelude::Reflect;
 use neuropil::prelude::*;
 
 /// All spikes that ever reach a synapse, and which of them see each other.
@@ -164,6 +165,21 @@ impl PairRule for Stdp {
     common_fields!();
 }
 
+/// By what a change of a triplet rule is multiplied at a postsynaptic and at a presynaptic spike.
+fn factors(rule: &TripletStdp, weight: f64) -> (f64, f64) {
+    // Rounding must not make it more than 1.
+    let relative = ((weight - rule.w_min) / (rule.w_max - rule.w_min)).clamp(0.0, 1.0);
+    match rule.dependence {
+        Dependence::Additive => (1.0, 1.0),
+        Dependence::Multiplicative => (1.0 - relative, relative),
+        Dependence::Guetig { mu_plus, mu_minus } => (
+            libm::pow(1.0 - relative, mu_plus),
+            libm::pow(relative, mu_minus),
+        ),
+        Dependence::PowerLaw { mu, w_ref } => (libm::pow(weight / w_ref, mu), weight / w_ref),
+    }
+}
+
 impl PairRule for TripletStdp {
     fn at_pre(&self, weight: f64, now: Time, spikes: &Spikes) -> f64 {
         let (o1, r2) = if self.nearest {
@@ -177,7 +193,15 @@ impl PairRule for TripletStdp {
                 trace(spikes.earlier_pre(now), now, self.tau_x),
             )
         };
-        weight - o1 * (self.a2_minus + self.a3_minus * r2)
+        let rate = match &self.metaplasticity {
+            None => 1.0,
+            Some(Metaplasticity { rate_hz, tau }) => {
+                let spikes_per_ms = trace(spikes.post_seen(now), now, *tau) / tau;
+                1000.0 * spikes_per_ms / rate_hz
+            }
+        };
+        let (_, f) = factors(self, weight);
+        weight - rate * rate * f * o1 * (self.a2_minus + self.a3_minus * r2)
     }
 
     fn at_post(&self, weight: f64, now: Time, spikes: &Spikes) -> f64 {
@@ -192,7 +216,8 @@ impl PairRule for TripletStdp {
                 trace(spikes.earlier_post(now), now, self.tau_y),
             )
         };
-        weight + r1 * (self.a2_plus + self.a3_plus * o2)
+        let (f, _) = factors(self, weight);
+        weight + f * r1 * (self.a2_plus + self.a3_plus * o2)
     }
 
     common_fields!();
@@ -209,4 +234,95 @@ impl PairRule for InhibitoryStdp {
     }
 
     common_fields!();
+}
+
+impl PairRule for Oja {
+    fn at_pre(&self, weight: f64, _now: Time, _spikes: &Spikes) -> f64 {
+        weight
+    }
+
+    fn at_post(&self, weight: f64, now: Time, spikes: &Spikes) -> f64 {
+        let x = trace(spikes.pre_seen(now), now, self.tau);
+        let y = trace(spikes.earlier_post(now), now, self.tau);
+        weight + self.eta * (self.w_norm * x - weight * y)
+    }
+
+    common_fields!();
+}
+
+impl PairRule for Bcm {
+    fn at_pre(&self, weight: f64, _now: Time, _spikes: &Spikes) -> f64 {
+        weight
+    }
+
+    fn at_post(&self, weight: f64, now: Time, spikes: &Spikes) -> f64 {
+        // In Hz.
+        let per_spike = 1000.0 / self.tau;
+        let x = per_spike * trace(spikes.pre_seen(now), now, self.tau);
+        let y = |at: Time| per_spike * trace(spikes.earlier_post(at), at, self.tau);
+        let sampled = |t: Time| y(t) * libm::exp(-ms(now - t) / self.tau_theta);
+        let samples: f64 = spikes.earlier_post(now).map(sampled).sum();
+        let theta = 1000.0 / self.tau_theta / self.rate_hz * samples;
+        weight + self.eta * x * (y(now) - theta)
+    }
+
+    common_fields!();
+}
+
+/// Rules whose changes add.
+pub struct Sum(Vec<(RuleValue, Box<dyn PairRule>)>);
+
+impl Sum {
+    /// No rule.
+    pub fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// With one more rule.
+    pub fn and<R: PairRule + Reflect + Clone>(mut self, rule: R) -> Self {
+        self.0.push((RuleValue::new(rule.clone()), Box::new(rule)));
+        self
+    }
+
+    /// The rules of a scene.
+    pub fn rules(&self) -> impl Iterator<Item = RuleValue> {
+        self.0.iter().map(|(rule, _)| rule.clone())
+    }
+
+    fn added(&self, weight: f64, after: impl Fn(&dyn PairRule) -> f64) -> f64 {
+        let change = |rule: &dyn PairRule| {
+            let (low, high) = rule.bounds();
+            after(rule).clamp(low, high) - weight
+        };
+        weight + self.0.iter().map(|(_, r)| change(r.as_ref())).sum::<f64>()
+    }
+}
+
+impl core::fmt::Debug for Sum {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.rules()).finish()
+    }
+}
+
+impl PairRule for Sum {
+    fn at_pre(&self, weight: f64, now: Time, spikes: &Spikes) -> f64 {
+        self.added(weight, |rule| rule.at_pre(weight, now, spikes))
+    }
+
+    fn at_post(&self, weight: f64, now: Time, spikes: &Spikes) -> f64 {
+        self.added(weight, |rule| rule.at_post(weight, now, spikes))
+    }
+
+    fn bounds(&self) -> (f64, f64) {
+        let all = self.0.iter().map(|(_, rule)| rule.bounds());
+        all.fold((f64::MIN, f64::MAX), |a, b| (a.0.max(b.0), a.1.min(b.1)))
+    }
+
+    fn order(&self) -> SendOrder {
+        self.0[0].1.order()
+    }
+
+    fn coincidence(&self) -> Coincidence {
+        self.0[0].1.coincidence()
+    }
 }

@@ -12,6 +12,7 @@ mod events;
 mod modulated;
 mod network;
 mod pairs;
+mod rates;
 mod responses;
 mod third_factor;
 mod whole;

@@ -111,11 +111,8 @@ fn mstdp_is_its_replay() {
         signal.rewards.extend([(30, 0.7), (151, -0.4), (151, 0.9)]);
         let case = Case::modulated(mstdp(order, coincidence), "reward", signal);
         case.check(network, &reading(READ), dt);
-        if dt == UNIT_MS {
-            // Under a rate of reward a mark acts for one step, so that its length matters.
-            let case = Case::modulated(mstdp(order, coincidence), "reward", pool(seed, 250));
-            case.check(network, &reading(READ), dt);
-        }
+        let case = Case::modulated(mstdp(order, coincidence), "reward", pool(seed, 250));
+        case.check(network, &reading(READ), dt);
     });
 }
 
@@ -197,6 +194,7 @@ fn the_step_does_not_matter() {
         Case::modulated(dopamine(order, coincidence), "dopamine", pool(1, 250)),
         Case::modulated(mstdpet(order, coincidence), "reward", pool(2, 250)),
         Case::modulated(mstdp(order, coincidence), "reward", impulses(3, 250)),
+        Case::modulated(mstdp(order, coincidence), "reward", pool(4, 250)),
     ] {
         let at = |dt: f64| {
             let mut simulation = network.simulate(&case.scene(&network, dt));

@@ -190,8 +190,8 @@ impl Network {
         self.synapses.iter().map(of).sum()
     }
 
-    /// The network as a scene with one rule, in steps of `dt_ms`.
-    pub fn scene(&self, rule: RuleValue, dt_ms: f64) -> Scene {
+    /// The network as a scene with these rules, in steps of `dt_ms`.
+    pub fn scene(&self, rules: Vec<RuleValue>, dt_ms: f64) -> Scene {
         let mut scene = Scene { dt_ms, ..default() };
         let trains = self.sources.iter().enumerate();
         let spikes = trains.flat_map(|(n, train)| train.iter().map(move |t| (ms(*t), n as u32)));
@@ -235,7 +235,7 @@ impl Network {
                 other => other,
             },
             backpropagation_ms: self.delays.back.map(ms),
-            plasticity: vec![rule],
+            plasticity: rules,
             ..default()
         });
         scene

@@ -221,7 +221,7 @@ fn leaky_responses_are_pair_stdp_bit_for_bit() {
             for coincidence in conventions(&delays) {
                 for dt in [UNIT_MS, FINE_MS] {
                     let weights = |rule: RuleValue| {
-                        let mut simulation = network.simulate(&network.scene(rule, dt));
+                        let mut simulation = network.simulate(&network.scene(vec![rule], dt));
                         run_to(&mut simulation, 290);
                         simulation.weights("synapse").expect("weights")
                     };

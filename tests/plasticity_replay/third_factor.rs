@@ -3,7 +3,7 @@
 
 use crate::course::{Act, Course, Happening, Replayed, Weight, happenings, spikes_at};
 use crate::events::trace;
-use crate::network::{Network, Synapse, Time, UNIT_MS, ms};
+use crate::network::{Network, Synapse, Time, ms};
 use neuropil::prelude::*;
 
 /// A modulator of which all releases and rewards are known.
@@ -28,7 +28,10 @@ impl Signal {
             spikes: self.spikes.iter().map(|t| (ms(*t), 1)).collect(),
             ..default()
         };
-        scene.regions.push(RegionSpec::new("releasing", 2, source));
+        let releasing = format!("releasing {name}");
+        scene
+            .regions
+            .push(RegionSpec::new(releasing.clone(), 2, source));
         let schedule = |(time, amount): &(Time, f64)| Rewarder::Schedule {
             times_ms: vec![ms(*time)],
             amount: *amount,
@@ -39,7 +42,7 @@ impl Signal {
             initial: self.initial,
             baseline: self.baseline,
             released_by: vec![Release {
-                from: "releasing".into(),
+                from: releasing,
                 neurons: Selection::List(vec![1]),
                 amount: self.release.0,
                 delay_ms: ms(self.release.1),
@@ -61,12 +64,12 @@ impl Signal {
 }
 
 /// What the documentation of a rule with a third factor says, in one form: ζ of pairs is a₊ x or −a₋ y, it marks the synapse, and under a
-/// modulator M the weight changes by `scale` M per ms (or per impulse) and mark.
+/// modulator M the weight changes by `scale` M per ms (or, if either is an impulse, once) and mark.
 #[derive(Clone, Copy, Debug)]
 pub struct Marking {
     pub a: [f64; 2],
     pub tau: [f64; 2],
-    /// The time constant of a mark in ms; without one it lasts for a step of one unit.
+    /// The time constant of a mark in ms; without one it is an impulse.
     pub lasts: Option<f64>,
     pub scale: f64,
     pub bounds: (f64, f64),
@@ -127,21 +130,21 @@ struct State<'a> {
 impl State<'_> {
     /// Lets time pass in which there is no spike, release or reward.
     fn pass_to(&mut self, time: Time) {
-        let (h, per_mark) = (ms(time - self.now), self.marking.lasts.map(f64::recip));
+        let h = ms(time - self.now);
         if time == self.now {
             return;
         }
-        // ∫ e^(−rate t) dt while the mark lasts.
-        let lasting = if per_mark.is_none() { UNIT_MS } else { h };
-        let integral = |rate: f64| -libm::expm1(-rate * lasting) / rate;
-        let per_mark = per_mark.unwrap_or(0.0);
+        // ∫ e^(−rate t) dt.
+        let integral = |rate: f64| -libm::expm1(-rate * h) / rate;
         if let Some(tau) = self.signal.tau_ms {
-            let flat = if per_mark > 0.0 {
-                integral(per_mark)
-            } else {
-                lasting
+            let baseline = self.signal.baseline;
+            let acting = match self.marking.lasts {
+                None => self.level - baseline,
+                Some(lasts) => {
+                    self.level * integral(1.0 / tau + 1.0 / lasts)
+                        - baseline * integral(1.0 / lasts)
+                }
             };
-            let acting = self.level * integral(1.0 / tau + per_mark) - self.signal.baseline * flat;
             self.drift += self.marking.scale * self.mark * acting;
             self.level *= libm::exp(-h / tau);
         }
@@ -171,7 +174,15 @@ impl State<'_> {
 pub fn replay(network: &Network, marking: &Marking, signal: &Signal, course: &Course) -> Replayed {
     let mut result = Replayed::new(course);
     for synapse in &network.synapses {
-        replay_synapse(network, synapse, marking, signal, course, &mut result);
+        let state = State {
+            marking,
+            signal,
+            now: 0,
+            mark: 0.0,
+            drift: 0.0,
+            level: signal.initial,
+        };
+        replay_synapse(network, synapse, state, course, &mut result);
     }
     result
 }
@@ -179,22 +190,14 @@ pub fn replay(network: &Network, marking: &Marking, signal: &Signal, course: &Co
 fn replay_synapse(
     network: &Network,
     synapse: &Synapse,
-    marking: &Marking,
-    signal: &Signal,
+    mut state: State<'_>,
     course: &Course,
     result: &mut Replayed,
 ) {
+    let (marking, signal) = (state.marking, state.signal);
     let [_, dendritic, _] = network.delays.parts(synapse.delay);
     let mut spikes = spikes_at(network, synapse, marking.coincidence);
     let mut weight = Weight::new(synapse.weight, marking.bounds);
-    let mut state = State {
-        marking,
-        signal,
-        now: 0,
-        mark: 0.0,
-        drift: 0.0,
-        level: signal.initial,
-    };
     let mut raises = signal.raises().into_iter().peekable();
     let mut readings = 0;
     for (now, what) in happenings(&spikes, course) {

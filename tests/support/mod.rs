@@ -737,6 +737,7 @@ pub fn steered() -> Network {
             },
             Effect::Release {
                 projection: "receptors to membranes".into(),
+                neurons: Selection::All,
                 gain: 0.5,
                 most: 2.0,
             },
@@ -761,6 +762,153 @@ pub fn steered() -> Network {
         }),
     ];
     Network::made("steered", scene)
+}
+
+/// Rewards of every kind and evaluation on rules with and without a trace, triplets whose depression slides, weight-dependent changes, and a pool
+/// that acts on what chosen neurons release, at neurons of both kinds of time.
+pub fn rewarded() -> Network {
+    let mut scene = Scene {
+        duration_ms: 200.0,
+        seed: 13,
+        ..Scene::default()
+    };
+    scene.regions = vec![
+        cells("excitatory", 200),
+        cells("critic", 30),
+        cells("output", 60),
+        RegionSpec::new("exact", 10, Srm::default()),
+    ];
+    let join = |from: &str, to: &str, degree: u32, most: f64| {
+        let weights = Distribution::Uniform {
+            min: 0.0,
+            max: most,
+        };
+        let delays = Distribution::Uniform { min: 0.1, max: 4.0 };
+        let mut spec = ProjectionSpec::new(from, to, Rule::FixedIndegree(degree), weights, delays);
+        spec.name = Some(format!("{from} to {to}"));
+        spec
+    };
+    let mut instant = join("excitatory", "output", 30, 60.0).learning(Mstdp {
+        gamma: 2.0,
+        w_min: 0.0,
+        w_max: 60.0,
+        ..default()
+    });
+    instant.backpropagation_ms = Some(0.1);
+    let mut traced = join("critic", "output", 10, 60.0).learning(Mstdpet {
+        gamma: 9.0,
+        w_min: 0.0,
+        w_max: 60.0,
+        modulator: "surprise".into(),
+        ..default()
+    });
+    traced.dendritic = Dendritic::All;
+    let predicted = join("excitatory", "critic", 30, 60.0).learning(DopamineStdp {
+        gain: 0.4,
+        w_max: 60.0,
+        modulator: "error".into(),
+        ..default()
+    });
+    let sliding = join("output", "excitatory", 5, 30.0).learning(TripletStdp {
+        a3_plus: 0.3,
+        a2_minus: 0.3,
+        w_max: 30.0,
+        dependence: Dependence::Multiplicative,
+        metaplasticity: Some(Metaplasticity {
+            rate_hz: 30.0,
+            tau: 60.0,
+        }),
+        ..default()
+    });
+    let powerful = join("excitatory", "excitatory", 20, 50.0).learning(Stdp {
+        w_max: 50.0,
+        dependence: Dependence::PowerLaw {
+            mu: 0.4,
+            w_ref: 25.0,
+        },
+        ..default()
+    });
+    let momentary = join("excitatory", "exact", 60, 12.0).learning(Mstdp {
+        gamma: 0.05,
+        w_min: 0.0,
+        w_max: 20.0,
+        modulator: "dopamine".into(),
+        ..default()
+    });
+    let mut again = join("critic", "exact", 20, 12.0)
+        .learning(Stdp {
+            w_max: 20.0,
+            ..default()
+        })
+        .learning(Mstdpet {
+            gamma: 0.5,
+            w_min: 0.0,
+            w_max: 20.0,
+            coincidence: Coincidence::Ignored,
+            ..default()
+        });
+    again.short_term = Some(TsodyksMarkram::default());
+    scene.projections = vec![
+        instant,
+        traced,
+        predicted,
+        sliding,
+        powerful,
+        momentary,
+        again,
+        join("exact", "output", 3, 50.0),
+    ];
+    let rewards = |step: f64| -> Vec<Rewarder> {
+        let times = |first: f64| (0..8).map(|n| first + step * f64::from(n)).collect();
+        let rewarder = |(first, amount): (f64, f64)| Rewarder::Schedule {
+            times_ms: times(first),
+            amount,
+        };
+        [(5.0, 0.4), (9.0, -0.3)].map(rewarder).into()
+    };
+    let signal = |name: &str, evaluation: Evaluation, step: f64| ModulatorSpec {
+        name: name.into(),
+        rewards: rewards(step),
+        evaluation,
+        ..default()
+    };
+    let error = Evaluation::TemporalDifference {
+        critic: "critic".into(),
+        value_per_hz: 0.01,
+        value_at_rest: 0.1,
+        tau_reward_ms: 100.0,
+        tau_rate_ms: 30.0,
+        tau_rise_ms: 5.0,
+    };
+    scene.modulators = vec![
+        signal("reward", Evaluation::Reward, 17.0),
+        signal("surprise", Evaluation::Surprise { rewards: 4.0 }, 13.0),
+        signal("error", error, 19.0),
+        ModulatorSpec {
+            name: "dopamine".into(),
+            tau_ms: Some(40.0),
+            baseline: 0.1,
+            released_by: vec![Release {
+                from: "critic".into(),
+                amount: 0.02,
+                delay_ms: 2.0,
+                ..default()
+            }],
+            effects: vec![Effect::Release {
+                projection: "excitatory to output".into(),
+                neurons: Selection::Fraction(0.4),
+                gain: 0.8,
+                most: 2.0,
+            }],
+            ..default()
+        },
+    ];
+    scene.stimuli = vec![
+        poisson("excitatory", 3_000.0, 30.0),
+        poisson("critic", 3_000.0, 20.0),
+        poisson("output", 2_000.0, 20.0),
+    ];
+    Network::made("rewarded", scene)
 }
 
 /// In-degrees and constant weights that need 64-bit sums, pulled and pushed: 3,000 sources onto 300 neurons.

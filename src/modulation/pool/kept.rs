@@ -64,11 +64,6 @@ impl Modulator {
         decay.is_finite() && rise.is_finite()
     }
 
-    /// Whether it is a pool.
-    pub fn is_pool(&self) -> bool {
-        self.decay_per_ms.is_some()
-    }
-
     /// Its critic.
     pub fn critic(&self) -> Option<&Critic> {
         self.critic.as_ref()

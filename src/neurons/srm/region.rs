@@ -471,17 +471,20 @@ pub fn send_exact(
         &PlasticSynapses,
         &mut ExactRule,
         Option<&mut ShortTerm>,
-        Option<&ModulatedRelease>,
+        Option<&mut ModulatedRelease>,
     )>,
 ) {
     let step = clock.step();
-    for (synapses, mut rule, mut short_term, release) in &mut projections {
-        let factor = release.map_or(1.0, |release| release.factor(&modulators));
+    for (synapses, mut rule, mut short_term, mut release) in &mut projections {
+        if let Some(release) = &mut release {
+            release.begin(&modulators);
+        }
         let mut send = |tick: u32, neuron: u32| {
             let released = match &mut short_term {
                 Some(short_term) => short_term.spiked(neuron, exact::at(step, tick)),
                 None => 1.0,
             };
+            let factor = release.as_ref().map_or(1.0, |r| r.factor(neuron));
             rule.send(synapses, (step, tick), neuron, factor * released);
         };
         let Ok((spikes, offsets)) = regions.get(synapses.source()) else {

@@ -2,17 +2,18 @@
 
 use super::projections::Place;
 use super::values::{self, shown};
-use super::{BuildError, Delays, PreparedRegion};
+use super::{BuildError, Delays, PreparedRegion, Warning};
 use crate::network::connect;
 use crate::network::connect::Rule;
 use crate::network::plastic::DelayParts;
+use crate::network::stimulus::Selection;
 use crate::neurons::Sign;
 use crate::plasticity::exact::TICKS;
 use crate::plasticity::upkeep::{ReflectUpkeep, Setting};
 use crate::plasticity::{BoxedRule, Coincidence, ReflectPlasticity};
+use crate::scene::error::quoted;
 use crate::scene::modulators;
 use crate::scene::schema::Dendritic;
-use bevy::reflect::TypeRegistry;
 
 /// What is known of changing synapses before they are built.
 #[derive(Clone)]
@@ -77,12 +78,12 @@ impl Place<'_> {
         (low, high): (f64, f64),
         delays: &Delays,
         (rule, synapses): (&Rule, f64),
-        types: &TypeRegistry,
+        warnings: &mut Vec<Warning>,
     ) -> Result<Option<Changing>, BuildError> {
-        let (spec, dt) = (self.spec, self.scene.dt_ms);
+        let (spec, dt, types) = (self.spec, self.scene.dt_ms, self.types);
         // What is only inhibitory is seen as magnitudes, by the receptor or by rules that know no negative weights.
         let inhibitory = target.model.receptors[receptor].sign == Sign::Negative
-            || (high <= 0.0 && low < 0.0 && !self.allows_negative(types));
+            || (high <= 0.0 && low < 0.0 && !self.allows_negative());
         let sign = if inhibitory { -1.0 } else { 1.0 };
         let all_negative = high <= 0.0 && low < 0.0;
         let (low, high) = if inhibitory {
@@ -102,6 +103,7 @@ impl Place<'_> {
             dt,
             ticks: if exact { TICKS } else { 1 },
             bounds: (low, high),
+            learning: false,
             inhibitory,
             most_per_target: f64::from(connect::indegree_bound(
                 rule,
@@ -180,12 +182,16 @@ impl Place<'_> {
         }
         if !rules.is_empty() {
             setting.bounds = allowed;
+            setting.learning = true;
         }
         let rule = match boxes.len() {
             0 | 1 => boxes.pop().map(|(_, rule)| rule),
             _ => Some(BoxedRule::sum(boxes, allowed).map_err(|e| self.wrong("plasticity", e))?),
         };
-        self.check_upkeep(&upkeep, !rules.is_empty(), &mut setting)?;
+        self.check_upkeep(&upkeep, &mut setting, warnings)?;
+        if rules.is_empty() && upkeep.is_empty() {
+            self.warn_of_steering(warnings);
+        }
         if let Dendritic::Ms(ms) = spec.dendritic
             && let Some(shortest) = shortest(delays)
             && libm::rint(ms / dt) > f64::from(shortest)
@@ -262,12 +268,12 @@ impl Place<'_> {
     fn check_upkeep(
         &self,
         upkeep: &[(usize, ReflectUpkeep)],
-        is_bounded: bool,
         setting: &mut Setting,
+        warnings: &mut Vec<Warning>,
     ) -> Result<(), BuildError> {
         let at = |i: usize| move |message: String| self.wrong(&format!("plasticity[{i}]"), message);
         let value = |i: usize| self.spec.plasticity[i].0.as_ref();
-        if !is_bounded {
+        if !setting.learning {
             let start = setting.bounds;
             for (i, rule) in upkeep {
                 let (low, high) = (rule.reach)(value(*i), start).map_err(at(*i))?;
@@ -278,6 +284,8 @@ impl Place<'_> {
         let mut seen: Vec<(usize, &'static str)> = Vec::new();
         for (i, rule) in upkeep {
             (rule.check)(value(*i), setting).map_err(at(*i))?;
+            let advice = (rule.advice)(value(*i), setting).map_err(at(*i))?;
+            warnings.extend(advice.map(at(*i)));
             let what = (rule.sees_to)(value(*i)).map_err(at(*i))?;
             if let Some((other, _)) = seen.iter().find(|(_, known)| *known == what) {
                 return Err(at(*i)(format!(
@@ -289,13 +297,33 @@ impl Place<'_> {
         Ok(())
     }
 
+    /// Warns of fields that steer the learning of a projection that does not learn.
+    fn warn_of_steering(&self, warnings: &mut Vec<Warning>) {
+        let spec = self.spec;
+        for (is_given, field) in [
+            (spec.frozen, "frozen"),
+            (spec.learning_targets != Selection::All, "learning_targets"),
+        ] {
+            if is_given {
+                let message = format!(
+                    "the weights of {} do not change, so this does nothing; give it a rule in `plasticity`",
+                    quoted(&spec.called())
+                );
+                warnings.push(self.wrong(field, message));
+            }
+        }
+    }
+
     /// Whether a rule's bounds include negative weights.
-    fn allows_negative(&self, types: &TypeRegistry) -> bool {
+    fn allows_negative(&self) -> bool {
         self.spec.plasticity.iter().any(|value| {
             let value = value.0.as_ref();
             value
                 .get_represented_type_info()
-                .and_then(|info| types.get_type_data::<ReflectPlasticity>(info.type_id()))
+                .and_then(|info| {
+                    self.types
+                        .get_type_data::<ReflectPlasticity>(info.type_id())
+                })
                 .and_then(|rule| (rule.bounds)(value).ok())
                 .is_some_and(|(low, _)| low < 0.0)
         })

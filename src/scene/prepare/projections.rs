@@ -90,6 +90,7 @@ pub(super) struct Place<'a> {
     /// Whether the spikes of the source have offsets inside the step.
     pub(super) from_exact: bool,
     pub(super) to: usize,
+    pub(super) types: &'a TypeRegistry,
 }
 
 impl Place<'_> {
@@ -106,7 +107,6 @@ impl Place<'_> {
         &self,
         target_model: &PreparedRegion,
         files: &dyn Files,
-        types: &TypeRegistry,
         warnings: &mut Vec<Warning>,
     ) -> Result<(PreparedProjection, Option<ListRows>), BuildError> {
         let (scene, spec) = (self.scene, self.spec);
@@ -198,8 +198,14 @@ impl Place<'_> {
             warnings.push(self.warning("rule", "this projection joins no neurons"));
         }
         let counted = (&rule, synapses);
-        let changing =
-            self.changing(target_model, receptor, (low, high), &delays, counted, types)?;
+        let changing = self.changing(
+            target_model,
+            receptor,
+            (low, high),
+            &delays,
+            counted,
+            warnings,
+        )?;
         let format = match (listed_weights, &spec.weight) {
             _ if changing.is_some() => WeightFormat::Wide,
             (Some(weights), _) if weights.len() < MANY_WEIGHTS => WeightFormat::Wide,

@@ -4,7 +4,6 @@ use super::projections::{reach, resolve_receptor};
 use super::values::{self, check_selection, check_time, check_weight, shown, warn_of_rounding};
 use super::{BuildError, PreparedProjection, PreparedRegion, Warning, no_column};
 use crate::files::Files;
-use crate::modulation::Effect;
 use crate::network::stimulus::{PoissonCounts, Selection, StimulusKind, Window};
 use crate::scene::error::{quoted, unknown};
 use crate::scene::modulators;
@@ -245,11 +244,6 @@ impl Probed {
         places: &HashMap<&str, usize>,
     ) -> Self {
         let currents = scene.stimuli.iter().filter(|s| is_current(&s.kind));
-        let effects = scene.modulators.iter().flat_map(|m| &m.effects);
-        let excited = effects.filter_map(|effect| match effect {
-            Effect::Excitability { region, .. } => Some(region.as_str()),
-            Effect::Release { .. } => None,
-        });
         Self {
             joined: projections.iter().map(|p| (p.from, p.to)).collect(),
             projections: (projections.iter())
@@ -258,7 +252,7 @@ impl Probed {
             driven: currents
                 .filter_map(|s| places.get(s.to.as_str()).copied())
                 .chain((0..scene.regions.len()).filter(|i| scene.regions[*i].intrinsic.is_some()))
-                .chain(excited.filter_map(|name| places.get(name).copied()))
+                .chain(modulators::excited(scene, places))
                 .collect(),
             columns: HashSet::new(),
         }

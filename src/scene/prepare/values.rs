@@ -21,7 +21,11 @@ pub(super) fn shown(value: f64) -> String {
 }
 
 /// Checks that a time can be counted in steps.
-pub(super) fn check_time(path: impl Into<String>, ms: f64, dt: f64) -> Result<(), BuildError> {
+pub(in crate::scene) fn check_time(
+    path: impl Into<String>,
+    ms: f64,
+    dt: f64,
+) -> Result<(), BuildError> {
     if ms / dt <= MOST_STEPS {
         return Ok(());
     }

@@ -6,7 +6,6 @@
 
 use super::forgotten::{Forgotten, OfProjection, Recall};
 use super::pairs::{Pairs, join};
-use crate::modulation::Modulator;
 use crate::network::distribution::Distribution;
 use crate::network::plastic::{DelayParts, PlasticSynapses};
 use crate::network::projection::{Connect, Provenance};
