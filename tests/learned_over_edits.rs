@@ -1069,6 +1069,7 @@ fn a_rule_that_is_new_begins_however_late_it_is() {
         (&in_steps, rule, 1u64 << 20),
         (&in_steps, rule, (1 << 30) + 12_345),
         (&exact, "Stdp(a_plus: 0.03, a_minus: 0.02)", 300_000),
+        (&exact, "Stdp(a_plus: 0.03, a_minus: 0.02)", 800_000),
     ] {
         let mut early = open(text);
         run_ms(&mut early, 100.0);

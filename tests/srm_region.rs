@@ -77,16 +77,14 @@ fn scene(dt_ms: f64, alpha: f64, pairing: Pairing, delay_ms: f64) -> Scene {
             delay_ms: Some(delay_ms),
         })
         .collect();
-    let mut projection = ProjectionSpec::new(
-        "afferents",
-        "neurons",
-        Rule::List(entries),
-        f64::NAN,
-        f64::NAN,
-    );
-    projection.name = Some("synapses".into());
-    projection.plasticity = vec![RuleValue::new(stdp(pairing))];
-    scene.projections = vec![projection];
+    scene.projections = vec![ProjectionSpec {
+        name: Some("synapses".into()),
+        from: "afferents".into(),
+        to: "neurons".into(),
+        rule: Rule::List(entries),
+        plasticity: vec![RuleValue::new(stdp(pairing))],
+        ..default()
+    }];
     scene
 }
 

@@ -271,10 +271,11 @@ const FUNCTIONS: RuleFunctions = RuleFunctions {
             rule.steering().frozen = frozen;
         });
     },
+    begin: |entity, steps| with_parts(entity, |_, rule| rule.begin(after(steps))),
     reset: |entity, steps| {
         with_parts(entity, |synapses, rule| {
             rule.close(synapses, after(steps));
-            rule.forget(after(steps));
+            rule.begin(after(steps));
             synapses.parts_mut().2.fill(0.0);
         });
     },
@@ -329,8 +330,8 @@ trait Learner: Send + Sync {
     fn close(&mut self, synapses: &mut PlasticSynapses, now: u64);
     fn now(&self, synapses: &PlasticSynapses, now: u64) -> (Vec<f32>, Vec<f32>);
     fn refresh(&mut self, synapses: &mut PlasticSynapses, now: u64);
-    /// Forgets every spike up to `now`, those under way included, which are still transmitted.
-    fn forget(&mut self, now: u64);
+    /// Starts at `now` as if no spike had been before; those under way are still transmitted.
+    fn begin(&mut self, now: u64);
     fn steering(&mut self) -> &mut Steering;
     fn save(&self, out: &mut Vec<u32>);
     fn load(&mut self, from: &mut &[u32]) -> Option<()>;
@@ -533,10 +534,12 @@ impl<R: LearningRule> Learner for Exact<R> {
         }
     }
 
-    fn forget(&mut self, now: u64) {
+    fn begin(&mut self, now: u64) {
         self.newest.fill(LastSpike::none(now as u32));
         self.post.forget(now as u32);
-        self.forgotten = now;
+        (self.forgotten, self.settled) = (now, now);
+        self.steering.anchor(now);
+        self.rule.begin_epoch(now);
     }
 
     fn steering(&mut self) -> &mut Steering {

@@ -482,6 +482,12 @@ pub struct PostSpikes<'a, P> {
 }
 
 impl<P: Copy> PostSpikes<'_, P> {
+    /// The number of the oldest spike that is kept.
+    #[inline(always)]
+    pub fn oldest(&self) -> u32 {
+        self.count.wrapping_sub(self.mask + 1)
+    }
+
     /// Spike number `index`.
     #[inline(always)]
     pub fn get(&self, index: u32) -> PostSpike<P> {

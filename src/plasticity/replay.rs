@@ -18,9 +18,6 @@ use super::steering::Share;
 use super::upkeep::Fade;
 use super::{Coincidence, LearningRule, Seen, SynapseState, Traces};
 
-/// More steps than a spike takes to come back to a synapse.
-const LATEST: i32 = 1 << 20;
-
 /// What reaches the synapses of one segment between two visits, in ages: steps before the visit.
 #[derive(Clone, Copy)]
 pub(super) struct Window<P> {
@@ -129,8 +126,7 @@ impl Order {
 }
 
 /// Replays the postsynaptic spikes in a window and lets time pass to its end, in which weights fade if they do at all. Also returns the
-/// number of the first spike that was not
-/// replayed.
+/// number of the first spike that was not replayed.
 #[inline(always)]
 pub(super) fn replay<R: LearningRule>(
     rule: &R,
@@ -148,10 +144,8 @@ pub(super) fn replay<R: LearningRule>(
         share.of_any(state.weight, after)
     };
     let age = |time: u32| window.now.wrapping_sub(time).wrapping_sub(window.back) as i32;
-    // Ages from a time on that no spike is later than: so the oldest one is older than any window, whatever it is.
-    let later = |age: i32| age.wrapping_add(LATEST) as u32;
-    let mut next = spikes.count;
-    while later(age(spikes.get(next.wrapping_sub(1)).time)) < later(window.from) {
+    let (mut next, oldest) = (spikes.count, spikes.oldest());
+    while next != oldest && age(spikes.get(next.wrapping_sub(1)).time) < window.from {
         next = next.wrapping_sub(1);
     }
     let mut clock = window.clock;
@@ -220,9 +214,8 @@ mod tests {
     use super::super::history::{LONG_AGO, PostHistory};
     use super::*;
 
-    /// Spikes that are not refreshed, as those of a rule that is put to work late, are older than any window.
     #[test]
-    fn the_oldest_spikes_end_the_search_however_late_it_is() {
+    fn the_search_ends_with_the_oldest_spikes_however_late_it_is() {
         for now in [
             0,
             5,
@@ -231,6 +224,7 @@ mod tests {
             1 << 31,
             3 << 30,
             u32::MAX - LONG_AGO,
+            u32::MAX,
         ] {
             for since in [0, 1, 1000, LONG_AGO] {
                 let mut post = PostHistory::<[f32; 0]>::new(1, 0, 4);

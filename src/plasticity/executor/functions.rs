@@ -16,6 +16,8 @@ pub struct RuleFunctions {
     pub settle: fn(&mut EntityWorldMut<'_>, u64),
     /// Stops or resumes learning; traces go on.
     pub freeze: fn(&mut EntityWorldMut<'_>, u64, bool),
+    /// Starts at a step as if no spike had been before, whatever synapses have not seen.
+    pub begin: fn(&mut EntityWorldMut<'_>, u64),
     /// Sets traces and tags to zero, and forgets the spikes that are under way.
     pub reset: fn(&mut EntityWorldMut<'_>, u64),
     /// Says how much of every change counts, per target neuron, each from 0 to 1; nothing for all of it.
@@ -40,12 +42,15 @@ impl RuleFunctions {
                     learning.steering.frozen = frozen;
                 }
             },
+            begin: |entity, now| {
+                if let Some(mut learning) = entity.get_mut::<Learning<R>>() {
+                    learning.begin(now);
+                }
+            },
             reset: |entity, now| {
                 settle::<R>(entity, now);
                 if let Some(mut learning) = entity.get_mut::<Learning<R>>() {
-                    learning.pre.forget(now as u32);
-                    learning.post.forget(now as u32);
-                    learning.follow_history(now);
+                    learning.begin(now);
                 }
                 if let Some(mut synapses) = entity.get_mut::<PlasticSynapses>() {
                     synapses.parts_mut().2.fill(0.0);
@@ -81,6 +86,16 @@ impl RuleFunctions {
 }
 
 impl<R: LearningRule> Learning<R> {
+    /// Starts at `now` as if no spike had been before.
+    fn begin(&mut self, now: u64) {
+        self.pre.forget(now as u32);
+        self.post.forget(now as u32);
+        self.settled = now;
+        self.steering.anchor(now);
+        self.rule.begin_epoch(now);
+        self.follow_history(now);
+    }
+
     fn load(&mut self, numbers: &[u32], targets: usize) -> Option<()> {
         let [low, high, rest @ ..] = numbers else {
             return None;

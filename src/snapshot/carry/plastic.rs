@@ -331,7 +331,7 @@ fn merge_history(
     };
     if !taken {
         (functions.load)(entity, &own);
-        (functions.reset)(entity, carried.u64("clock.steps")?);
+        (functions.begin)(entity, carried.u64("clock.steps")?);
     }
     let history = (functions.save)(entity.as_readonly());
     Ok(merged.put(now.section("history"), history)?)

@@ -149,6 +149,6 @@ fn largest(spec: &ProjectionSpec) -> Option<f64> {
         _ => None,
     };
     let known = spec.plasticity.iter().find_map(|r| of_rule(r.0.as_ref()));
-    let begins = 2.0 * spec.weight.largest_magnitude();
-    known.or(Some(begins).filter(|w| w.is_finite() && *w > 0.0))
+    let begins = spec.weight.as_ref().map(|w| 2.0 * w.largest_magnitude());
+    known.or(begins.filter(|w| w.is_finite() && *w > 0.0))
 }
