@@ -5,8 +5,10 @@
 //! and, where they are small, built and run for five steps. The cases are the same in every run. A case that takes too long is
 //! printed and ends the process; so does one that asks for more memory than any small network takes.
 
-use bevy::reflect::TypeInfo;
+use bevy::reflect::{TypeData, TypeInfo};
 use neuropil::neurons::ReflectNeuronModel;
+use neuropil::plasticity::ReflectPlasticity;
+use neuropil::plasticity::upkeep::ReflectUpkeep;
 use neuropil::prelude::*;
 use neuropil::scene::load::{SceneFiles, SceneSource, load};
 use neuropil::scene::shipped::SCENES;
@@ -173,6 +175,14 @@ fn attempt(bytes: &[u8], current: &Current) -> End {
     };
     simulation.run_steps(5);
     assert_eq!(simulation.clock().steps_done(), 5);
+    for projection in &prepared.projections {
+        let weights = simulation.weights(&projection.name).unwrap_or_default();
+        assert!(
+            weights.iter().all(|w| w.is_finite()),
+            "weights of {}: {weights:?}",
+            projection.name
+        );
+    }
     let most = 2.0 * prepared.synapses + 10.0 * prepared.synapses.sqrt() + 1_000.0;
     assert!(
         simulation.synapse_count() as f64 <= most,
@@ -298,16 +308,57 @@ const SELECTIONS: [&str; 7] = [
     "Fraction(0)",
 ];
 
-/// Every neuron model that a scene can name.
-fn models() -> Vec<&'static TypeInfo> {
+const LEARNING: [&str; 12] = [
+    "Stdp(w_min: -100, w_max: 100)",
+    "Stdp(w_max: 100, pairing: PreCentred, dependence: Guetig(mu_plus: 0.4, mu_minus: #))",
+    "TripletStdp(w_max: 100, a3_plus: #, dependence: PowerLaw(mu: 0.4, w_ref: #))",
+    "DopamineStdp(w_min: -100, w_max: 100, modulator: \"m\", tau_c: #, gain: #)",
+    "Mstdp(w_min: -100, w_max: 100, modulator: \"m\", coincidence: Ignored, gamma: #)",
+    "Mstdpet(w_min: -100, w_max: 100, modulator: \"m\", coincidence: Ignored, tau_z: #)",
+    "Oja(w_max: 100, eta: #), Bcm(w_max: 100, tau_theta: #)",
+    "InhibitoryStdp(w_max: 100, tau: #), LearningRateDecay(tau_ms: #, form: Hyperbolic)",
+    "ResponseStdp(w_max: 100, terminal: [Leaky(tau: #), LimitedFlat(window: #)])",
+    "Clopath(w_max: 100, tau_plus: #)",
+    "HomeostaticScaling(w_max: 100, rate_hz: #, tau_rate_ms: #, tau_ms: #, every_ms: #)",
+    "Budget(total: #, every_ms: #), ConvergentDecay(w_rest: 0, tau_ms: #)",
+];
+const MODULATION: [&str; 7] = [
+    "tau_ms: #, initial: #, baseline: #, released_by: [(from: \"r0\", amount: #, delay_ms: #)]",
+    "released_by: [(from: \"r0\", neurons: Every(2), amount: #, response: [Alpha(tau: #)])]",
+    "rewards: [Schedule(times_ms: [0.2, #], amount: #)]",
+    "tau_ms: #, rewards: [Coincidence(region: \"r0\", first: 0, second: 0, within_ms: #, delay_min_ms: 0.1, delay_max_ms: #, amount: #)]",
+    "evaluation: Surprise(rewards: #), rewards: [Schedule(times_ms: [0.1, 0.2, 0.3], amount: #)]",
+    "baseline: #, evaluation: TemporalDifference(critic: \"r0\", value_per_hz: #, value_at_rest: #, tau_reward_ms: #, tau_rate_ms: 50, tau_rise_ms: #)",
+    "tau_ms: #, initial: #, effects: [Excitability(region: \"r0\", current: #), Release(projection: \"p0\", gain: #, most: 5)]",
+];
+/// Numbers for what learns and modulates: most of them possible, if hardly.
+const HOSTILE: [&str; 14] = [
+    "1", "0.1", "20", "1e-3", "0.04", "0", "-1", "1e-300", "5e-324", "1e9", "1e30", "3e38", "1e39",
+    "1e300",
+];
+
+/// A text with a number in the place of every `#`.
+fn filled(text: &str, mut number: impl FnMut() -> String) -> String {
+    let mut parts = text.split('#');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + &number() + part)
+}
+
+/// Every type that a scene can name and of which this is known.
+fn registered<T: TypeData>() -> Vec<&'static TypeInfo> {
     let types = REGISTRY.types.read();
-    let mut models: Vec<_> = types
+    let mut found: Vec<_> = types
         .iter()
-        .filter(|r| r.data::<ReflectNeuronModel>().is_some())
+        .filter(|r| r.data::<T>().is_some())
         .map(|r| r.type_info())
         .collect();
-    models.sort_unstable_by_key(|info| info.type_path());
-    models
+    found.sort_unstable_by_key(|info| info.type_path());
+    found
+}
+
+/// Every neuron model that a scene can name.
+fn models() -> Vec<&'static TypeInfo> {
+    registered::<ReflectNeuronModel>()
 }
 
 /// The names of the fields of a model.
@@ -355,10 +406,17 @@ fn random_scene(seed: u64) -> String {
         })
         .collect();
     let region = || format!("\"r{}\"", dice.below(regions));
+    let hostile = |text: &str| {
+        // Mostly tame, so that a scene may run.
+        filled(text, || {
+            let most = if dice.below(4) == 0 { HOSTILE.len() } else { 3 };
+            HOSTILE[dice.below(most)].to_owned()
+        })
+    };
     let projections: String = (0..dice.below(4))
-        .map(|_| {
+        .map(|n| {
             format!(
-                "(from: {}, to: {}, rule: {}, weight: {}, delay_ms: {}{}{}{}), ",
+                "(name: \"p{n}\", from: {}, to: {}, rule: {}, weight: {}, delay_ms: {}{}{}{}{}{}{}), ",
                 region(),
                 region(),
                 dice.one(&RULES),
@@ -367,9 +425,18 @@ fn random_scene(seed: u64) -> String {
                 dice.maybe(10, || ", autapses: false".into()),
                 dice.maybe(10, || ", multapses: false".into()),
                 dice.maybe(10, || ", receptor: \"excitatory\"".into()),
+                dice.maybe(40, || format!(
+                    ", plasticity: [{}]",
+                    hostile(dice.one(&LEARNING))
+                )),
+                dice.maybe(10, || ", frozen: true, learning_targets: Every(2)".into()),
+                dice.maybe(10, || ", dendritic: All, short_term: TsodyksMarkram".into()),
             )
         })
         .collect();
+    let modulators = dice.maybe(50, || {
+        format!("(name: \"m\", {}), ", hostile(dice.one(&MODULATION)))
+    });
     let stimuli: String = (0..dice.below(4))
         .map(|_| {
             format!(
@@ -409,7 +476,7 @@ fn random_scene(seed: u64) -> String {
         .collect();
     format!(
         "Scene(title: \"random\", dt_ms: {}, duration_ms: {}, parameters: {{\"p\": {}}}, definitions: {{\"f(x)\": \"x + p\"}}, \
-         regions: [{region_list}], projections: [{projections}], stimuli: [{stimuli}], probes: [{probes}])",
+         regions: [{region_list}], projections: [{projections}], modulators: [{modulators}], stimuli: [{stimuli}], probes: [{probes}])",
         dice.one(&["0.1", "1", "0.025"]),
         dice.one(&["0", "100", "1e6"]),
         dice.one(&["1", "2", "0.5"]),
@@ -684,6 +751,98 @@ fn every_parameter_takes_or_refuses_every_number() {
     }
     let [refused, checked, ran] = ends;
     println!("numbers: {refused} refused, {checked} checked, {ran} ran");
+    assert!(
+        refused > 1000 && ran > 1000,
+        "{refused} refused, {checked} checked, {ran} ran"
+    );
+}
+
+/// Two neurons that fire and learn under a modulator.
+fn learning(rules: &str, modulator: &str) -> String {
+    format!(
+        "Scene(title: \"learning\", dt_ms: 0.1, duration_ms: 1, parameters: {{\"p\": 2}}, \
+         regions: [(name: \"r0\", neurons: 2, model: SpikeSource(spikes: [(0.1, 0), (0.1, 1), (0.2, 0), (0.3, 0)])), \
+         (name: \"r1\", neurons: 2, model: AdExClopath)], \
+         projections: [(name: \"p0\", from: \"r0\", to: \"r1\", rule: AllToAll, weight: 0.5, delay_ms: 0.1, plasticity: [{rules}], backpropagation_ms: 0.1)], \
+         modulators: [(name: \"m\", {modulator})], \
+         stimuli: [(to: \"r1\", kind: Spike(times_ms: [0.1, 0.2, 0.3, 0.4]))])"
+    )
+}
+
+/// Nor does any in a field of a learning rule or of a rule of upkeep, under a pool and under impulses.
+#[test]
+fn every_learning_rule_takes_or_refuses_every_number() {
+    let current = Current::watched();
+    let mut ends = [0; 3];
+    let mut rules = registered::<ReflectPlasticity>();
+    let learn = rules.len();
+    rules.extend(registered::<ReflectUpkeep>());
+    for (place, rule) in rules.into_iter().enumerate() {
+        let name = rule.type_path_table().short_path();
+        let fields = fields(rule);
+        for field in &fields {
+            let mut given = String::new();
+            for (other, value) in [
+                ("every_ms", "0.1"),
+                ("modulator", "\"m\""),
+                ("w_max", "5"),
+                ("tau", "3"),
+            ] {
+                if fields.contains(&other) && other != *field {
+                    given += &format!("{other}: {value}, ");
+                }
+            }
+            let beside = ["Stdp(w_max: 5), ", ""][usize::from(place < learn)];
+            for number in NUMBERS {
+                for modulator in [
+                    "tau_ms: 20, initial: 1",
+                    "rewards: [Schedule(times_ms: [0.2, 0.3], amount: 1)]",
+                ] {
+                    let rule = format!("{beside}{name}({given}{field}: {number})");
+                    let scene = learning(&rule, modulator);
+                    ends[attempt(scene.as_bytes(), &current) as usize] += 1;
+                }
+            }
+        }
+    }
+    let [refused, checked, ran] = ends;
+    println!("rules: {refused} refused, {checked} checked, {ran} ran");
+    assert!(
+        refused > 2000 && ran > 2000,
+        "{refused} refused, {checked} checked, {ran} ran"
+    );
+}
+
+/// Nor in a modulator, a rewarder, an evaluation or an effect.
+#[test]
+fn every_modulator_takes_or_refuses_every_number() {
+    let current = Current::watched();
+    let mut ends = [0; 3];
+    let rules = [
+        "DopamineStdp(w_max: 5, modulator: \"m\")",
+        "Mstdp(w_max: 5, modulator: \"m\")",
+        "Stdp(w_max: 5)",
+    ];
+    for text in MODULATION {
+        let text = text.replace("Excitability(region: \"r0\"", "Excitability(region: \"r1\"");
+        for place in 0..text.matches('#').count() {
+            for number in NUMBERS {
+                let mut at = 0..;
+                let modulator = filled(&text, || {
+                    let tame = "1".to_owned();
+                    at.next()
+                        .filter(|n| *n == place)
+                        .map_or(tame, |_| number.into())
+                });
+                for rule in rules {
+                    let scene = learning(rule, &modulator);
+                    ends[attempt(scene.as_bytes(), &current) as usize] += 1;
+                }
+            }
+        }
+    }
+    let [refused, checked, ran] = ends;
+    println!("modulators: {refused} refused, {checked} checked, {ran} ran");
     assert!(
         refused > 1000 && ran > 1000,
         "{refused} refused, {checked} checked, {ran} ran"

@@ -9,6 +9,7 @@
 use super::pages::Pages;
 use super::region::InputMap;
 use crate::sim::columns::LANES;
+use crate::sim::math::within;
 use crate::sim::workers::Shares;
 use bevy::prelude::*;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -347,7 +348,7 @@ impl PlasticSynapses {
         let order = self.common_order();
         let place = |i: usize| order.as_ref().map_or(i, |order| order[i]);
         for (i, weight) in weights.iter().enumerate() {
-            self.weights[place(i)] = weight.clamp(bounds.0, bounds.1);
+            self.weights[place(i)] = within(*weight, bounds.into());
         }
         for (i, tag) in tags.iter().enumerate() {
             self.tags[place(i)] = *tag;

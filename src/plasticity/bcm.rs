@@ -37,7 +37,7 @@ use super::{
     BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
     WEIGHT, check_bounds,
 };
-use crate::sim::math::{max, min};
+use crate::sim::math::within;
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
 
@@ -170,7 +170,7 @@ impl LearningRule for BcmRule {
         let [y, theta] = self.left(post.traces, post.ago);
         let weight = state.weight + self.eta * x * (y - theta);
         SynapseState {
-            weight: min(max(weight, self.bounds[0]), self.bounds[1]),
+            weight: within(weight, self.bounds),
             ..state
         }
     }

@@ -44,7 +44,7 @@ use super::{
     BoxedRule, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState, WEIGHT,
     check_bounds,
 };
-use crate::sim::math::{max, min};
+use crate::sim::math::{max, within};
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
 use membranes::Membranes;
@@ -185,7 +185,7 @@ struct ClopathRule {
 
 impl ClopathRule {
     fn bounded(&self, weight: f32) -> f32 {
-        min(max(weight, self.bounds[0]), self.bounds[1])
+        within(weight, self.bounds)
     }
 }
 

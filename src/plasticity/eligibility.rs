@@ -30,7 +30,7 @@ use super::decay::Decay;
 use super::history::take;
 use super::{Coincidence, LearningRule, Seen, SendOrder, SynapseState};
 use crate::modulation::{Decaying, Signal};
-use crate::sim::math::{max, min};
+use crate::sim::math::within;
 
 /// The longest time, in steps, over which the action of the modulator is summed.
 const LONGEST_EPOCH: f64 = 16_384.0;
@@ -334,7 +334,7 @@ impl LearningRule for EligibleRule {
             self.acted_by_ticks(from, now)
         };
         let weight = f64::from(state.weight) + self.gain * acted * f64::from(state.tag);
-        state.weight = min(max(weight as f32, self.bounds[0]), self.bounds[1]);
+        state.weight = within(weight as f32, self.bounds);
         state.tag *= self.mark.after(steps);
         state
     }

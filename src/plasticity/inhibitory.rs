@@ -29,7 +29,7 @@ use super::{
     BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
     WEIGHT, check_bounds,
 };
-use crate::sim::math::{max, min};
+use crate::sim::math::within;
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
 
@@ -113,7 +113,7 @@ impl SymmetricRule {
     fn changed(&self, state: SynapseState, amount: f32) -> SynapseState {
         let weight = state.weight + self.eta * amount;
         SynapseState {
-            weight: min(max(weight, self.bounds[0]), self.bounds[1]),
+            weight: within(weight, self.bounds),
             ..state
         }
     }

@@ -28,6 +28,7 @@
 
 use crate::network::region::Spikes;
 use crate::sim::columns::{ColumnComponent, Drive};
+use crate::sim::math::within;
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
 
@@ -138,7 +139,7 @@ impl IntrinsicCurrent {
         }
         let (rise, (low, high)) = (self.rise, self.bounds);
         for current in &mut self.current {
-            *current = (*current + rise).clamp(low, high);
+            *current = within(*current + rise, [low, high]);
         }
     }
 }

@@ -32,7 +32,7 @@ use super::{
     BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
     WEIGHT, check_bounds,
 };
-use crate::sim::math::{max, min};
+use crate::sim::math::within;
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
 
@@ -147,7 +147,7 @@ impl LearningRule for OjaRule {
         let y = post.traces[0] * self.decay.after(post.ago);
         let weight = state.weight + self.grow * x - self.eta * y * state.weight;
         SynapseState {
-            weight: min(max(weight, self.bounds[0]), self.bounds[1]),
+            weight: within(weight, self.bounds),
             ..state
         }
     }

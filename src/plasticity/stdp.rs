@@ -60,7 +60,7 @@ use super::{
     BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
     WEIGHT, check_bounds,
 };
-use crate::sim::math::{exp, log, max, min};
+use crate::sim::math::{exp, log, within};
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
 
@@ -315,7 +315,7 @@ impl<const ADDITIVE: bool> WeightChange<ADDITIVE> {
 
     #[inline(always)]
     fn bounded(&self, weight: f32) -> f32 {
-        min(max(weight, self.w_min), self.w_max)
+        within(weight, [self.w_min, self.w_max])
     }
 }
 

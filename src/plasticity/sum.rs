@@ -12,7 +12,7 @@ use super::{
     BoxedRule, Coincidence, LearningRule, Seen, SendOrder, SynapseState, Traces, exact, executor,
 };
 use crate::modulation::Signal;
-use crate::sim::math::{max, min};
+use crate::sim::math::within;
 use bevy::ecs::world::EntityWorldMut;
 
 /// How many numbers the traces of all rules of a sum may be, on each side.
@@ -235,7 +235,7 @@ impl Rules {
         }
         let weight = state.weight + change;
         SynapseState {
-            weight: min(max(weight, self.bounds[0]), self.bounds[1]),
+            weight: within(weight, self.bounds),
             tag,
         }
     }

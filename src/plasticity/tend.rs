@@ -4,6 +4,7 @@
 //! its parts, and so not on threads.
 
 use crate::network::plastic::PlasticSynapses;
+use crate::sim::math::within;
 use crate::sim::workers::{Shares, Workers};
 use core::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
@@ -128,7 +129,7 @@ impl Tended<'_> {
                         let target = targets[place];
                         // SAFETY: the place lies within the array, and each lane has its own blocks.
                         let weight = unsafe { weights.get(place) };
-                        let changed = change(over.index(row, target), *weight).clamp(low, high);
+                        let changed = within(change(over.index(row, target), *weight), [low, high]);
                         *weight = match gain.get(target as usize) {
                             Some(gain) => *weight + gain * (changed - *weight),
                             None => changed,

@@ -32,6 +32,12 @@ pub fn max<T: PartialOrd + Copy>(a: T, b: T) -> T {
     if a < b { b } else { a }
 }
 
+/// A number brought within bounds; what is not a number becomes the lower one, so that no weight ever is NaN.
+#[inline(always)]
+pub fn within<T: PartialOrd + Copy>(x: T, [low, high]: [T; 2]) -> T {
+    min(high, max(low, x))
+}
+
 /// The absolute value.
 #[inline(always)]
 pub fn abs(x: f32) -> f32 {
