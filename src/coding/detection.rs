@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! hit rate    = presentations of the pattern with at least one spike / presentations of the pattern
+//! spikes per presentation, which may exceed 1 = spikes within presentations of the pattern / presentations of the pattern
 //! false alarm = spike at a time without the pattern, another pattern or none
 //! latency     = mean over spikes within presentations, since the start of the presentation
 //! ```
@@ -34,6 +35,8 @@ struct Tally {
 pub struct Score {
     /// Share of presentations with a spike; 0 if there was no presentation.
     pub hit_rate: f64,
+    /// Spikes within presentations over presentations; 0 if there was no presentation.
+    pub spikes_per_presentation: f64,
     /// Spikes at other times.
     pub false_alarms: u32,
     /// The same per second.
@@ -99,8 +102,10 @@ impl Detection {
         let (pattern, neuron) = (pattern as usize, neuron as usize);
         let tally = self.tallies[pattern * self.neurons + neuron];
         let false_alarms = self.spikes[neuron] - tally.inside;
+        let presentations = f64::from(self.presentations[pattern].max(1));
         Score {
-            hit_rate: f64::from(tally.hits) / f64::from(self.presentations[pattern].max(1)),
+            hit_rate: f64::from(tally.hits) / presentations,
+            spikes_per_presentation: f64::from(tally.inside) / presentations,
             false_alarms,
             false_alarm_hz: self.per_second(false_alarms),
             latency_ms: (tally.inside > 0).then(|| tally.latency_ms / f64::from(tally.inside)),
@@ -139,9 +144,11 @@ mod tests {
         see(Some(1), &[(9.0, 1)]);
         let score = detection.score(0, 0);
         assert_eq!((score.hit_rate, score.false_alarms), (1.0, 0));
+        assert_eq!(score.spikes_per_presentation, 1.5);
         assert_eq!(score.latency_ms, Some(5.0));
         let score = detection.score(0, 1);
         assert_eq!((score.hit_rate, score.false_alarms), (0.5, 2));
+        assert_eq!(score.spikes_per_presentation, 0.5);
         assert_eq!((score.false_alarm_hz, score.latency_ms), (10.0, Some(6.0)));
         let score = detection.score(1, 0);
         assert_eq!((score.hit_rate, score.false_alarms), (0.0, 3));

@@ -1,8 +1,8 @@
 //! Florian 2007: a network learns exclusive or from a reward for every output spike.
 
 use super::{
-    Certainty, Claim, Condition, Criterion, Experiment, Measure, Outcome, Parameter, Run, Series,
-    Short, Source, Stop,
+    Certainty, Claim, Condition, Criterion, Experiment, Measure, Outcome, Parameter, Pictures,
+    Results, Run, Series, Short, Source, Stop, mean_and_sd,
 };
 use crate::modulation::{ModulatorSpec, Release};
 use crate::network::connect::Rule;
@@ -11,6 +11,7 @@ use crate::network::stimulus::Selection;
 use crate::neurons::lif_delta::LifDelta;
 use crate::neurons::spike_source::SpikeSource;
 use crate::plasticity::mstdp::{Mstdp, Mstdpet};
+use crate::results::figure::{Figure, Panel};
 use crate::scene::schema::{ProjectionSpec, RegionSpec, Scene};
 use crate::sim::quantity::Range;
 use crate::sim::rng::{Draws, Purpose, Random, entity_key};
@@ -35,52 +36,50 @@ inhibitory: weights from them lie in −5 to 0 mV, all others in 0 to 5 mV, and 
 Temporal code (section 4.3): 2 inputs, 20 hidden neurons, 1 output neuron. The values 0 and 1 are two random trains of 50 spikes in 500 ms,
 drawn once per run. Weights from inputs lie in −10 to 10 mV, those from hidden neurons in 0 to 10 mV.
 
-Training: the four patterns, 500 ms each, in a new random order in every epoch; 200 epochs (800 presentations). Every output spike gives a
-reward of +1 if the exclusive or of the pattern is 1, and of −1 if it is 0. Learning by MSTDP (γ 0.1, temporal 0.01) or MSTDPET (γ 0.625,
+Training: the four patterns, 500 ms each, in a new random order in every epoch; 200 epochs (800 presentations). Nothing is reset between
+presentations. Every output spike gives a reward of +1 if the exclusive or of the pattern is 1, and of −1 if it is 0, in the step after it, so that it meets
+the pairs that the spike itself has made: w(t + dt) = w(t) + γ r(t + dt) ζ(t). Learning by MSTDP (γ 0.1, temporal 0.01) or MSTDPET (γ 0.625,
 temporal 0.25; τz 25 ms), A± = ±1, τ± = 20 ms, in both layers.
 
-Test: learning is frozen; every pattern is shown `test_presentations` times more. A run succeeds, in the rate code, if the mean rate for (1,1) is
-below those for (0,1) and (1,0), in the temporal code, if the rates for (0,1) and (1,0) are both above those for (0,0) and (1,1). Spikes
-alone are counted.
+A run succeeds, in the rate code, if the output rate for (1,1) is below those for (0,1) and (1,0), in the temporal code, if the rates for
+(0,1) and (1,0) are both above those for (0,0) and (1,1). Spikes alone are counted. Judged are the rates in the last epoch of training, one
+presentation of each pattern while learning goes on, as in a replication of the rate code; that the published rates of success are of this is our reading.
 
-Not certain: that the published rates are of 1,000 runs with just this criterion; γ; that hidden neurons of the rate code are all
-excitatory. With the γ that are quoted the rate code is learned less often than published. The conditions `_slow` have the γ at which it is (0.03
-and 0.0625, chosen with seeds below 1000: judge them with `--seed 1001`).
+Beside it stands a stricter test: learning is frozen, every pattern is shown `test_presentations` times more, and the mean rates must pass
+(`frozen_success`). The paper is quoted to say that networks go on to perform without reward.
+
+Not certain: that the published rates of success are of 1,000 runs with just this criterion.
 
 Controls: the same network without learning, which says how often a random network passes; and with the reward of a random sign in every
 presentation.",
     parameters: &[
-        Parameter::whole("epochs", 200, "", Range::between(0.0, 1e5), "presentations of each pattern in training"),
-        Parameter::whole("test_presentations", 10, "", Range::between(1.0, 1e4), "presentations of each pattern in the test"),
+        Parameter::whole("epochs", 200, "", Range::between(1.0, 1e5), "presentations of each pattern in training"),
+        Parameter::whole("test_presentations", 10, "", Range::between(1.0, 1e4), "presentations of each pattern in the test with learning frozen"),
         Parameter::whole("temporal", 0, "", Range::between(0.0, 1.0), "1 for the temporal code"),
         Parameter::whole("eligibility", 0, "", Range::between(0.0, 1.0), "1 for MSTDPET"),
         Parameter::number("gamma_factor", 1.0, "", Range::non_negative(), "factor of the learning rate"),
         Parameter::whole("shuffled", 0, "", Range::between(0.0, 1.0), "1 for rewards of random sign"),
     ],
     measures: &[
-        Measure::new("rate_00", "Hz", "output rate for the pattern (0,0) in the test"),
+        Measure::new("rate_00", "Hz", "output rate for the pattern (0,0) in the last epoch of training"),
         Measure::new("rate_01", "Hz", "for (0,1)"),
         Measure::new("rate_10", "Hz", "for (1,0)"),
         Measure::new("rate_11", "Hz", "for (1,1)"),
         Measure::new("margin", "Hz", "lowest rate that should be high less the highest that should be low"),
+        Measure::new("frozen_00", "Hz", "mean output rate for (0,0) in the test with learning frozen"),
+        Measure::new("frozen_01", "Hz", "for (0,1)"),
+        Measure::new("frozen_10", "Hz", "for (1,0)"),
+        Measure::new("frozen_11", "Hz", "for (1,1)"),
+        Measure::new("frozen_margin", "Hz", "as margin, in that test"),
+        Measure::new("frozen_success", "%", "100 if exclusive or can be read from the rates of that test, else 0"),
     ],
-    success: Some("exclusive or can be read from the output rates"),
+    success: Some("exclusive or can be read from the output rates in the last epoch of training"),
     conditions: &[
         Condition::method("rate_mstdp", "rate code, MSTDP").judged_by(&[
             Claim::new(Criterion::Success(0.991), Certainty::Quoted, "99.1 % of 1,000 runs"),
         ]),
         Condition::method("rate_mstdpet", "rate code, MSTDPET")
             .with(&[("eligibility", 1.0)])
-            .judged_by(&[
-                Claim::new(Criterion::Success(0.982), Certainty::Quoted, "98.2 % of 1,000 runs"),
-            ]),
-        Condition::method("rate_mstdp_slow", "rate code, MSTDP, γ 0.03")
-            .with(&[("gamma_factor", 0.3)])
-            .judged_by(&[
-                Claim::new(Criterion::Success(0.991), Certainty::Quoted, "99.1 % of 1,000 runs"),
-            ]),
-        Condition::method("rate_mstdpet_slow", "rate code, MSTDPET, γ 0.0625")
-            .with(&[("eligibility", 1.0), ("gamma_factor", 0.1)])
             .judged_by(&[
                 Claim::new(Criterion::Success(0.982), Certainty::Quoted, "98.2 % of 1,000 runs"),
             ]),
@@ -116,7 +115,7 @@ presentation.",
         settings: &[("epochs", 40.0), ("test_presentations", 4.0)],
     },
     run,
-    draw: None,
+    draw: Some(draw),
 };
 
 /// How long a pattern lasts, in ms and in steps.
@@ -127,6 +126,15 @@ const PATTERNS: [(bool, bool); 4] = [(false, false), (false, true), (true, false
 const INPUT_HZ: f64 = 40.0;
 /// Spikes of an input in one pattern, in the temporal code.
 const TRAIN_SPIKES: usize = 50;
+/// Epochs over which the curves of learning are averaged.
+const SMOOTHED: usize = 5;
+/// Names of the measures, by pattern: in the last epoch, which is that of the series too, and in the test with learning frozen.
+const RATES: [[&str; 2]; 4] = [
+    ["rate_00", "frozen_00"],
+    ["rate_01", "frozen_01"],
+    ["rate_10", "frozen_10"],
+    ["rate_11", "frozen_11"],
+];
 
 /// What is presented, and when learning ends.
 struct Protocol {
@@ -166,11 +174,13 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
     };
     let mut simulation = run.build(&scene)?;
     let signs = Random::new(run.seed(), entity_key("shuffled"), Purpose::Reward);
-    let mut spikes = [0u64; 4];
-    let mut curve = Vec::new();
-    let mut epoch = [0u64; 4];
+    let (mut frozen, mut epoch) = ([0u64; 4], [0u64; 4]);
+    let mut epochs = Vec::new();
     for (i, &pattern) in protocol.presentations.iter().enumerate() {
         let learning = i < protocol.training;
+        let before = output_spikes(&mut simulation);
+        // A spike of the last step before this presentation is rewarded in its first.
+        simulation.run_steps(1);
         if i == protocol.training {
             for projection in &scene.projections {
                 let name = projection.name.as_deref().unwrap_or_default();
@@ -185,48 +195,56 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
         }
         (simulation.set_release("reward", "output", if learning { reward } else { 0.0 }))
             .map_err(|e| Stop::from(e.to_string()))?;
-        let before = output_spikes(&mut simulation);
-        simulation.run_steps(PATTERN_MS);
+        simulation.run_steps(PATTERN_MS - 1);
         let fired = output_spikes(&mut simulation) - before;
         if learning {
             epoch[pattern] = fired;
             if i % 4 == 3 {
-                let hz = |p: usize| epoch[p] as f64 * 1e3 / PATTERN_MS as f64;
-                curve.push([hz(0), hz(1), hz(2), hz(3)]);
+                epochs.push(rates(epoch, 1));
             }
         } else {
-            spikes[pattern] += fired;
+            frozen[pattern] += fired;
         }
         run.progress(i as f64 / protocol.presentations.len() as f64)?;
     }
-    let seconds = run.whole("test_presentations") as f64 * PATTERN_MS as f64 * 1e-3;
-    let rate = spikes.map(|n| n as f64 / seconds);
-    let high = rate[1].min(rate[2]);
-    let low = if temporal {
-        rate[0].max(rate[3])
-    } else {
-        rate[3]
-    };
+    let last = epochs.last().copied().unwrap_or_default();
+    let frozen = rates(frozen, run.whole("test_presentations"));
+    let passed = margin(frozen, temporal) > 0.0;
     let mut outcome = Outcome::new()
-        .measure("rate_00", rate[0])
-        .measure("rate_01", rate[1])
-        .measure("rate_10", rate[2])
-        .measure("rate_11", rate[3])
-        .measure("margin", high - low)
-        .success(high > low);
-    if run.is_first() {
-        for (p, name) in ["rate_00", "rate_01", "rate_10", "rate_11"]
-            .into_iter()
-            .enumerate()
-        {
-            let points = (curve.iter().enumerate())
-                .map(|(epoch, rates)| (epoch as f64, rates[p]))
-                .collect();
-            let series = Series::new(name, ("epoch", ""), ("output rate", "Hz"), points);
-            outcome = outcome.series(series);
-        }
+        .measure("margin", margin(last, temporal))
+        .measure("frozen_margin", margin(frozen, temporal))
+        .measure("frozen_success", if passed { 100.0 } else { 0.0 })
+        .success(margin(last, temporal) > 0.0);
+    for (pattern, [name, in_test]) in RATES.into_iter().enumerate() {
+        let parts = epochs.chunks(SMOOTHED).enumerate();
+        let points = parts.map(|(i, part)| {
+            let sum: f64 = part.iter().map(|rates| rates[pattern]).sum();
+            let middle = (i * SMOOTHED) as f64 + 0.5 * part.len() as f64;
+            (middle, sum / part.len() as f64)
+        });
+        let axes = (("epoch", ""), ("output rate", "Hz"));
+        outcome = outcome
+            .measure(name, last[pattern])
+            .measure(in_test, frozen[pattern])
+            .series(Series::new(name, axes.0, axes.1, points.collect()));
     }
     Ok(outcome)
+}
+
+/// Rates in Hz from the spikes in so many presentations of each pattern.
+fn rates(spikes: [u64; 4], presentations: u64) -> [f64; 4] {
+    spikes.map(|n| n as f64 * 1e3 / (presentations * PATTERN_MS) as f64)
+}
+
+/// The lowest rate that should be high less the highest that should be low. Without spikes in the input, as for (0,0) in the rate code, there are none
+/// in the output.
+fn margin(rates: [f64; 4], temporal: bool) -> f64 {
+    let low = if temporal {
+        rates[0].max(rates[3])
+    } else {
+        rates[3]
+    };
+    rates[1].min(rates[2]) - low
 }
 
 fn is_one(pattern: usize) -> bool {
@@ -289,18 +307,19 @@ fn scene(run: &Run<'_>, hidden: u32) -> Scene {
         ..default()
     };
     scene.regions = vec![layer("hidden", hidden), layer("output", 1)];
-    let release = |amount| Release {
+    let release = |delay_ms| Release {
         from: "output".into(),
         neurons: Selection::All,
-        amount,
-        delay_ms: 0.0,
+        amount: 1.0,
+        delay_ms,
         ..default()
     };
-    scene.modulators = ["reward", "output"]
+    // The reward comes a step after the spike, together with the mark that the spike makes; the other one only counts.
+    scene.modulators = [("reward", 1.0), ("output", 0.0)]
         .into_iter()
-        .map(|name| ModulatorSpec {
+        .map(|(name, delay_ms)| ModulatorSpec {
             name: name.into(),
-            released_by: vec![release(1.0)],
+            released_by: vec![release(delay_ms)],
             ..default()
         })
         .collect();
@@ -388,10 +407,67 @@ fn temporal_network(run: &Run<'_>, protocol: &Protocol) -> Scene {
     scene
 }
 
+fn draw(results: &Results, pictures: &mut Pictures) {
+    let mut figure = Figure::new(results.plan.experiment.title)
+        .panel_size(900, 460)
+        .footnote(format!(
+            "mean ± SD over seeds of the mean over {SMOOTHED} epochs; rates are not below 0"
+        ));
+    for condition in &results.conditions {
+        let condition = condition.condition;
+        let mut panel = Panel::new(condition.meaning)
+            .x("epoch", "")
+            .y("output rate", "Hz");
+        let mut long = false;
+        for ([name, _], label) in RATES.into_iter().zip(["(0,0)", "(0,1)", "(1,0)", "(1,1)"]) {
+            let curves: Vec<_> = (results.outcomes(condition.name))
+                .filter_map(|(_, outcome)| outcome.points(name))
+                .collect();
+            let mut band = mean_and_sd(&curves);
+            band.iter_mut()
+                .for_each(|point| point[2] = point[2].max(0.0));
+            long |= band.len() > 1;
+            panel = panel.band(label, band);
+        }
+        if long {
+            figure = figure.panel(panel);
+        }
+    }
+    pictures.figure("learning", &figure);
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::run::lone_run;
     use super::*;
+
+    /// w(t + dt) = w(t) + γ r(t + dt) ζ(t), where the spike of t gives both ζ(t) and, a step later, its reward.
+    #[test]
+    fn the_reward_of_a_spike_finds_the_pair_that_made_it() {
+        let strengthened = |condition| {
+            lone_run(&EXPERIMENT, condition, 1, &[], |run| {
+                let mut scene = scene(run, 1);
+                let source = SpikeSource {
+                    spikes: vec![(5.0, 0)],
+                    ..default()
+                };
+                scene.regions.push(RegionSpec::new("input", 1, source));
+                let mut synapse = plastic(run, "input", "output", 0.0, 40.0);
+                synapse.weight = Some(20.0.into());
+                scene.projections = vec![synapse];
+                let mut simulation = run.build(&scene).expect("a network");
+                simulation.run_steps(20);
+                assert_eq!(output_spikes(&mut simulation), 1);
+                f64::from(simulation.weights("input → output").expect("weights")[0]) - 20.0
+            })
+        };
+        let pair = libm::exp(-1.0 / 20.0);
+        let change = strengthened("rate_mstdp");
+        assert!((change - 0.1 * pair).abs() < 1e-5, "{change}");
+        // One reward finds z = ζ/τz, and nothing comes after it.
+        let change = strengthened("rate_mstdpet");
+        assert!((change - 0.625 * pair / 25.0).abs() < 1e-5, "{change}");
+    }
 
     #[test]
     fn a_run_is_a_function_of_its_seed() {

@@ -4,26 +4,35 @@ use crate::coding::detection::Detection;
 
 /// Successful neurons of a pattern whose mean latencies differ by less are duplicates, in ms: twice the jitter.
 const DUPLICATE_MS: f64 = 2.0;
-/// A successful neuron fires in more than this share of presentations…
+/// A successful neuron has a hit rate of more than this…
 const HIT_RATE: f64 = 0.9;
 /// … and more rarely than this otherwise, in Hz.
 const FALSE_ALARM_HZ: f64 = 1.0;
 /// A dead neuron fires more rarely than this, in Hz.
 const DEAD_HZ: f64 = 0.1;
 
+/// What a hit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hit {
+    /// A spike in a presentation, as the authors count: the rate may exceed 1.
+    Spike,
+    /// A presentation with a spike.
+    Presentation,
+}
+
 /// What neurons have become.
 #[derive(Clone, Debug)]
 pub(super) struct Roles {
     /// For each pattern, its successful neurons with their latencies in ms, the earliest first.
     of_patterns: Vec<Vec<(u32, f64)>>,
-    /// By pattern, then by neuron.
+    /// The share of presentations with a spike, by pattern and then by neuron.
     hit_rates: Vec<f32>,
     silent: Vec<bool>,
 }
 
 impl Roles {
     /// What they are by their spikes.
-    pub fn of(detection: &Detection) -> Self {
+    pub fn of(detection: &Detection, hit: Hit) -> Self {
         let (patterns, neurons) = (detection.patterns(), detection.neurons());
         let mut roles = Self {
             of_patterns: Vec::new(),
@@ -37,7 +46,11 @@ impl Roles {
             for neuron in 0..neurons {
                 let score = detection.score(pattern, neuron);
                 roles.hit_rates.push(score.hit_rate as f32);
-                if score.hit_rate > HIT_RATE && score.false_alarm_hz < FALSE_ALARM_HZ {
+                let hit_rate = match hit {
+                    Hit::Spike => score.spikes_per_presentation,
+                    Hit::Presentation => score.hit_rate,
+                };
+                if hit_rate > HIT_RATE && score.false_alarm_hz < FALSE_ALARM_HZ {
                     successful.extend(score.latency_ms.map(|latency| (neuron, latency)));
                 }
             }
@@ -131,7 +144,7 @@ mod tests {
     use crate::coding::masquelier::Slot;
 
     /// 100 s in which each pattern of two comes in every fourth slot, with neurons at these latencies.
-    fn roles(latencies: &[&[(u32, f64)]; 2], neurons: u32) -> Roles {
+    fn seen(latencies: &[&[(u32, f64)]; 2], neurons: u32) -> Detection {
         let mut detection = Detection::new(2, neurons);
         for at in 0..2000 {
             let start_ms = 50.0 * f64::from(at);
@@ -145,7 +158,29 @@ mod tests {
             let spikes: Vec<_> = spikes.iter().map(|&(n, ms)| (start_ms + ms, n)).collect();
             detection.see(&slot, &spikes);
         }
-        Roles::of(&detection)
+        detection
+    }
+
+    fn roles(latencies: &[&[(u32, f64)]; 2], neurons: u32) -> Roles {
+        Roles::of(&seen(latencies, neurons), Hit::Spike)
+    }
+
+    #[test]
+    fn two_spikes_in_every_other_presentation_are_hits_by_spikes_only() {
+        let mut detection = Detection::new(1, 1);
+        for at in 0..200 {
+            let start_ms = 50.0 * f64::from(at);
+            let slot = Slot {
+                start_ms,
+                end_ms: start_ms + 50.0,
+                pattern: Some(0),
+            };
+            let spikes = [(start_ms + 10.0, 0), (start_ms + 20.0, 0)];
+            let fires = at % 2 == 0;
+            detection.see(&slot, if fires { &spikes } else { &[] });
+        }
+        assert_eq!(Roles::of(&detection, Hit::Spike).covered(), 1.0);
+        assert_eq!(Roles::of(&detection, Hit::Presentation).covered(), 0.0);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::coding::masquelier::{Listeners, MasquelierStimulus};
 use crate::neurons::srm::{AfferentSynapses, SrmParameters, SrmPopulation, Stdp};
 use crate::sim::quantity::Range;
 use crate::sim::rng::{Purpose, Random, entity_key};
-use judge::Roles;
+use judge::{Hit, Roles};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "masquelier2009",
@@ -29,9 +29,11 @@ neuron's own spike is dropped.
 
 One pattern and three neurons: 75 s of input, three times. Three patterns and nine neurons: 225 s, three times. The last time is judged.
 
-A neuron is *successful* for a pattern if it fires in more than 90 % of its presentations and less than once a second otherwise, *dead* if it
-fires less than once in 10 s, and a *duplicate* if its mean latency is less than 2 ms behind that of another successful neuron of the same pattern. A run
-succeeds if every pattern has a successful neuron. Spikes alone are counted.
+A neuron is *successful* for a pattern if its hit rate is above 90 % and it fires less than once a second otherwise. The hit rate is that of the
+authors' evaluation, spikes within presentations over presentations; beside it stands the stricter count of presentations with a spike
+(`strictly_successful`, `strictly_covered`). A neuron is *dead* if it fires less than once in 10 s, and a *duplicate* if its mean latency is less than
+2 ms behind that of another successful neuron of the same pattern. A run succeeds if every pattern has a successful neuron; no source says how
+many runs should, so the rate is told and not judged. Spikes alone are counted.
 
 Newcomers: after 675 s with three patterns and nine neurons, `newcomers` neurons with random weights join them and a fourth pattern
 begins, as often as each of the others; all go on to learn for `later_s`. Here the input does not repeat, so that the fourth pattern is new when it comes.
@@ -65,6 +67,8 @@ twice the jitter.",
         Measure::new("others", "", "the remaining ones, which fire for no pattern alone"),
         Measure::new("duplicates", "", "successful neurons less than 2 ms behind another one of the same pattern"),
         Measure::new("covered", "%", "patterns with a successful neuron"),
+        Measure::new("strictly_successful", "", "neurons that are successful where a hit is a presentation with a spike"),
+        Measure::new("strictly_covered", "%", "patterns with one of those"),
         Measure::new("latency_1", "ms", "mean latency of the first successful neuron, over patterns"),
         Measure::new("latency_2", "ms", "of the second one"),
         Measure::new("latency_3", "ms", "of the third one"),
@@ -78,7 +82,6 @@ twice the jitter.",
         Condition::method("one_pattern", "three neurons on one pattern")
             .with(ONE)
             .judged_by(&[
-                Claim::new(Criterion::Success(0.95), Certainty::Chosen, "the pattern is found, as by one neuron"),
                 Claim::new(Criterion::Mean("latency_1", Bound::Within(2.0, 7.0)), Certainty::Uncertain, "about 4 ms"),
                 Claim::new(Criterion::Mean("latency_2", Bound::Within(9.0, 18.0)), Certainty::Uncertain, "about 12 to 15 ms"),
                 Claim::new(Criterion::Mean("latency_3", Bound::Within(20.0, 35.0)), Certainty::Uncertain, "about 25 to 30 ms"),
@@ -191,7 +194,8 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
     let mut diary = run.is_first().then(Diary::default);
     let all = first + later;
     let before = present(run, &mut listeners, 0..first, judged, all, &mut diary)?;
-    let before = Roles::of(&before);
+    let mut strict = Roles::of(&before, Hit::Presentation);
+    let before = Roles::of(&before, Hit::Spike);
     let mut after = None;
     if anything_new {
         for neuron in neurons..neurons + newcomers {
@@ -201,7 +205,8 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
             listeners.neurons_mut().add_neuron(&incoming)?;
         }
         let seen = present(run, &mut listeners, first..all, judged, all, &mut diary)?;
-        after = Some(Roles::of(&seen));
+        strict = Roles::of(&seen, Hit::Presentation);
+        after = Some(Roles::of(&seen, Hit::Spike));
     }
     let roles = after.as_ref().unwrap_or(&before);
     let mut outcome = Outcome::new()
@@ -210,6 +215,8 @@ fn run(run: &Run<'_>) -> Result<Outcome, Stop> {
         .measure("others", roles.others() as f64)
         .measure("duplicates", roles.duplicates() as f64)
         .measure("covered", 100.0 * roles.covered())
+        .measure("strictly_successful", strict.successful().count() as f64)
+        .measure("strictly_covered", 100.0 * strict.covered())
         .measure_if("latency_1", roles.mean_latency(0))
         .measure_if("latency_2", roles.mean_latency(1))
         .measure_if("latency_3", roles.mean_latency(2))

@@ -198,23 +198,25 @@ pub(super) fn draw(results: &Results, pictures: &mut Pictures) {
 /// Latencies and what became of neurons, over all runs.
 fn shares(results: &Results) -> Figure {
     let mut figure = Figure::new("Over all runs")
-        .columns(2)
-        .panel_size(900, 460)
+        .columns(3)
+        .panel_size(740, 460)
         .footnote(format!("{} runs of each condition", results.plan.runs));
-    for (with, without, title) in [
+    for (title, with, without, neurons) in [
         (
+            "Three neurons, one pattern",
             "one_pattern",
             "one_uninhibited",
-            "Three neurons, one pattern",
+            3,
         ),
         (
+            "Nine neurons, three patterns",
             "three_patterns",
             "three_uninhibited",
-            "Nine neurons, three patterns",
+            9,
         ),
     ] {
-        let mut panel = Panel::new(format!("{title}: latencies of successful neurons"))
-            .x("latency", "ms")
+        let mut panel = Panel::new(format!("{title}: latencies"))
+            .x("latency of successful neurons", "ms")
             .y("neurons", "");
         for (condition, label) in [(with, "with inhibition"), (without, "without")] {
             let latencies: Vec<f64> = (results.outcomes(condition))
@@ -223,42 +225,35 @@ fn shares(results: &Results) -> Figure {
                 .collect();
             panel = panel.histogram(label, &latencies, 50, [0.0, 50.0]);
         }
-        figure = figure.panel(panel);
-    }
-    for (with, without, title, neurons) in [
-        (
-            "one_pattern",
-            "one_uninhibited",
-            "Three neurons, one pattern",
-            3,
-        ),
-        (
-            "three_patterns",
-            "three_uninhibited",
-            "Nine neurons, three patterns",
-            9,
-        ),
-    ] {
-        let names: Vec<String> = (0..=neurons).map(|n| n.to_string()).collect();
-        let mut panel = Panel::new(format!("{title}: successful neurons but for duplicates"))
-            .categories(names.iter().map(String::as_str))
-            .x("neurons", "")
-            .y("runs", "");
-        for (condition, label, left) in [(with, "with inhibition", -0.4), (without, "without", 0.0)]
-        {
-            let apart = |o: &Outcome| Some(o.get("successful")? - o.get("duplicates")?);
-            let mut edges = vec![left];
-            let mut heights = Vec::new();
-            for n in 0..=neurons {
-                let runs = results.outcomes(condition).filter_map(|(_, o)| apart(o));
-                heights.push(runs.filter(|apart| *apart as usize == n).count() as f64);
-                edges.push(n as f64 + left + 0.4);
-                heights.push(f64::NAN);
-                edges.push(n as f64 + 1.0 + left);
-            }
-            panel = panel.bars(label, edges, heights);
-        }
-        figure = figure.panel(panel);
+        figure = figure
+            .panel(panel)
+            .panel(kinds(results, "With inhibition", with, neurons))
+            .panel(kinds(results, "Without inhibition", without, neurons));
     }
     figure
+}
+
+/// In how many runs how many neurons are successful, dead and duplicates.
+fn kinds(results: &Results, title: &str, condition: &str, neurons: usize) -> Panel {
+    const WIDTH: f64 = 0.28;
+    let names: Vec<String> = (0..=neurons).map(|n| n.to_string()).collect();
+    let mut panel = Panel::new(title)
+        .categories(names.iter().map(String::as_str))
+        .x("neurons", "")
+        .y("runs", "");
+    for (kind, measure) in ["successful", "dead", "duplicates"].into_iter().enumerate() {
+        let left = WIDTH * (kind as f64 - 1.5);
+        let mut edges = vec![left];
+        let mut heights = Vec::new();
+        for n in 0..=neurons {
+            let runs = results.outcomes(condition);
+            let so_many = runs.filter_map(|(_, o)| o.get(measure));
+            heights.push(so_many.filter(|count| *count as usize == n).count() as f64);
+            edges.push(n as f64 + left + WIDTH);
+            heights.push(f64::NAN);
+            edges.push(n as f64 + 1.0 + left);
+        }
+        panel = panel.bars(measure, edges, heights);
+    }
+    panel
 }

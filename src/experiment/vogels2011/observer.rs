@@ -1,5 +1,6 @@
 //! What is seen of the excitatory neurons while the network runs.
 
+use super::super::statistics::Summary;
 use super::super::{Matrix, Run, Stop};
 use super::DT_MS;
 use super::grid::{BACKGROUND, CUED, GROUPS, Grid, OTHER, SHARED, UNCUED};
@@ -88,6 +89,18 @@ impl<'a> Observer<'a> {
         let spikes: u64 = groups.iter().map(|g| of(*g).spikes).sum();
         let neurons: u64 = groups.iter().map(|g| of(*g).neurons).sum();
         spikes as f64 / (neurons as f64 * self.statistics.elapsed_ms() * 1e-3)
+    }
+
+    /// Rate that half of the neurons of a group stay below, in Hz.
+    pub(super) fn median_rate(&self, group: usize) -> Option<f64> {
+        Summary::of(&self.statistics.neuron_rates(group)).map(|s| s.median)
+    }
+
+    /// The share of the neurons of a group that have not fired.
+    pub(super) fn silent(&self, group: usize) -> f64 {
+        let rates = self.statistics.neuron_rates(group);
+        let silent = rates.iter().filter(|rate| **rate == 0.0).count();
+        silent as f64 / rates.len().max(1) as f64
     }
 
     /// Mean coefficient of variation of the intervals of groups together; none if no neuron spiked often enough.
