@@ -197,7 +197,7 @@ fn modulators_go_on_over_edits() {
             let [got, want] = [&mut edited, &mut plain].map(|s| course(s, 100.0));
             assert_eq!(got, want, "{words}");
         }
-        let [got, want] = [&mut edited, &mut plain].map(|s| modulator(s));
+        let [got, want] = [&mut edited, &mut plain].map(modulator);
         assert_eq!(got.rewards(), want.rewards(), "{words}");
         assert!(
             want.rewards().0 > 5,

@@ -26,7 +26,7 @@ fn network(seed: u64, targets: usize, until: Time, delays: Delays) -> Network {
         0 => target != 0,
         1 => target != last,
         2 => target != last / 2,
-        3 => target % 3 == 0,
+        3 => target.is_multiple_of(3),
         _ => true,
     };
     let mut synapses = Vec::new();
