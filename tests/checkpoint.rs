@@ -819,7 +819,7 @@ const REBUILT: &[&str] = &[
     "neuropil::plasticity::convergent::ConvergentDecay",
     "neuropil::plasticity::homeostatic::HomeostaticScaling",
     "neuropil::plasticity::intrinsic::IntrinsicPlasticity",
-    "neuropil::plasticity::executor::RuleFunctions",
+    "neuropil::plasticity::executor::functions::RuleFunctions",
     "neuropil::plasticity::executor::ModulatedBy",
     "neuropil::synapses::short_term::TsodyksMarkram",
     "neuropil::synapses::response::Responses",
