@@ -406,7 +406,7 @@ fn parts_that_modulators_name_can_be_removed() {
         .replace(
             "        ],\n    )],",
             "        ],\n        effects: [
-                Excitability(region: \"post\", current: 5), Excitability(region: \"vta\", current: 5),
+                Excitability(region: \"post\", current: 5),
                 Release(projection: \"learning\", gain: 0.1, most: 2)],
     ), (
         name: \"error\",
