@@ -394,7 +394,7 @@ fn random_scene(seed: u64) -> String {
                 "(name: \"r{i}\", neurons: {}, model: {name}{parameters}, {}{}{}), ",
                 dice.one(&["1", "3", "20", "64", "65", "\"rint(10 * p)\""]),
                 dice.maybe(50, || format!("layout: {}, ", dice.one(&LAYOUTS))),
-                dice.maybe(20, || format!(
+                dice.maybe(15, || format!(
                     "initial: {{\"v\": {}}}, ",
                     dice.one(&["-65", "0", "Uniform(min: -70, max: -50)"])
                 )),
@@ -425,16 +425,16 @@ fn random_scene(seed: u64) -> String {
                 dice.maybe(10, || ", autapses: false".into()),
                 dice.maybe(10, || ", multapses: false".into()),
                 dice.maybe(10, || ", receptor: \"excitatory\"".into()),
-                dice.maybe(40, || format!(
+                dice.maybe(15, || format!(
                     ", plasticity: [{}]",
                     hostile(dice.one(&LEARNING))
                 )),
-                dice.maybe(10, || ", frozen: true, learning_targets: Every(2)".into()),
-                dice.maybe(10, || ", dendritic: All, short_term: TsodyksMarkram".into()),
+                dice.maybe(5, || ", frozen: true, learning_targets: Every(2)".into()),
+                dice.maybe(5, || ", dendritic: All, short_term: TsodyksMarkram".into()),
             )
         })
         .collect();
-    let modulators = dice.maybe(50, || {
+    let modulators = dice.maybe(15, || {
         format!("(name: \"m\", {}), ", hostile(dice.one(&MODULATION)))
     });
     let stimuli: String = (0..dice.below(4))
@@ -470,7 +470,7 @@ fn random_scene(seed: u64) -> String {
             };
             format!(
                 "({}kind: {kind}), ",
-                dice.maybe(40, || format!("region: {}, ", region()))
+                dice.maybe(15, || format!("region: {}, ", region()))
             )
         })
         .collect();
