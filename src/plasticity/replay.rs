@@ -237,8 +237,12 @@ mod tests {
                     weight: 0.5,
                     tag: 0.0,
                 };
-                let (after, _) = replay(&Fading, state, post.of(0), &window, Share::ALL, None);
+                let (after, next) = replay(&Fading, state, post.of(0), &window, Share::ALL, None);
                 assert_eq!(after, state, "{now}, {since}");
+                // Later, times that nobody refreshed have come round.
+                if now < LONG_AGO {
+                    assert_eq!(next, post.of(0).count, "{now}, {since}");
+                }
             }
         }
     }
