@@ -8,6 +8,7 @@ use crate::network::region::Spikes;
 use crate::network::stimulus::StimulusKind;
 use crate::neurons::izhikevich::{Izhikevich, IzhikevichPreset, IzhikevichScheme};
 use crate::neurons::spike_source::SpikeSource;
+use crate::plasticity::Coincidence;
 use crate::plasticity::control::NotPlastic;
 use crate::plasticity::dopamine::DopamineStdp;
 use crate::scene::schema::{ProjectionSpec, RegionSpec, Scene, StimulusSpec};
@@ -25,6 +26,9 @@ pub(super) const REGIONS: [&str; 2] = ["exciting", "inhibiting"];
 pub(super) const PLASTIC: [&str; 2] = ["recurrent", "onto inhibition"];
 /// The largest excitatory weight.
 pub(super) const W_MAX: f64 = 4.0;
+/// What is left of a trace after 1 ms, and the time constant in ms.
+const LEFT_PER_MS: f64 = 0.95;
+const TAU_MS: f64 = 19.495_725_7;
 /// A current in mV/ms that makes any neuron fire if it lasts for 1 ms.
 const SUPERTHRESHOLD: f64 = 40.0;
 
@@ -36,8 +40,9 @@ Network of the author's script: 800 regular spiking neurons (a 0.02, b 0.2, c �
 sends 100 synapses, inhibitory ones to excitatory neurons only, with a delay of 1 ms; weights are 1 and −1 mV/ms. Every neuron gets uniform noise from
 −6.5 to 6.5 in every ms. Steps of 1 ms, v in two half steps.
 
-Excitatory synapses learn by dopamine-modulated STDP within 0 to 4: A₊ 0.1, A₋ 0.15, τ 20 ms, nearest spikes; eligibility decays with 1 s;
-w' = (0.002 + DA) c, in units of 10 ms. Dopamine decays with 200 ms.
+Excitatory synapses learn by dopamine-modulated STDP within 0 to 4: A₊ 0.1, A₋ 0.15, traces of the nearest spikes that lose 5 % in every ms
+(τ 19.5 ms); eligibility decays with 1 s; w' = (0.002 + DA) c, in units of 10 ms. Dopamine decays with 200 ms. As in the script, a target that fires in
+the step in which it gets a spike counts as firing after it, with all of A₊, and depression goes by the time from its spike to that of the source.
 
 Here the 100 synapses of an excitatory neuron are 80 to excitatory and 20 to inhibitory neurons; in the script the split is random. The script
 applies w' every 10 ms, we apply it continuously.
@@ -64,11 +69,16 @@ pub(super) fn network(seed: u64) -> Scene {
     ];
     let rule = DopamineStdp {
         a_plus: 0.1,
-        a_minus: 0.15,
+        // The script counts the time from a target's spike to that of the source, not to its arrival a step later.
+        a_minus: 0.15 / LEFT_PER_MS,
+        tau_plus: TAU_MS,
+        tau_minus: TAU_MS,
         tau_c: 1000.0,
         gain: 0.1,
         w_max: W_MAX,
         nearest: true,
+        // A spike that the target fires when it gets that of the source follows it.
+        coincidence: Coincidence::PreFirst,
         ..default()
     };
     let join = |name: &str, from: &str, to: &str, degree, weight: f64| {
