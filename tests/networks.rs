@@ -5,6 +5,7 @@
 //! `reference/network_stats.json` holds what the peers gave, `reference/microcircuit_nest.json` what NEST gave for the microcircuit over
 //! 60 seeds, `reference/extra_nest.json` the state with Brunel's own reset.
 
+use bevy::reflect::FromReflect;
 use neuropil::files::NoFiles;
 use neuropil::network::probe::StatisticsProbe;
 use neuropil::prelude::*;
@@ -401,5 +402,83 @@ fn full_microcircuit_is_built_and_fires_at_the_published_rates() {
             (rate / want - 1.0).abs() < 0.05,
             "population {i}: {rate:.3} Hz, NEST {want} Hz"
         );
+    }
+}
+
+/// The mean and the standard deviation over seeds.
+fn mean_and_sd(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
+    (mean, libm::sqrt(squares / (count - 1.0)))
+}
+
+/// The rate of 200 neurons with 1,000 plastic synapses each and their mean weight, over two seconds, with either order of transmission and
+/// change: the order alone is worth 6 Hz.
+#[test]
+fn stdp_agrees_with_nest_and_brian2_under_either_order() {
+    let reference = reference("stdp_network.json");
+    let registry = Registry::new();
+    for (order, peers) in [
+        (
+            SendOrder::ChangeThenSend,
+            &["NEST plastic", "Brian2 rk4 send_new"][..],
+        ),
+        (SendOrder::SendThenChange, &["Brian2 rk4 send_old"][..]),
+    ] {
+        let (mut rates, mut weights) = (Vec::new(), Vec::new());
+        for seed in 1..=SEEDS {
+            let settings = [("targets".to_owned(), "200".to_owned())];
+            let source = SceneSource::find("stdp").expect("a shipped scene");
+            let mut scene = load(source, &settings, &registry)
+                .expect("a valid scene")
+                .scene;
+            scene.seed = seed;
+            scene.probes.clear();
+            let rule = scene.projections[0].plasticity[0].0.as_ref();
+            let rule = Stdp::from_reflect(rule).expect("the rule");
+            let w_max = rule.w_max;
+            scene.projections[0].plasticity = vec![RuleValue::new(Stdp { order, ..rule })];
+            let options = BuildOptions {
+                statistics: true,
+                ..default()
+            };
+            let mut simulation = Simulation::new(&scene, &options).expect("a network");
+            simulation.run_ms(2000.0);
+            let learned = simulation.weights("synapses").expect("weights");
+            let mean = learned.iter().map(|w| f64::from(*w)).sum::<f64>() / learned.len() as f64;
+            weights.push(mean / w_max);
+            let steps = simulation.clock().steps_done();
+            let world = simulation.world_mut();
+            let mut probes = world.query::<&mut StatisticsProbe>();
+            let mut probe = probes.single_mut(world).expect("one probe");
+            probe.statistics.advance(steps);
+            rates.push(probe.statistics.region(1, "targets").rate_hz);
+        }
+        let (rate, sd) = mean_and_sd(&rates);
+        for peer in peers {
+            let numbers = |value: &Value| -> Vec<f64> {
+                let values = value.as_array().expect("a list").iter();
+                values.map(|v| v.as_f64().expect("a number")).collect()
+            };
+            let case = &reference["cases"][peer];
+            let (theirs, their_sd) = mean_and_sd(&numbers(&case["post_rate_hz"]["values"]));
+            // Three standard errors of the difference.
+            let allowed = 3.0 * libm::sqrt((sd * sd + their_sd * their_sd) / SEEDS as f64);
+            assert!(
+                (rate - theirs).abs() < allowed,
+                "{order:?}: {rate} Hz, {peer} {theirs} Hz, allowed ± {allowed}"
+            );
+            if *peer == "NEST plastic" {
+                // Weights as they were at their last presynaptic spike: without the potentiation since.
+                continue;
+            }
+            let (weight, _) = mean_and_sd(&weights);
+            let (theirs, _) = mean_and_sd(&numbers(&case["w_mean_final"]));
+            assert!(
+                (weight - theirs).abs() < 0.003,
+                "{order:?}: weights {weight}, {peer} {theirs}"
+            );
+        }
     }
 }
