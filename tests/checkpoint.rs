@@ -812,6 +812,8 @@ const REBUILT: &[&str] = &[
     "neuropil::plasticity::triplet::TripletStdp",
     "neuropil::plasticity::inhibitory::InhibitoryStdp",
     "neuropil::plasticity::dopamine::DopamineStdp",
+    "neuropil::plasticity::mstdp::Mstdp",
+    "neuropil::plasticity::mstdp::Mstdpet",
     "neuropil::plasticity::oja::Oja",
     "neuropil::plasticity::response::ResponseStdp",
     "neuropil::plasticity::bcm::Bcm",

@@ -37,6 +37,7 @@ const GOLDEN: &[(&str, u64)] = &[
     ("homeostasis", 0x0ca0bd224311ffdd),
     ("receptive_fields", 0xe8cd2be06593315e),
     ("dopamine", 0xba107df42aa7d715),
+    ("gated_learning", 0x2573ee3a93c3493c),
     ("rich", 0x0fa5d65b455c8494),
     ("pushing", 0x798a7b399ab49e6d),
     ("wide", 0x58ea180d9d91fa77),
@@ -45,6 +46,7 @@ const GOLDEN: &[(&str, u64)] = &[
     ("learning", 0x4b2324192e4ee56a),
     ("responding", 0x228fc082533b790a),
     ("steered", 0xbde36f43e11a26e9),
+    ("rewarded", 0xb276412920c623d7),
 ];
 
 /// After so many steps a reference is looked at for the first time: as long as seven threads run, which share few processors here.

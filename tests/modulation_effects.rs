@@ -1,4 +1,4 @@
-//! What pools do to the excitability of neurons and to what synapses release: against the equations.
+//! What pools do to the excitability of neurons, to what synapses release, and to how they learn: against the equations.
 
 use neuropil::modulation::{Effect, ModulatorSpec, Release};
 use neuropil::prelude::*;
@@ -155,6 +155,60 @@ fn a_pool_changes_what_chosen_neurons_transmit() {
     }
 }
 
+/// Two pools, one on all targets and one on the second: each postsynaptic spike potentiates by what is left of the presynaptic one, times the
+/// factor of its moment.
+#[test]
+fn pools_scale_and_reverse_learning() {
+    let effect = |neurons: Selection, gain: f64| Effect::Learning {
+        projection: "input → cells".into(),
+        neurons,
+        gain,
+        least: -1.0,
+        most: 3.0,
+    };
+    let mut scene = scene(vec![
+        effect(Selection::All, 0.3),
+        effect(Selection::List(vec![1]), -2.0),
+    ]);
+    scene.projections[0].plasticity = vec![RuleValue::new(Stdp {
+        a_plus: 0.01,
+        a_minus: 0.0,
+        w_max: 5.0,
+        ..default()
+    })];
+    let fired = [6.0, 15.0, 30.0, 33.0, 61.5];
+    let spike = StimulusKind::Spike {
+        times_ms: fired.to_vec(),
+    };
+    scene.stimuli = vec![StimulusSpec::new("cells", spike)];
+    let arrivals = [11.0, 25.0, 61.0];
+    // The concentration at a moment, before what is released then.
+    let level = |ms: f64| -> f64 {
+        let released = [8.0, 23.0].iter().filter(|t| **t < ms - 1e-9);
+        released.map(|t| 2.0 * libm::exp(-(ms - t) / 30.0)).sum()
+    };
+    for dt in [0.1, 0.5] {
+        scene.dt_ms = dt;
+        let mut simulation = build(&scene);
+        simulation.run_ms(80.0);
+        let weights = simulation.weights("input → cells").expect("weights");
+        for (n, gain) in [0.3, -1.7, 0.3].into_iter().enumerate() {
+            let changes = fired.iter().map(|post| {
+                let seen = arrivals.iter().filter(|pre| *pre < post);
+                let trace: f64 = seen.map(|pre| libm::exp(-(post - pre) / 20.0)).sum();
+                (1.0 + gain * level(*post)).clamp(-1.0, 3.0) * 0.05 * trace
+            });
+            let want = 1.5 + changes.sum::<f64>();
+            let got = f64::from(weights[n]);
+            assert!(
+                (got - want).abs() < 1e-5,
+                "{n}, {dt} ms: {got}, want {want}"
+            );
+        }
+        assert!(weights[1] < 1.5 && weights[0] > 1.6);
+    }
+}
+
 #[test]
 fn effects_that_cannot_be_are_refused() {
     let refused = |effect: Effect, tau_ms: Option<f64>, words: &[&str]| {
@@ -187,6 +241,23 @@ fn effects_that_cannot_be_are_refused() {
         release("input → cells", 2.0),
         None,
         &["effects[0]", "tau_ms"],
+    );
+    let learning = |neurons: Selection, least: f64| Effect::Learning {
+        projection: "input → cells".into(),
+        neurons,
+        gain: 1.0,
+        least,
+        most: 2.0,
+    };
+    refused(
+        learning(Selection::All, 0.0),
+        Some(30.0),
+        &["effects[0].projection", "no learning rule", "`plasticity`"],
+    );
+    refused(
+        learning(Selection::All, 1.5),
+        Some(30.0),
+        &["effects[0]", "least", "1.5"],
     );
     let current = |region: &str, neurons: Selection| Effect::Excitability {
         region: region.into(),

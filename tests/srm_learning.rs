@@ -84,6 +84,8 @@ struct Course {
     pre: Vec<(u64, u32)>,
     post: Vec<(u64, u32)>,
     signals: Vec<Signal>,
+    /// What the pool did that gates learning.
+    gates: Vec<Signal>,
 }
 
 fn run(simulation: &mut Simulation, until_ms: f64) -> Course {
@@ -94,6 +96,8 @@ fn run(simulation: &mut Simulation, until_ms: f64) -> Course {
         let start = simulation.clock().steps_done() * u64::from(TICKS);
         let signal = simulation.modulator("reward").map(|m| m.signal());
         course.signals.push(signal.unwrap_or_default());
+        let gate = simulation.modulator("gate").map(|m| m.signal());
+        course.gates.push(gate.unwrap_or_default());
         simulation.step();
         for (region, spikes) in regions.iter().zip([&mut course.pre, &mut course.post]) {
             let offsets = simulation.world().get::<Offsets>(*region).expect("offsets");
@@ -120,6 +124,8 @@ struct Rule3 {
     direct: bool,
     /// When everything is forgotten.
     reset_ms: Option<f64>,
+    /// By what the level of a pool is multiplied that gates changes, which are multiplied by one more than that, from −1 to 2.
+    gate: f64,
 }
 
 /// The weights after a course, event by event and step by step. What acts between events is integrated by Simpson's rule.
@@ -151,17 +157,24 @@ fn replayed(rule: &Rule3, course: &Course, dt: f64) -> Vec<f64> {
             events.extend((1..=course.signals.len() as u64).map(|step| (step * ticks, 3)));
             events.retain(|(time, _)| *time <= end);
             events.sort_unstable();
+            let factor = |step: usize, after: f64| {
+                let level = course.gates[step].level_after(after);
+                (1.0 + rule.gate * level).clamp(-1.0, 2.0)
+            };
             let (mut x, mut y, mut mark, mut weight) = (0.0, 0.0, 0.0, INITIAL);
             let (mut now, mut step) = (0u64, 0usize);
             // What acts at the start of the first step.
-            weight += rule.gain * course.signals[0].impulse * mark;
+            weight += rule.gain * factor(0, 0.0) * course.signals[0].impulse * mark;
             for (time, what) in events {
                 let Some(signal) = course.signals.get(step) else {
                     break;
                 };
                 let (from, span) = (ms(now - step as u64 * ticks), ms(time - now));
                 if let Some(tau) = rule.tau_mark {
-                    let acts = |s: f64| signal.level_after(from + s) * mark * libm::exp(-s / tau);
+                    let acts = |s: f64| {
+                        let height = factor(step, from + s) * signal.level_after(from + s);
+                        height * mark * libm::exp(-s / tau)
+                    };
                     // Finer than the shortest marks.
                     let piece = span / 32.0;
                     let simpson = (0..32).map(|n| {
@@ -174,13 +187,14 @@ fn replayed(rule: &Rule3, course: &Course, dt: f64) -> Vec<f64> {
                 x *= libm::exp(-span / rule.tau[0]);
                 y *= libm::exp(-span / rule.tau[1]);
                 now = time;
+                let gate = factor(step, from + span);
                 match what {
                     0 if rule.direct => {
-                        weight -= rule.amplitude[1] * y;
+                        weight -= gate * rule.amplitude[1] * y;
                         x += 1.0;
                     }
                     1 if rule.direct => {
-                        weight += rule.amplitude[0] * x;
+                        weight += gate * rule.amplitude[0] * x;
                         y += 1.0;
                     }
                     0 => {
@@ -197,9 +211,10 @@ fn replayed(rule: &Rule3, course: &Course, dt: f64) -> Vec<f64> {
                         let Some(next) = course.signals.get(step) else {
                             continue;
                         };
-                        weight += rule.gain * next.impulse * mark;
+                        let gain = rule.gain * factor(step, 0.0);
+                        weight += gain * next.impulse * mark;
                         if rule.tau_mark.is_none() {
-                            weight += rule.gain * next.level_after(0.0) * mark;
+                            weight += gain * next.level_after(0.0) * mark;
                             mark = 0.0;
                         }
                     }
@@ -222,6 +237,7 @@ fn agrees(scene: &Scene, rule: &Rule3) -> Vec<f32> {
     course.pre.extend(rest.pre);
     course.post.extend(rest.post);
     course.signals.extend(rest.signals);
+    course.gates.extend(rest.gates);
     assert!(course.post.len() > 15, "{} spikes", course.post.len());
     let want = replayed(rule, &course, scene.dt_ms);
     let got = simulation.weights("synapses").expect("weights");
@@ -378,6 +394,65 @@ fn of_stdp(rule: &Stdp) -> Rule3 {
         direct: true,
         ..Rule3::default()
     }
+}
+
+/// A pool that scales learning and turns it round, at neurons that are resolved in continuous time.
+#[test]
+fn a_pool_gates_learning_as_in_a_replay_of_every_event() {
+    for dt in [0.1, 0.4] {
+        let instant = Mstdp {
+            gamma: 0.01,
+            modulator: "reward".into(),
+            ..default()
+        };
+        let of_instant = Rule3 {
+            amplitude: [instant.a_plus, instant.a_minus],
+            tau: [instant.tau_plus, instant.tau_minus],
+            gain: instant.gamma,
+            ..Rule3::default()
+        };
+        let (eligible, pairs) = (dopamine(), stdp());
+        let cases = [
+            (of_stdp(&pairs), RuleValue::new(pairs)),
+            (of_dopamine(&eligible), RuleValue::new(eligible)),
+            (of_instant, RuleValue::new(instant)),
+        ];
+        for (replay, rule) in cases {
+            let mut scene = learning(dt, rule, rewards(Some(60.0)));
+            let ungated = built_weights(&scene);
+            scene.modulators.push(ModulatorSpec {
+                name: "gate".into(),
+                tau_ms: Some(80.0),
+                baseline: 0.2,
+                rewards: vec![Rewarder::Schedule {
+                    times_ms: vec![20.0, 80.0, 150.0, 220.0],
+                    amount: 1.0,
+                }],
+                effects: vec![Effect::Learning {
+                    projection: "synapses".into(),
+                    neurons: Selection::All,
+                    gain: -2.5,
+                    least: -1.0,
+                    most: 2.0,
+                }],
+                ..default()
+            });
+            let gated = agrees(
+                &scene,
+                &Rule3 {
+                    gate: -2.5,
+                    ..replay
+                },
+            );
+            assert_ne!(gated, ungated);
+        }
+    }
+}
+
+fn built_weights(scene: &Scene) -> Vec<f32> {
+    let mut simulation = built(scene);
+    run(&mut simulation, DURATION_MS);
+    simulation.weights("synapses").expect("weights")
 }
 
 /// From the moment of a reset, also in the middle of spikes that are under way, only later spikes are learnt from.

@@ -1,14 +1,16 @@
-//! What a pool does besides its effect on learning: to the excitability of neurons, and to what synapses release.
+//! What a pool acts on, besides the rules that name it: the excitability of neurons, what synapses release, and how they learn.
 //!
 //! ```text
 //! Excitability:  I_stim → I_stim + current · (n − baseline)
 //! Release:       what a spike transmits → what it transmits · min(most, max(0, 1 + gain · (n − baseline)))
+//! Learning:      a change of a weight by its learning rule → the change · min(most, max(least, 1 + gain · (n − baseline)))
 //! ```
 //!
-//! with the concentration n at the start of the step in which the current flows or the spike is emitted. A positive current excites, a negative
-//! one inhibits; a gain below 0 is presynaptic inhibition, as that of acetylcholine in recurrent synapses of the cortex, a gain above 0
-//! facilitates. Several pools that act on the synapses of one source neuron add their gains, up to the largest `most` of all. Where a pool reaches
-//! is what its effects and the rules that name it say.
+//! with the concentration n at the start of the step in which the current flows or the spike is emitted, or at the time of the event that changes
+//! the weight. A positive current excites, a negative one inhibits; a gain below 0 is presynaptic inhibition, as that of acetylcholine in
+//! recurrent synapses of the cortex, a gain above 0 facilitates. `Learning` scales what any rule does, and turns it round where the factor is
+//! negative: see [`gating`](crate::plasticity::gating). Several pools that act on the synapses of one neuron add their gains, between the
+//! smallest `least` and the largest `most` of all. Where a pool reaches is what its effects and the rules that name it say.
 //!
 //! *Source.* Hasselmo (2006), Curr Opin Neurobiol 16:710, doi:10.1016/j.conb.2006.09.002 (acetylcholine); Nicola, Surmeier & Malenka (2000), Annu Rev
 //! Neurosci 23:185, doi:10.1146/annurev.neuro.23.1.185 (dopamine); Andrade (2011), Neuropharmacology 61:382,
@@ -50,6 +52,23 @@ pub enum Effect {
         #[reflect(@Range::between(1.0, 1000.0))]
         most: f64,
     },
+    /// How much, and in which direction, synapses learn by whatever rule they have.
+    Learning {
+        /// The projection's name.
+        projection: String,
+        /// The target neurons whose synapses they are.
+        #[reflect(default)]
+        neurons: Selection,
+        /// The relative change per unit of concentration.
+        #[reflect(@Range::between(-1e9, 1e9))]
+        gain: f64,
+        /// The least factor by which changes of weights are multiplied: below 0, they can be turned round.
+        #[reflect(default, @Range::between(-1000.0, 1.0))]
+        least: f64,
+        /// The largest factor.
+        #[reflect(@Range::between(1.0, 1000.0))]
+        most: f64,
+    },
 }
 
 /// The currents of pools into the neurons of a region: the pool, the neurons and the current per unit.
@@ -60,7 +79,7 @@ pub struct ModulatedDrive(pub Vec<(Entity, Vec<u32>, f64)>);
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
     /// Per neuron: which of `sums` acts on it; empty if the first one acts on all.
-    of: Vec<u16>,
+    of: Vec<u32>,
     sums: Vec<Sum>,
 }
 
@@ -106,7 +125,7 @@ impl Reach {
             // Neurons on which the same pools acted so far, and this one does now, are together from here on.
             let mut with_part = vec![None; reach.sums.len()];
             let mut add = |neuron: u32| {
-                let before = usize::from(reach.of[neuron as usize]);
+                let before = reach.of[neuron as usize] as usize;
                 let place = *with_part[before].get_or_insert_with(|| {
                     let mut sum = reach.sums[before].clone();
                     sum.gains.push((part.modulator, part.gain));
@@ -115,7 +134,7 @@ impl Reach {
                     reach.sums.push(sum);
                     reach.sums.len() - 1
                 });
-                reach.of[neuron as usize] = place as u16;
+                reach.of[neuron as usize] = place as u32;
             };
             match &part.neurons {
                 None => (0..neurons as u32).for_each(&mut add),
@@ -128,16 +147,13 @@ impl Reach {
 
     /// Leaves out sums that act on no neuron.
     fn tidy(&mut self) {
-        let mut used: Vec<u16> = self.of.clone();
+        let mut used = self.of.clone();
         used.sort_unstable();
         used.dedup();
-        let place = |old: &u16| used.binary_search(old).unwrap_or(0) as u16;
+        let place = |old: &u32| used.binary_search(old).unwrap_or(0) as u32;
         self.of = self.of.iter().map(place).collect();
         let sums = core::mem::take(&mut self.sums);
-        self.sums = used
-            .iter()
-            .map(|old| sums[usize::from(*old)].clone())
-            .collect();
+        self.sums = used.iter().map(|old| sums[*old as usize].clone()).collect();
         if self.sums.len() <= 1 {
             self.of = Vec::new();
         }
@@ -156,14 +172,27 @@ impl Reach {
     /// Which factor holds for a neuron.
     #[inline(always)]
     pub fn place(&self, neuron: u32) -> usize {
-        self.of.get(neuron as usize).copied().unwrap_or(0).into()
+        self.of.get(neuron as usize).copied().unwrap_or(0) as usize
     }
 
-    /// The factors of a moment, from what each pool has beyond its baseline then.
-    pub fn factors(&self, excess: impl Fn(Entity) -> f64) -> impl Iterator<Item = f32> {
+    /// The factors of some moments, from what each pool has beyond its baseline then.
+    pub fn factors<const N: usize>(
+        &self,
+        excess: impl Fn(Entity) -> [f64; N],
+    ) -> impl Iterator<Item = [f32; N]> {
         self.sums.iter().map(move |sum| {
-            let gains = sum.gains.iter().map(|(pool, gain)| gain * excess(*pool));
-            (1.0 + gains.sum::<f64>()).clamp(sum.least, sum.most) as f32
+            let mut factors = [1.0; N];
+            for (pool, gain) in &sum.gains {
+                let excess = excess(*pool);
+                factors
+                    .iter_mut()
+                    .zip(excess)
+                    .for_each(|(factor, excess)| *factor += gain * excess);
+            }
+            factors.map(|factor| match factor.is_nan() {
+                true => 1.0,
+                false => factor.clamp(sum.least, sum.most) as f32,
+            })
         })
     }
 }
@@ -188,8 +217,8 @@ impl ModulatedRelease {
     /// Takes the concentrations of this moment.
     pub fn begin(&mut self, modulators: &Query<&Modulator>) {
         self.factors.clear();
-        let excess = |pool| modulators.get(pool).map_or(0.0, Modulator::excess);
-        self.factors.extend(self.reach.factors(excess));
+        let excess = |pool| [modulators.get(pool).map_or(0.0, Modulator::excess)];
+        self.factors.extend(self.reach.factors(excess).flatten());
     }
 
     /// The factor by which a spike of a source neuron transmits more.
@@ -239,9 +268,9 @@ mod tests {
         let reach = Reach::new(&parts, 5).expect("effects");
         assert_eq!(reach.len(), 4);
         let factor = |neuron: u32, levels: [f64; 2]| {
-            let excess = |pool| if pool == a { levels[0] } else { levels[1] };
-            let factors: Vec<f32> = reach.factors(excess).collect();
-            factors[reach.place(neuron)]
+            let excess = |pool| [if pool == a { levels[0] } else { levels[1] }];
+            let factors: Vec<[f32; 1]> = reach.factors(excess).collect();
+            factors[reach.place(neuron)][0]
         };
         for neuron in [0, 4] {
             assert_eq!(factor(neuron, [9.0, -9.0]), 1.0);

@@ -83,6 +83,8 @@ pub struct Modulator {
     dt_ms: f64,
     /// 1/τ of a pool in 1/ms; `None` for impulses.
     decay_per_ms: Option<f64>,
+    /// What half a step and a whole one leave of the level of a pool.
+    left: [f64; 2],
     baseline: f64,
     level: f64,
     impulse: f64,
@@ -169,6 +171,10 @@ impl Modulator {
             index,
             dt_ms,
             decay_per_ms: spec.tau_ms.map(|tau| 1.0 / tau),
+            left: [0.5, 1.0].map(|part| {
+                spec.tau_ms
+                    .map_or(1.0, |tau| libm::exp(-part * dt_ms * (1.0 / tau)))
+            }),
             baseline: spec.baseline,
             level: spec.initial,
             impulse: 0.0,
@@ -241,6 +247,13 @@ impl Modulator {
         self.level() - self.baseline
     }
 
+    /// The concentration of a pool beyond its baseline at the start of the step that begins, in its middle, and at its end before what is
+    /// released then.
+    pub fn excess_in_step(&self) -> [f64; 3] {
+        let [half, whole] = self.left;
+        [1.0, half, whole].map(|left| self.level() * left - self.baseline)
+    }
+
     /// How many rewards there were, and their sum. Spikes that release a pool are not counted.
     pub fn rewards(&self) -> (u64, f64) {
         self.rewards
@@ -260,8 +273,8 @@ impl Modulator {
 
     /// Takes one step to the stamp `now`.
     fn advance(&mut self, now: u64, spikes: &Query<&Spikes, With<Region>>) {
-        if let Some(rate) = self.decay_per_ms {
-            self.level *= libm::exp(-rate * self.dt_ms);
+        if self.is_pool() {
+            self.level *= self.left[1];
         }
         self.impulse = 0.0;
         let mut released = 0.0;

@@ -35,7 +35,7 @@
 use super::decay::Decay;
 use super::{
     BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
-    WEIGHT, check_bounds,
+    UNBOUND, WEIGHT, check_bounds,
 };
 use crate::sim::math::within;
 use crate::sim::quantity::{Range, Unit};
@@ -173,6 +173,10 @@ impl LearningRule for BcmRule {
             weight: within(weight, self.bounds),
             ..state
         }
+    }
+
+    fn unbind(&mut self) {
+        self.bounds = UNBOUND;
     }
 
     fn order(&self) -> SendOrder {

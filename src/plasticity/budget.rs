@@ -18,7 +18,8 @@
 //! The defaults are Diehl and Cook's: each target neuron has 78 in all, seen to after each image. Without a learning rule beside it weights
 //! lie between 0 and `total`.
 //!
-//! *Integration.* All synapses are brought up to date, then summed as integers; the sum is met to 10⁻⁶ of its value.
+//! *Integration.* All synapses are brought up to date, then summed as integers; the sum is met to 10⁻⁶ of its value. With `every_ms` of one step it is
+//! kept all the time, at the price of all synapses in every step.
 //!
 //! *Not modelled.* Negative weights, unless all are inhibitory: then magnitudes are meant.
 //!

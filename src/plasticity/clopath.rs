@@ -41,8 +41,8 @@ mod membranes;
 
 use super::decay::Decay;
 use super::{
-    BoxedRule, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState, WEIGHT,
-    check_bounds,
+    BoxedRule, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState, UNBOUND,
+    WEIGHT, check_bounds,
 };
 use crate::sim::math::{max, within};
 use crate::sim::quantity::{Range, Unit};
@@ -245,6 +245,11 @@ impl LearningRule for ClopathRule {
         }
     }
 
+    fn forget(&mut self) {
+        self.membranes.steps = 0;
+        self.membranes.mean.fill(0.0);
+    }
+
     #[inline(always)]
     fn membrane(&self, target: u32, back: u32) -> [f32; 1] {
         let membranes = &self.membranes;
@@ -299,6 +304,10 @@ impl LearningRule for ClopathRule {
         }
     }
 
+    fn unbind(&mut self) {
+        self.bounds = UNBOUND;
+    }
+
     fn order(&self) -> SendOrder {
         self.order
     }
@@ -331,13 +340,58 @@ mod tests {
     use crate::scene::schema::{Dendritic, ProjectionSpec, RegionSpec, Scene, StimulusSpec};
     use crate::simulation::Simulation;
 
-    const PRE_MS: [f64; 7] = [10.0, 31.0, 52.0, 73.0, 90.0, 110.0, 150.0];
-    const POST_MS: [f64; 6] = [20.0, 41.0, 47.0, 80.0, 112.0, 130.0];
+    /// When spikes are forced on either side, in ms.
+    struct Trains {
+        pre: Vec<f64>,
+        post: Vec<f64>,
+        until: f64,
+    }
 
-    fn scene(rule: &Clopath, dt_ms: f64, delay_ms: f64, dendritic: Dendritic) -> Scene {
+    impl Trains {
+        /// A few spikes that do not come together.
+        fn few() -> Self {
+            Self {
+                pre: vec![10.0, 31.0, 52.0, 73.0, 90.0, 110.0, 150.0],
+                post: vec![20.0, 41.0, 47.0, 80.0, 112.0, 130.0],
+                until: 200.0,
+            }
+        }
+
+        /// Many, so that presynaptic ones arrive in all phases of postsynaptic ones.
+        fn random() -> Self {
+            let mut bits = 9u64;
+            let mut train = |least: f64, most: f64| {
+                let mut times = Vec::new();
+                let mut last = 0.0;
+                loop {
+                    bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    let unit = (bits >> 33) as f64 / (1u64 << 31) as f64;
+                    // Whole numbers of either step.
+                    last += libm::rint(2.0 * (least + (most - least) * unit)) / 2.0;
+                    if last > 1950.0 {
+                        return times;
+                    }
+                    times.push(last);
+                }
+            };
+            Self {
+                pre: train(1.0, 15.0),
+                post: train(12.0, 40.0),
+                until: 2000.0,
+            }
+        }
+    }
+
+    fn scene(
+        trains: &Trains,
+        rule: &Clopath,
+        dt_ms: f64,
+        delay_ms: f64,
+        dendritic: Dendritic,
+    ) -> Scene {
         let mut scene = Scene { dt_ms, ..default() };
         let source = SpikeSource {
-            spikes: PRE_MS.iter().map(|t| (*t, 0)).collect(),
+            spikes: trains.pre.iter().map(|t| (*t, 0)).collect(),
             ..default()
         };
         scene.regions = vec![
@@ -349,7 +403,7 @@ mod tests {
         projection.dendritic = dendritic;
         scene.projections = vec![projection.learning(rule.clone())];
         let forced = StimulusKind::InputSpikes {
-            times_ms: POST_MS.to_vec(),
+            times_ms: trains.post.clone(),
             weight: 80.0,
             delay_ms: 0.0,
             receptor: None,
@@ -359,7 +413,14 @@ mod tests {
     }
 
     /// The weight by the equations in double precision, step by step, from the membrane potentials that the engine had.
-    fn integrated(rule: &Clopath, dt: f64, potentials: &[f64], axonal: usize, back: usize) -> f64 {
+    fn integrated(
+        trains: &Trains,
+        rule: &Clopath,
+        dt: f64,
+        potentials: &[f64],
+        (axonal, back): (usize, usize),
+        weight: f64,
+    ) -> f64 {
         let filter = |tau: f64, of: &[f64]| -> Vec<f64> {
             let share = -libm::expm1(-dt / tau);
             let mut value = of[0];
@@ -378,17 +439,17 @@ mod tests {
             .map(|u| (u - rule.theta_minus).max(0.0))
             .collect();
         let delay = (rule.delay_ms / dt).round() as usize;
-        let (mut weight, mut trace, mut mean) = (0.5, 0.0, Vec::new());
+        let (mut weight, mut trace, mut mean) = (weight, 0.0, Vec::new());
         let share = -libm::expm1(-dt / rule.tau_mean);
         for step in 0..potentials.len() {
             let last = mean.last().copied().unwrap_or(0.0);
             mean.push(last + share * (depolarised[step] - last));
             trace *= libm::exp(-dt / rule.tau_x);
             // What arrives comes before potentiation if its delay is all axonal, and then sees the end of the step before.
-            let arrives = PRE_MS
+            let arrives = (trains.pre)
                 .iter()
                 .any(|t| (t / dt).round() as usize + axonal == step + 1);
-            let depress = |weight: &mut f64, trace: &mut f64, seen: usize| {
+            let depress = |weight: &mut f64, seen: usize| {
                 let amplitude = if rule.u_ref > 0.0 {
                     rule.a_minus * (mean[seen] / rule.u_ref).powi(2)
                 } else {
@@ -397,20 +458,22 @@ mod tests {
                 if seen >= delay + back {
                     *weight -= amplitude * depolarised[seen - delay - back];
                 }
-                *trace += 1.0 / rule.tau_x;
             };
             if arrives && back == 0 {
-                depress(&mut weight, &mut trace, step - 1);
+                depress(&mut weight, step - 1);
             }
             if step >= delay + back {
                 let event = step - back;
                 let high = (potentials[event] - rule.theta_plus).max(0.0);
                 let low = (plus[event - delay] - rule.theta_minus).max(0.0);
-                // A spike that has just arrived is not seen with a dendritic part, as in the engine.
                 weight += rule.a_plus * dt * trace * high * low;
             }
             if arrives && back > 0 {
-                depress(&mut weight, &mut trace, step);
+                depress(&mut weight, step);
+            }
+            // As in NEST, a spike that arrives in the step does not potentiate in it.
+            if arrives {
+                trace += 1.0 / rule.tau_x;
             }
         }
         weight
@@ -423,7 +486,7 @@ mod tests {
             u_ref: 9.0,
             ..default()
         };
-        let scene = scene(&rule, 0.1, 1.0, Dendritic::All);
+        let scene = scene(&Trains::few(), &rule, 0.1, 1.0, Dendritic::All);
         let new = || Simulation::new(&scene, &BuildOptions::default()).expect("a network");
         let mut whole = new();
         // In the middle of a postsynaptic spike.
@@ -438,6 +501,46 @@ mod tests {
         assert_ne!(weights(&mut whole), [0.5]);
     }
 
+    /// After a reset it is as if the network began: of potentials and of spikes.
+    #[test]
+    fn a_reset_forgets_potentials_too() {
+        let rule = Clopath {
+            w_max: 3.0,
+            u_ref: 9.0,
+            tau_mean: 300.0,
+            ..default()
+        };
+        let (dt, at) = (0.1, 700.0);
+        let trains = Trains::random();
+        for dendritic in [Dendritic::None, Dendritic::All] {
+            let scene = scene(&trains, &rule, dt, 1.0, dendritic);
+            let mut simulation =
+                Simulation::new(&scene, &BuildOptions::default()).expect("a network");
+            simulation.run_ms(at);
+            simulation.reset_traces("synapse").expect("a reset");
+            let weight = |s: &mut Simulation| f64::from(s.weights("synapse").expect("weights")[0]);
+            let before = weight(&mut simulation);
+            let mut potentials = Vec::new();
+            for _ in 0..3000 {
+                simulation.step();
+                let v = simulation.column("post", "v").expect("a potential")[0];
+                potentials.push(f64::from(v));
+            }
+            let later = Trains {
+                pre: (trains.pre.iter().map(|t| t - at).filter(|t| *t > 0.0)).collect(),
+                ..Trains::few()
+            };
+            let parts = match dendritic {
+                Dendritic::None => (10, 0),
+                _ => (0, 10),
+            };
+            let want = integrated(&later, &rule, dt, &potentials, parts, before);
+            let got = weight(&mut simulation);
+            assert!((got - want).abs() < 2e-5, "{got}, want {want}");
+            assert!((want - before).abs() > 0.01, "{want}");
+        }
+    }
+
     #[test]
     fn weights_follow_the_equations_at_two_steps_and_with_either_part_of_the_delay() {
         let constant = Clopath {
@@ -449,30 +552,36 @@ mod tests {
             tau_mean: 300.0,
             ..constant.clone()
         };
-        for rule in [constant, homeostatic] {
+        for (trains, rule) in [
+            (Trains::few(), &constant),
+            (Trains::few(), &homeostatic),
+            (Trains::random(), &constant),
+            (Trains::random(), &homeostatic),
+        ] {
             for (dt, dendritic) in [(0.1, false), (0.1, true), (0.25, false)] {
                 let part = if dendritic {
                     Dendritic::All
                 } else {
                     Dendritic::None
                 };
-                let scene = scene(&rule, dt, 1.0, part);
+                let scene = scene(&trains, rule, dt, 1.0, part);
                 let mut simulation =
                     Simulation::new(&scene, &BuildOptions::default()).expect("a network");
                 let mut potentials = Vec::new();
-                let steps = (200.0 / dt) as usize;
+                let steps = (trains.until / dt) as usize;
                 for _ in 0..steps {
                     simulation.step();
                     let v = simulation.column("post", "v").expect("a potential")[0];
                     potentials.push(f64::from(v));
                 }
-                assert_eq!(simulation.spike_count().spikes, 13, "{dt}");
+                let forced = (trains.pre.len() + trains.post.len()) as u64;
+                assert_eq!(simulation.spike_count().spikes, forced, "{dt}");
                 let delay = (1.0 / dt) as usize;
                 let (axonal, back) = if dendritic { (0, delay) } else { (delay, 0) };
-                let want = integrated(&rule, dt, &potentials, axonal, back);
+                let want = integrated(&trains, rule, dt, &potentials, (axonal, back), 0.5);
                 let got = f64::from(simulation.weights("synapse").expect("weights")[0]);
                 assert!(
-                    (got - want).abs() < 2e-5,
+                    (got - want).abs() < 2e-5 * want.max(1.0),
                     "{dt} ms, dendritic {dendritic}, {}: {got}, want {want}",
                     rule.u_ref
                 );

@@ -27,6 +27,7 @@
 //! first would have led beyond a bound.
 
 use super::decay::Decay;
+use super::gating::{Factors, UNGATED, factor_at};
 use super::history::take;
 use super::{Coincidence, LearningRule, Seen, SendOrder, SynapseState};
 use crate::modulation::{Decaying, Signal};
@@ -85,14 +86,18 @@ pub struct EligibleRule {
     coincidence: Coincidence,
     kernel: Kernel,
     dt: f64,
-    /// Per step of the epoch, the first being its start: G, or what that step did to a mark of 1 at its start.
+    /// Per step of the epoch, the first being its start, and class of target neurons: G, or what that step did to a mark of 1 at its start.
     sums: Vec<f64>,
+    /// How many classes of target neurons there are.
+    classes: usize,
+    /// Steps of the epoch so far.
+    steps: usize,
     /// What a step leaves of a mark, if what steps do is kept singly.
     left: Option<f64>,
     /// Per step of the epoch: e^(t/τ_c) since its start.
     growth: Vec<f64>,
-    /// Per step of the epoch, where stamps are ticks: what acts in it.
-    courses: Vec<Signal>,
+    /// Per step of the epoch and class, where stamps are ticks: what acts in it.
+    courses: Vec<Course>,
     /// Stamps per step.
     ticks: u32,
     /// The stamp at which the epoch started.
@@ -123,6 +128,8 @@ impl EligibleRule {
             kernel: parts.kernel,
             dt,
             sums: Vec::new(),
+            classes: 1,
+            steps: 0,
             left: None,
             growth: Vec::new(),
             courses: Vec::new(),
@@ -150,24 +157,40 @@ impl EligibleRule {
                 self.growth.extend((0..=steps).map(grown));
             }
         }
-        self.sums = Vec::with_capacity(steps + 1);
-        self.sums.push(0.0);
+        self.sums = Vec::with_capacity((steps + 1) * self.classes);
+        self.sums.resize(self.classes, 0.0);
+        self.steps = 0;
         if self.ticks > 1 {
-            self.courses = Vec::with_capacity(steps + 1);
+            self.courses = Vec::with_capacity((steps + 1) * self.classes);
         }
     }
 
     /// The place of a stamp in the epoch.
     #[inline(always)]
     fn place(&self, stamp: u32) -> usize {
-        (stamp.wrapping_sub(self.start as u32) as usize).min(self.sums.len() - 1)
+        (stamp.wrapping_sub(self.start as u32) as usize).min(self.steps)
+    }
+
+    /// The sum of a class at a place of the epoch.
+    #[inline(always)]
+    fn sum(&self, place: usize, class: usize) -> f64 {
+        self.sums[place * self.classes + class]
+    }
+
+    /// What acts on a class in a step of the epoch, where stamps are ticks; `None` after the last.
+    fn course(&self, step: u32, class: usize) -> Option<&Course> {
+        self.courses.get(step as usize * self.classes + class)
     }
 
     /// What a step of a modulator does to a mark that is 1 at its start.
-    fn of_step(&mut self, signal: &Signal) -> f64 {
+    fn of_step(&mut self, course: &Course) -> f64 {
+        let Course { signal, factors } = course;
         let Kernel::Exponential(tau) = self.kernel else {
-            return signal.impulse + signal.level_after(0.0);
+            return f64::from(factors[0]) * (signal.impulse + signal.level_after(0.0));
         };
+        if *factors != UNGATED {
+            return self.of_part(course, (0, self.ticks), tau);
+        }
         let decays = signal.parts.map(|part| part.per_ms);
         if decays != self.areas_of {
             self.areas_of = decays;
@@ -179,36 +202,49 @@ impl EligibleRule {
     }
 
     /// What a step does from one of its ticks to another to a mark that is 1 at the first.
-    fn of_part(&self, signal: &Signal, (first, last): (u32, u32), tau: f64) -> f64 {
+    fn of_part(&self, course: &Course, (first, last): (u32, u32), tau: f64) -> f64 {
+        let Course { signal, factors } = course;
         let [begin, ms] = [first, last - first].map(|ticks| self.in_ms(ticks));
         let impulse = if first == 0 { signal.impulse } else { 0.0 };
-        let acted = signal.parts.map(|part| {
-            let level = part.level * libm::exp(-part.per_ms * begin);
-            level * area(part.per_ms + 1.0 / tau, ms)
-        });
-        impulse + acted[0] + acted[1] + signal.baseline * libm::expm1(-ms / tau) * tau
+        let levels = signal
+            .parts
+            .map(|part| part.level * libm::exp(-part.per_ms * begin));
+        let rates = signal.parts.map(|part| part.per_ms + 1.0 / tau);
+        if *factors == UNGATED {
+            let [one, other] = rates.map(|rate| area(rate, ms));
+            return impulse
+                + levels[0] * one
+                + levels[1] * other
+                + signal.baseline * libm::expm1(-ms / tau) * tau;
+        }
+        let [start, middle, end] =
+            [0.0, 0.5, 1.0].map(|part| factor_at(factors, (begin + part * ms) / self.dt));
+        let [one, other] = rates.map(|rate| gated_area(rate, ms, [start, middle, end]));
+        impulse * start + levels[0] * one + levels[1] * other
+            - signal.baseline * gated_area(1.0 / tau, ms, [start, middle, end])
     }
 
-    /// What acts between two stamps, the first not before the second's epoch, on a mark that is 1 at the first. Where stamps are steps.
+    /// What acts on a class between two stamps, the first not before the second's epoch, on a mark that is 1 at the first. Where stamps are
+    /// steps.
     #[inline(always)]
-    fn acted(&self, from: u32, to: u32) -> f64 {
+    fn acted(&self, from: u32, to: u32, class: usize) -> f64 {
         match (self.kernel, self.left) {
             (Kernel::Exponential(_), None) => {
                 let (from, to) = (self.place(from), self.place(to));
-                (self.sums[to] - self.sums[from]) * self.growth[from]
+                (self.sum(to, class) - self.sum(from, class)) * self.growth[from]
             }
-            (Kernel::Exponential(_), Some(left)) => self.acted_singly(from, to, left),
-            (Kernel::OneStep, _) => self.sums[self.place(from.wrapping_add(1))],
+            (Kernel::Exponential(_), Some(left)) => self.acted_singly(from, to, left, class),
+            (Kernel::OneStep, _) => self.sum(self.place(from.wrapping_add(1)), class),
         }
     }
 
     /// As [`acted`](Self::acted), where what steps do is kept singly.
     #[inline(never)]
-    fn acted_singly(&self, from: u32, to: u32, left: f64) -> f64 {
+    fn acted_singly(&self, from: u32, to: u32, left: f64, class: usize) -> f64 {
         let (from, to) = (self.place(from), self.place(to));
         let (mut mark, mut acted) = (1.0, 0.0);
-        for step in &self.sums[from + 1..=to] {
-            acted += mark * step;
+        for place in from + 1..=to {
+            acted += mark * self.sum(place, class);
             mark *= left;
             if mark < NOTHING {
                 break;
@@ -219,27 +255,29 @@ impl EligibleRule {
 
     /// As [`acted`](Self::acted), where stamps are ticks.
     #[inline(never)]
-    fn acted_by_ticks(&self, from: u32, to: u32) -> f64 {
+    fn acted_by_ticks(&self, from: u32, to: u32, class: usize) -> f64 {
         match (self.kernel, self.left) {
             (Kernel::Exponential(tau), None) => {
-                let ((before, growth), (after, _)) = (self.sum_at(from, tau), self.sum_at(to, tau));
+                let [(before, growth), (after, _)] =
+                    [from, to].map(|stamp| self.sum_at(stamp, tau, class));
                 (after - before) * growth
             }
-            (Kernel::Exponential(tau), Some(_)) => self.acted_singly_by_ticks(from, to, tau),
+            (Kernel::Exponential(tau), Some(_)) => self.acted_singly_by_ticks(from, to, tau, class),
             (Kernel::OneStep, _) => {
-                let step = self.ticks_of(from).div_ceil(self.ticks) as usize;
-                self.sums.get(step + 1).copied().unwrap_or(0.0)
+                let place = self.ticks_of(from).div_ceil(self.ticks) as usize + 1;
+                let sum = self.sums.get(place * self.classes + class);
+                sum.copied().unwrap_or(0.0)
             }
         }
     }
 
     /// As [`acted_singly`](Self::acted_singly), where stamps are ticks.
-    fn acted_singly_by_ticks(&self, from: u32, to: u32, tau: f64) -> f64 {
+    fn acted_singly_by_ticks(&self, from: u32, to: u32, tau: f64, class: usize) -> f64 {
         let (mut now, end) = (self.ticks_of(from), self.ticks_of(to));
         let (mut mark, mut acted) = (1.0, 0.0);
         while now < end && mark >= NOTHING {
             let (step, first) = (now / self.ticks, now % self.ticks);
-            let Some(signal) = self.courses.get(step as usize) else {
+            let Some(signal) = self.course(step, class) else {
                 break;
             };
             let last = (end - step * self.ticks).min(self.ticks);
@@ -266,13 +304,13 @@ impl EligibleRule {
         stamp.wrapping_sub(self.start as u32)
     }
 
-    /// G at a tick, and e^(t/τ_c).
-    fn sum_at(&self, stamp: u32, tau: f64) -> (f64, f64) {
+    /// G of a class at a tick, and e^(t/τ_c).
+    fn sum_at(&self, stamp: u32, tau: f64, class: usize) -> (f64, f64) {
         let ticks = self.ticks_of(stamp);
-        let (step, part) = ((ticks / self.ticks) as usize, ticks % self.ticks);
-        let step = step.min(self.sums.len() - 1);
-        let (sum, growth) = (self.sums[step], self.growth[step]);
-        let Some(signal) = self.courses.get(step).filter(|_| part > 0) else {
+        let (step, part) = (ticks / self.ticks, ticks % self.ticks);
+        let step = step.min(self.steps as u32);
+        let (sum, growth) = (self.sum(step as usize, class), self.growth[step as usize]);
+        let Some(signal) = self.course(step, class).filter(|_| part > 0) else {
             return (sum, growth);
         };
         let acted = self.of_part(signal, (0, part), tau);
@@ -321,22 +359,31 @@ impl LearningRule for EligibleRule {
     }
 
     #[inline(always)]
-    fn pass(&self, mut state: SynapseState, now: u32, steps: u32) -> SynapseState {
+    fn pass(&self, mut state: SynapseState, now: u32, steps: u32, class: usize) -> SynapseState {
         if steps == 0 || state.tag == 0.0 {
             return state;
         }
         let from = now.wrapping_sub(steps);
         let acted = if self.ticks == 1 {
-            self.acted(from, now)
+            self.acted(from, now, class)
         } else if self.still_marked(from, now) {
             return state;
         } else {
-            self.acted_by_ticks(from, now)
+            self.acted_by_ticks(from, now, class)
         };
         let weight = f64::from(state.weight) + self.gain * acted * f64::from(state.tag);
         state.weight = within(weight as f32, self.bounds);
         state.tag *= self.mark.after(steps);
         state
+    }
+
+    fn unbind(&mut self) {
+        // Events change marks only, and what acts on a class has been turned round already.
+    }
+
+    fn distinguish(&mut self, classes: usize) {
+        self.classes = classes;
+        self.make_room();
     }
 
     fn order(&self) -> SendOrder {
@@ -348,13 +395,13 @@ impl LearningRule for EligibleRule {
     }
 
     fn epoch_is_full(&self) -> bool {
-        self.sums.len() >= self.longest()
+        self.steps + 1 >= self.longest()
     }
 
     fn begin_epoch(&mut self, now: u64) {
         self.start = now;
-        self.sums.truncate(1);
-        self.sums[0] = 0.0;
+        self.sums.truncate(self.classes);
+        self.steps = 0;
         self.courses.clear();
     }
 
@@ -364,24 +411,33 @@ impl LearningRule for EligibleRule {
         self.make_room();
     }
 
-    fn modulate(&mut self, signal: &Signal) {
-        let step = self.of_step(signal);
-        let last = self.sums.len() - 1;
-        self.sums.push(match self.growth.get(last) {
-            // Seen from the start of the epoch, eligibility has decayed by the start of the step.
-            Some(growth) => self.sums[last] + step / growth,
-            None => step,
-        });
-        if self.ticks > 1 {
-            self.courses.push(*signal);
+    fn modulate(&mut self, signal: &Signal, factors: &[Factors]) {
+        let last = self.steps;
+        for (class, factors) in factors.iter().enumerate() {
+            let course = Course {
+                signal: *signal,
+                factors: *factors,
+            };
+            let step = self.of_step(&course);
+            self.sums.push(match self.growth.get(last) {
+                // Seen from the start of the epoch, eligibility has decayed by the start of the step.
+                Some(growth) => self.sum(last, class) + step / growth,
+                None => step,
+            });
+            if self.ticks > 1 {
+                self.courses.push(course);
+            }
         }
+        self.steps += 1;
     }
 
     fn save(&self, out: &mut Vec<u32>) {
         out.extend([self.start as u32, (self.start >> 32) as u32]);
-        out.push(self.sums.len() as u32);
+        out.push(self.steps as u32);
+        // At the start of an epoch there is nothing, for however many classes.
+        let sums = self.sums.iter().copied().skip(self.classes);
         let courses = self.courses.iter().flat_map(numbers);
-        for number in self.sums.iter().copied().chain(courses) {
+        for number in sums.chain(courses) {
             let bits = number.to_bits();
             out.extend([bits as u32, (bits >> 32) as u32]);
         }
@@ -392,41 +448,49 @@ impl LearningRule for EligibleRule {
             let (low, high) = (take(from)?, take(from)?);
             Some(u64::from(low) | u64::from(high) << 32)
         };
-        self.start = wide(from)?;
-        let len = take(from)? as usize;
-        if len == 0 || len > self.longest() {
-            return None;
-        }
         let number = |from: &mut &[u32]| {
             let number = f64::from_bits(wide(from)?);
             number.is_finite().then_some(number)
         };
-        self.sums.clear();
-        for _ in 0..len {
+        let start = wide(from)?;
+        self.begin_epoch(start);
+        let steps = take(from).filter(|steps| (*steps as usize) < self.longest())? as usize;
+        for _ in 0..steps * self.classes {
             self.sums.push(number(from)?);
         }
-        self.courses.clear();
         if self.ticks > 1 {
-            for _ in 1..len {
+            for _ in 0..steps * self.classes {
                 let part = |from: &mut &[u32]| {
                     Some(Decaying {
                         level: number(from)?,
                         per_ms: number(from)?,
                     })
                 };
-                self.courses.push(Signal {
+                let signal = Signal {
                     impulse: number(from)?,
                     parts: [part(from)?, part(from)?],
                     baseline: number(from)?,
-                });
+                };
+                let mut factor = || Some(number(from)? as f32);
+                let factors = [factor()?, factor()?, factor()?];
+                self.courses.push(Course { signal, factors });
             }
         }
+        self.steps = steps;
         Some(())
     }
 }
 
-fn numbers(signal: &Signal) -> [f64; 6] {
+/// What acts on a class of target neurons in a step.
+#[derive(Clone, Copy)]
+struct Course {
+    signal: Signal,
+    factors: Factors,
+}
+
+fn numbers(Course { signal, factors }: &Course) -> [f64; 9] {
     let [first, second] = signal.parts;
+    let [start, middle, end] = factors.map(f64::from);
     [
         signal.impulse,
         first.level,
@@ -434,7 +498,28 @@ fn numbers(signal: &Signal) -> [f64; 6] {
         second.level,
         second.per_ms,
         signal.baseline,
+        start,
+        middle,
+        end,
     ]
+}
+
+/// ∫ f(t) e^(−rate t) dt over so many ms, with a parabola *f* through its values at the start, in the middle and at the end.
+fn gated_area(rate: f64, ms: f64, [start, middle, end]: [f64; 3]) -> f64 {
+    let x = rate * ms;
+    if x < 0.01 {
+        // Simpson's rule, to 10⁻¹¹.
+        let left = libm::exp(-0.5 * x);
+        return ms / 6.0 * (start + 4.0 * middle * left + end * left * left);
+    }
+    // ∫ sⁿ e^(−x s) ds for s from 0 to 1.
+    let left = libm::exp(-x);
+    let zeroth = -libm::expm1(-x) / x;
+    let first = (zeroth - left) / x;
+    let second = (2.0 * first - left) / x;
+    let slope = -3.0 * start + 4.0 * middle - end;
+    let curve = 2.0 * start - 4.0 * middle + 2.0 * end;
+    ms * (start * zeroth + slope * first + curve * second)
 }
 
 /// ∫ e^(−rate t) dt over so many ms.

@@ -17,7 +17,7 @@ use super::steering::Steering;
 use super::tend::Tended;
 use super::upkeep::{Keepers, Lasting};
 use super::{LearningRule, ModulatedBy, Seen, SendOrder, SynapseState, Traces};
-use crate::modulation::{Modulator, Signal};
+use crate::modulation::Modulator;
 use crate::network::plastic::PlasticSynapses;
 use crate::network::region::Spikes;
 use crate::sim::clock::Clock;
@@ -109,11 +109,6 @@ impl ExactRule {
         }
     }
 
-    /// A step begins: what the modulator of the rule does in it.
-    fn begin_step(&mut self, synapses: &mut PlasticSynapses, step: u64, signal: &Signal) {
-        self.learner.begin_step(synapses, after(step), signal);
-    }
-
     fn save(&self) -> Vec<u32> {
         let mut out = Vec::new();
         self.learner.save(&mut out);
@@ -199,6 +194,7 @@ pub(super) fn insert<R: LearningRule>(
     let (groups, targets) = (synapses.groups(), synapses.target_neurons());
     let longest = groups.iter().map(|g| g.axonal).max().unwrap_or(0);
     rule.count_ticks(TICKS);
+    let steering = Steering::new(lasting, &mut rule, TICKS);
     // So that spikes do not allocate as a rule.
     let room = (synapses.rows() / 2 + 64).min(4096);
     let learner = Exact {
@@ -207,7 +203,7 @@ pub(super) fn insert<R: LearningRule>(
         order: Order::new(rule.coincidence(), 0),
         settled: 0,
         forgotten: 0,
-        steering: Steering::new(lasting),
+        steering,
         rule,
     };
     projection.insert((
@@ -226,9 +222,9 @@ pub fn begin_exact(
     mut projections: Query<(&mut PlasticSynapses, &mut ExactRule, Option<&ModulatedBy>)>,
 ) {
     for (mut synapses, mut rule, by) in &mut projections {
-        let modulator = by.and_then(|by| modulators.get(by.0).ok());
-        let signal = modulator.map_or_else(Signal::default, Modulator::signal);
-        rule.begin_step(&mut synapses, clock.step(), &signal);
+        let by = by.map(|by| by.0);
+        rule.learner
+            .begin_step(&mut synapses, after(clock.step()), &modulators, by);
     }
 }
 
@@ -323,8 +319,14 @@ trait Learner: Send + Sync {
         sent: &mut Vec<(u32, f32)>,
     );
     fn spiked(&mut self, synapses: &mut PlasticSynapses, now: u64, neuron: u32);
-    /// A step begins in which this acts on the rule, if the rule is modulated.
-    fn begin_step(&mut self, synapses: &mut PlasticSynapses, now: u64, signal: &Signal);
+    /// A step begins in which modulators act on the rule: one by which it is modulated, and those that gate it.
+    fn begin_step(
+        &mut self,
+        synapses: &mut PlasticSynapses,
+        now: u64,
+        modulators: &Query<&Modulator>,
+        by: Option<Entity>,
+    );
     fn settle(&mut self, synapses: &mut PlasticSynapses, now: u64);
     /// Settles between two steps, so that what a modulator did before need not be kept.
     fn close(&mut self, synapses: &mut PlasticSynapses, now: u64);
@@ -473,19 +475,26 @@ impl<R: LearningRule> Learner for Exact<R> {
         }
     }
 
-    fn begin_step(&mut self, synapses: &mut PlasticSynapses, now: u64, signal: &Signal) {
+    fn begin_step(
+        &mut self,
+        synapses: &mut PlasticSynapses,
+        now: u64,
+        modulators: &Query<&Modulator>,
+        by: Option<Entity>,
+    ) {
         self.steering.anchor(now);
-        if R::MODULATED {
-            if self.rule.epoch_is_full() {
+        if R::MODULATED || self.steering.is_gated() {
+            if self.rule.epoch_is_full() || self.steering.epoch_is_full() {
                 self.close(synapses, now);
             }
-            self.rule.modulate(signal);
+            (self.steering).begin_step(&mut self.rule, by, modulators);
         }
     }
 
     fn close(&mut self, synapses: &mut PlasticSynapses, now: u64) {
         self.settle(synapses, now);
         self.rule.begin_epoch(now);
+        self.steering.begin_epoch(now);
     }
 
     fn settle(&mut self, synapses: &mut PlasticSynapses, now: u64) {
@@ -539,7 +548,9 @@ impl<R: LearningRule> Learner for Exact<R> {
         self.post.forget(now as u32);
         (self.forgotten, self.settled) = (now, now);
         self.steering.anchor(now);
+        self.rule.forget();
         self.rule.begin_epoch(now);
+        self.steering.begin_epoch(now);
     }
 
     fn steering(&mut self) -> &mut Steering {
@@ -593,6 +604,8 @@ impl<R: LearningRule> Learner for Exact<R> {
         post.load(from)?;
         self.post.take_over(&post, self.settled as u32, (0, 0));
         self.rule.take_over(from, targets, 0)?;
+        self.rule.begin_epoch(self.settled);
+        self.steering.begin_epoch(self.settled);
         Some(self.settled)
     }
 }

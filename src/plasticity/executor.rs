@@ -17,8 +17,8 @@ use super::replay::Order;
 use super::steering::Steering;
 use super::tend::Tended;
 use super::upkeep::{Keepers, Lasting};
+use crate::modulation::Modulator;
 use crate::modulation::effects::ModulatedRelease;
-use crate::modulation::{Modulator, Signal};
 use crate::network::plastic::PlasticSynapses;
 use crate::network::propagate::SpikeCount;
 use crate::network::region::Spikes;
@@ -73,6 +73,7 @@ pub(crate) fn insert<R: LearningRule>(
         0
     };
     rule.prepare(posts, longest_back);
+    let steering = Steering::new(lasting, &mut rule, 1);
     let orders: Vec<_> = groups
         .iter()
         .map(|g| Order::new(rule.coincidence(), g.dendritic))
@@ -80,12 +81,15 @@ pub(crate) fn insert<R: LearningRule>(
     let post = PostHistory::new(posts, longest_back, R::ROOM);
     let learning = Learning {
         pre: PreHistory::new(synapses.rows(), longest),
-        whole: WholeRows::new::<R>(synapses, &orders, &post),
+        whole: steering
+            .is_plain()
+            .then(|| WholeRows::new::<R>(synapses, &orders, &post))
+            .flatten(),
         post,
         orders,
         longest_back,
         settled: 0,
-        steering: Steering::new(lasting),
+        steering,
         newest: Vec::new(),
         rule,
     };
@@ -228,7 +232,7 @@ pub fn tend<R: LearningRule>(
 #[derive(Component, Clone, Copy, Debug)]
 pub struct ModulatedBy(pub Entity);
 
-/// The system of `Encode`: tells rules what their modulator does in the step that begins.
+/// The system of `Encode`: tells rules what their modulator, and pools that gate them, do in the step that begins.
 pub fn modulate<R: LearningRule>(
     clock: Res<Clock>,
     workers: Res<Workers>,
@@ -238,13 +242,13 @@ pub fn modulate<R: LearningRule>(
 ) {
     let done = clock.step();
     for (mut synapses, mut learning, by) in &mut projections {
-        if learning.rule.epoch_is_full() {
-            bring_up_to_date(&mut synapses, &mut learning, done, &workers, *simd);
-            learning.rule.begin_epoch(done);
+        let learning = &mut *learning;
+        if learning.rule.epoch_is_full() || learning.steering.epoch_is_full() {
+            bring_up_to_date(&mut synapses, learning, done, &workers, *simd);
+            learning.begin_epoch(done);
         }
-        let modulator = by.and_then(|by| modulators.get(by.0).ok());
-        let signal = modulator.map_or_else(Signal::default, Modulator::signal);
-        learning.rule.modulate(&signal);
+        let by = by.map(|by| by.0);
+        (learning.steering).begin_step(&mut learning.rule, by, &modulators);
     }
 }
 
@@ -253,8 +257,14 @@ impl<R: LearningRule> Learning<R> {
     #[inline(always)]
     fn whole_block(&self, block: usize, synapses: usize) -> Option<&Block<R::Post>> {
         let whole = self.whole.as_ref()?;
-        let is_plain = !self.steering.is_at_work() && self.steering.fade().is_none();
-        is_plain.then(|| whole.block(block, synapses)).flatten()
+        let block = || whole.block(block, synapses);
+        self.steering.is_plain().then(block).flatten()
+    }
+
+    /// All synapses have been brought up to date at the stamp `now`; what modulators did before need not be kept.
+    fn begin_epoch(&mut self, now: u64) {
+        self.rule.begin_epoch(now);
+        self.steering.begin_epoch(now);
     }
 
     /// The postsynaptic history was changed otherwise than by spikes, up to the stamp `now`.

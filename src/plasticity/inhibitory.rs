@@ -27,7 +27,7 @@
 use super::decay::Decay;
 use super::{
     BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
-    WEIGHT, check_bounds,
+    UNBOUND, WEIGHT, check_bounds,
 };
 use crate::sim::math::within;
 use crate::sim::quantity::{Range, Unit};
@@ -153,6 +153,10 @@ impl LearningRule for SymmetricRule {
         _post: Seen<[f32; 1]>,
     ) -> SynapseState {
         self.changed(state, pre.traces[0] * self.decay.after(pre.ago))
+    }
+
+    fn unbind(&mut self) {
+        self.bounds = UNBOUND;
     }
 
     fn order(&self) -> SendOrder {

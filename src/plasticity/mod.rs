@@ -21,6 +21,7 @@ pub mod dopamine;
 pub mod eligibility;
 pub mod exact;
 mod executor;
+pub mod gating;
 pub mod history;
 pub mod homeostatic;
 pub mod inhibitory;
@@ -51,6 +52,7 @@ use bevy::ecs::system::ScheduleSystem;
 use bevy::ecs::world::EntityWorldMut;
 use bevy::prelude::*;
 use bevy::reflect::{GetTypeRegistration, TypePath};
+use gating::Factors;
 
 /// Registers every rule of this folder.
 pub fn plugin(app: &mut App) {
@@ -139,6 +141,9 @@ pub trait LearningRule: Send + Sync + 'static {
         let _ = (potentials, event);
     }
 
+    /// What was [followed](Self::follow) is forgotten, as if the network began.
+    fn forget(&mut self) {}
+
     /// What a presynaptic spike sees of a target neuron, so many steps before the last that was [followed](Self::follow).
     #[inline(always)]
     fn membrane(&self, target: u32, back: u32) -> Self::Post {
@@ -168,11 +173,20 @@ pub trait LearningRule: Send + Sync + 'static {
         post: Seen<Self::Post>,
     ) -> SynapseState;
 
-    /// Time passes without spikes, for `steps` steps up to the stamp `now` (low 32 bits).
+    /// Time passes without spikes, for `steps` steps up to the stamp `now` (low 32 bits), at a synapse onto a target neuron of this
+    /// [class](Self::distinguish).
     #[inline(always)]
-    fn pass(&self, state: SynapseState, now: u32, steps: u32) -> SynapseState {
-        let _ = (now, steps);
+    fn pass(&self, state: SynapseState, now: u32, steps: u32, class: usize) -> SynapseState {
+        let _ = (now, steps, class);
         state
+    }
+
+    /// What events change is no longer kept within the bounds by the rule: what [gates](gating) its learning does so.
+    fn unbind(&mut self);
+
+    /// Modulators act differently on so many classes of target neurons, rather than on all as one.
+    fn distinguish(&mut self, classes: usize) {
+        let _ = classes;
     }
 
     /// The rule was derived for ticks, so many of them to a step; [`modulate`](Self::modulate) goes on to speak of steps.
@@ -180,9 +194,10 @@ pub trait LearningRule: Send + Sync + 'static {
         let _ = per_step;
     }
 
-    /// What the modulator does in the step that begins: see [`Signal`].
-    fn modulate(&mut self, signal: &Signal) {
-        let _ = signal;
+    /// What the modulator does in the step that begins (see [`Signal`]), and by what [pools](gating) multiply that,
+    /// for each [class](Self::distinguish) of target neurons.
+    fn modulate(&mut self, signal: &Signal, factors: &[Factors]) {
+        let _ = (signal, factors);
     }
 
     /// Whether the rule must [begin an epoch](Self::begin_epoch) before the next [`modulate`](Self::modulate).
@@ -285,6 +300,8 @@ pub trait Plasticity:
 pub struct BoxedRule {
     /// Whether synapses carry a tag.
     pub tagged: bool,
+    /// Whether a modulator acts on it.
+    pub modulated: bool,
     /// What spikes of one step mean to each other.
     pub coincidence: Coincidence,
     /// Bytes per source and per target neuron that traces of more than one number take in the histories.
@@ -302,6 +319,7 @@ impl BoxedRule {
         let (pre, post) = (R::Pre::default(), R::Post::default());
         Self {
             tagged: R::TAGGED,
+            modulated: R::MODULATED,
             coincidence: rule.coincidence(),
             wide_traces: [
                 6.0 * more(pre.values()),
@@ -331,7 +349,7 @@ pub struct RuleSystems {
     pub name: &'static str,
     /// In `Deliver`: synapses whose delay is all axonal.
     pub arrive: fn() -> ScheduleConfigs<ScheduleSystem>,
-    /// In `Encode`: what the modulator does in the step that begins.
+    /// In `Encode`: what modulators do in the step that begins, if the rule is modulated or pools gate it.
     pub modulate: Option<fn() -> ScheduleConfigs<ScheduleSystem>>,
     /// In `Propagate`: histories, and synapses whose delay has a dendritic part.
     pub transmit: fn() -> ScheduleConfigs<ScheduleSystem>,
@@ -345,9 +363,18 @@ impl RuleSystems {
         Self {
             name: core::any::type_name::<R>(),
             arrive: || arrive::<R>.into_configs(),
-            modulate: R::MODULATED.then_some(|| modulate::<R>.into_configs()),
+            modulate: Some(|| modulate::<R>.into_configs()),
             transmit: || transmit::<R>.into_configs(),
             tend: Some(|| tend::<R>.into_configs()),
+        }
+    }
+
+    /// Those that run it where nothing modulates or gates it and no keeper is beside it.
+    pub fn bare(self) -> Self {
+        Self {
+            modulate: None,
+            tend: None,
+            ..self
         }
     }
 }
@@ -402,6 +429,9 @@ impl RegisterRule for App {
 fn concrete<P: FromReflect + TypePath>(value: &dyn PartialReflect) -> Result<P, String> {
     P::from_reflect(value).ok_or_else(|| format!("this is not a {}", P::short_type_path()))
 }
+
+/// Bounds for changes that something else keeps within those of the weights: so far that a multiple of a change is a number still.
+const UNBOUND: [f32; 2] = [-1e30, 1e30];
 
 /// Bounds that a rule's `w_min` and `w_max` may have.
 pub(crate) const WEIGHT: Range = Range::between(-1e12, 1e12);

@@ -30,7 +30,7 @@
 use super::decay::Decay;
 use super::{
     BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
-    WEIGHT, check_bounds,
+    UNBOUND, WEIGHT, check_bounds,
 };
 use crate::sim::math::within;
 use crate::sim::quantity::{Range, Unit};
@@ -150,6 +150,10 @@ impl LearningRule for OjaRule {
             weight: within(weight, self.bounds),
             ..state
         }
+    }
+
+    fn unbind(&mut self) {
+        self.bounds = UNBOUND;
     }
 
     fn order(&self) -> SendOrder {

@@ -137,7 +137,8 @@ pub(super) fn replay<R: LearningRule>(
     fade: Option<&Fade>,
 ) -> (SynapseState, u32) {
     let pass = |state: SynapseState, now, steps| {
-        let mut after = share.slowed(state.weight, rule.pass(state, now, steps), now);
+        let passed = rule.pass(state, now, steps, share.class());
+        let mut after = share.passed(state.weight, passed, now);
         if let Some(fade) = fade {
             after.weight = fade.after(after.weight, steps);
         }

@@ -197,6 +197,10 @@ where
         state
     }
 
+    fn unbind(&mut self) {
+        self.change.unbind();
+    }
+
     fn order(&self) -> SendOrder {
         self.order
     }

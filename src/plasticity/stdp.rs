@@ -58,7 +58,7 @@
 use super::decay::Decay;
 use super::{
     BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
-    WEIGHT, check_bounds,
+    UNBOUND, WEIGHT, check_bounds,
 };
 use crate::sim::math::{exp, log, within};
 use crate::sim::quantity::{Range, Unit};
@@ -224,6 +224,8 @@ pub(super) struct WeightChange<const ADDITIVE: bool> {
     w_max: f32,
     per_width: f32,
     power_law: bool,
+    /// What changed weights are kept within.
+    kept: [f32; 2],
 }
 
 /// [`Stdp`] with its constants worked out. `ALL` says that all spikes form pairs.
@@ -276,6 +278,7 @@ impl<const ADDITIVE: bool> WeightChange<ADDITIVE> {
             w_max: w_max as f32,
             per_width: (1.0 / width) as f32,
             power_law: w_ref.is_some(),
+            kept: [w_min as f32, w_max as f32],
         }
     }
 
@@ -313,9 +316,14 @@ impl<const ADDITIVE: bool> WeightChange<ADDITIVE> {
         self.bounded(weight - self.a_minus * amount * dependence)
     }
 
+    /// Changed weights are no longer kept within the bounds.
+    pub(super) fn unbind(&mut self) {
+        self.kept = UNBOUND;
+    }
+
     #[inline(always)]
     fn bounded(&self, weight: f32) -> f32 {
-        within(weight, [self.w_min, self.w_max])
+        within(weight, self.kept)
     }
 }
 
@@ -370,6 +378,10 @@ impl<const ADDITIVE: bool, const ALL: bool> LearningRule for PairRule<ADDITIVE, 
         let amount = pre.traces[0] * self.plus.after(pre.ago);
         state.weight = self.change.potentiated(state.weight, amount);
         state
+    }
+
+    fn unbind(&mut self) {
+        self.change.unbind();
     }
 
     fn order(&self) -> SendOrder {
@@ -433,6 +445,10 @@ impl LearningRule for PreCentredRule {
         }
     }
 
+    fn unbind(&mut self) {
+        self.0.change.unbind();
+    }
+
     fn order(&self) -> SendOrder {
         self.0.order
     }
@@ -488,6 +504,10 @@ impl LearningRule for ReducedRule {
         let amount = if free { amount } else { 0.0 };
         state.weight = self.0.change.potentiated(state.weight, amount);
         state
+    }
+
+    fn unbind(&mut self) {
+        self.0.change.unbind();
     }
 
     fn order(&self) -> SendOrder {

@@ -7,9 +7,11 @@
 //!
 //! What a sum costs is what its rules cost, and a call through a pointer for each.
 
+use super::gating::Factors;
 use super::upkeep::Lasting;
 use super::{
-    BoxedRule, Coincidence, LearningRule, Seen, SendOrder, SynapseState, Traces, exact, executor,
+    BoxedRule, Coincidence, LearningRule, Seen, SendOrder, SynapseState, Traces, UNBOUND, exact,
+    executor,
 };
 use crate::modulation::Signal;
 use crate::sim::math::within;
@@ -30,9 +32,11 @@ pub(super) trait Part: Send + Sync {
     fn post_spiked(&self, last: &[f32], ago: u32, after: &mut [f32]);
     fn at_pre(&self, s: SynapseState, pre: Seen<&[f32]>, post: Seen<&[f32]>) -> SynapseState;
     fn at_post(&self, s: SynapseState, pre: Seen<&[f32]>, post: Seen<&[f32]>) -> SynapseState;
-    fn pass(&self, state: SynapseState, now: u32, steps: u32) -> SynapseState;
+    fn pass(&self, state: SynapseState, now: u32, steps: u32, class: usize) -> SynapseState;
+    fn unbind(&mut self);
+    fn distinguish(&mut self, classes: usize);
     fn count_ticks(&mut self, per_step: u32);
-    fn modulate(&mut self, signal: &Signal);
+    fn modulate(&mut self, signal: &Signal, factors: &[Factors]);
     fn epoch_is_full(&self) -> bool;
     fn begin_epoch(&mut self, now: u64);
     fn save(&self, out: &mut Vec<u32>);
@@ -88,14 +92,20 @@ impl<R: LearningRule> Part for R {
     fn at_post(&self, s: SynapseState, pre: Seen<&[f32]>, post: Seen<&[f32]>) -> SynapseState {
         LearningRule::at_post(self, s, seen(pre), seen(post))
     }
-    fn pass(&self, state: SynapseState, now: u32, steps: u32) -> SynapseState {
-        LearningRule::pass(self, state, now, steps)
+    fn pass(&self, state: SynapseState, now: u32, steps: u32, class: usize) -> SynapseState {
+        LearningRule::pass(self, state, now, steps, class)
+    }
+    fn unbind(&mut self) {
+        LearningRule::unbind(self);
+    }
+    fn distinguish(&mut self, classes: usize) {
+        LearningRule::distinguish(self, classes);
     }
     fn count_ticks(&mut self, per_step: u32) {
         LearningRule::count_ticks(self, per_step);
     }
-    fn modulate(&mut self, signal: &Signal) {
-        LearningRule::modulate(self, signal);
+    fn modulate(&mut self, signal: &Signal, factors: &[Factors]) {
+        LearningRule::modulate(self, signal, factors);
     }
     fn epoch_is_full(&self) -> bool {
         LearningRule::epoch_is_full(self)
@@ -303,9 +313,22 @@ impl<const TAGGED: bool, const MODULATED: bool> LearningRule for Sum<TAGGED, MOD
         })
     }
 
-    fn pass(&self, state: SynapseState, now: u32, steps: u32) -> SynapseState {
+    fn pass(&self, state: SynapseState, now: u32, steps: u32, class: usize) -> SynapseState {
         self.0
-            .added(state, |part, _, state| part.pass(state, now, steps))
+            .added(state, |part, _, state| part.pass(state, now, steps, class))
+    }
+
+    fn unbind(&mut self) {
+        self.0.bounds = UNBOUND;
+        for part in &mut self.0.parts {
+            part.unbind();
+        }
+    }
+
+    fn distinguish(&mut self, classes: usize) {
+        for part in &mut self.0.parts {
+            part.distinguish(classes);
+        }
     }
 
     fn count_ticks(&mut self, per_step: u32) {
@@ -314,9 +337,9 @@ impl<const TAGGED: bool, const MODULATED: bool> LearningRule for Sum<TAGGED, MOD
         }
     }
 
-    fn modulate(&mut self, signal: &Signal) {
+    fn modulate(&mut self, signal: &Signal, factors: &[Factors]) {
         for part in self.0.parts.iter_mut().filter(|p| p.is_modulated()) {
-            part.modulate(signal);
+            part.modulate(signal, factors);
         }
     }
 

@@ -267,6 +267,10 @@ impl LearningRule for TripletRule {
         }
     }
 
+    fn unbind(&mut self) {
+        self.change.unbind();
+    }
+
     fn order(&self) -> SendOrder {
         self.order
     }
@@ -328,6 +332,10 @@ impl LearningRule for SlidingRule {
         post: Seen<[f32; 3]>,
     ) -> SynapseState {
         self.triplet.at_post(state, pre, fast_and_slow(post))
+    }
+
+    fn unbind(&mut self) {
+        self.triplet.change.unbind();
     }
 
     fn order(&self) -> SendOrder {

@@ -13,6 +13,7 @@
 //! [restricted](crate::simulation::Simulation::restrict_learning), only that part of a keeper's change counts.
 
 use super::decay::Loss;
+use super::gating::Gating;
 use super::slowing::Slowing;
 use super::tend::Tended;
 use bevy::ecs::world::EntityWorldMut;
@@ -98,6 +99,8 @@ pub struct Lasting {
     pub fade: Option<Fade>,
     /// How the learning rate falls, if it does.
     pub slowing: Option<Slowing>,
+    /// How pools gate learning, if they do.
+    pub gating: Option<Gating>,
 }
 
 /// An exponential decay of weights towards a value.

@@ -17,6 +17,7 @@ use crate::network::slots::{InputSlots, Slots};
 use crate::network::stimulus::Selection;
 use crate::network::synapses::{DenseLayout, StorePlan, SynapseStore, Transfer, WeightFormat};
 use crate::neurons::srm::region::SrmRegion;
+use crate::plasticity::gating::Gating;
 use crate::plasticity::upkeep::{Care, Keepers, Lasting};
 use crate::plasticity::{BoxedRule, Fading, RuleFunctions, RuleSystems, Unchanging};
 use crate::sim::clock::Clock;
@@ -534,7 +535,10 @@ fn build_stores(
             .iter_mut()
             .find(|known| known.name == rule.name)
         {
-            Some(known) => known.tend = known.tend.or(rule.tend),
+            Some(known) => {
+                known.tend = known.tend.or(rule.tend);
+                known.modulate = known.modulate.or(rule.modulate);
+            }
             None => result.rules.push(rule),
         }
         if let Some(synapses) = world.get::<PlasticSynapses>(id) {
@@ -660,6 +664,11 @@ fn build_changing(
     });
     let count = synapses.len() as u64;
     let id = spawn_projection(world, scene, prepared, index, entities, count, None);
+    let gating = p.changing.as_ref().and_then(|changing| {
+        let targets = (&p.name[..], scene.regions[p.to].neurons);
+        let reach = modulators::gates(scene, targets, |pool| modulators::find(world, pool))?;
+        Some(Gating::new(reach, changing.bounds))
+    });
     let mut projection = world.entity_mut(id);
     projection.insert((provenance(spec, prepared, index, &synapses), synapses));
     if let Some(model) = &spec.short_term {
@@ -671,14 +680,18 @@ fn build_changing(
     }
     let Some(changing) = &p.changing else {
         let rule = BoxedRule::new(Unchanging);
-        let systems = rule.systems;
+        let systems = rule.systems.bare();
         rule.insert(&mut projection, Lasting::default());
         return Ok((id, Some(systems)));
     };
     let wrong = |at: usize| {
         move |e: String| BuildError::new(format!("projections[{index}].plasticity[{at}]"), e)
     };
-    let (mut keepers, mut lasting) = (Keepers::new(), Lasting::default());
+    let mut keepers = Keepers::new();
+    let mut lasting = Lasting {
+        gating,
+        ..Lasting::default()
+    };
     for (at, rule) in &changing.upkeep {
         let value = spec.plasticity[*at].0.as_ref();
         (rule.keep)(&mut projection, value);
@@ -704,17 +717,20 @@ fn build_changing(
         1 => rules.remove(0).1,
         _ => BoxedRule::sum(rules, changing.bounds).map_err(wrong(0))?,
     };
-    let mut systems = Some(rule.systems).filter(|_| !changing.exact);
+    let mut systems = rule.systems.bare();
+    if rule.modulated || lasting.gating.is_some() {
+        systems.modulate = rule.systems.modulate;
+    }
+    if !keepers.is_empty() {
+        systems.tend = rule.systems.tend;
+    }
+    let systems = Some(systems).filter(|_| !changing.exact);
     if changing.exact {
         rule.insert_exact(&mut projection, lasting);
     } else {
         rule.insert(&mut projection, lasting);
     }
-    if keepers.is_empty() {
-        if let Some(systems) = &mut systems {
-            systems.tend = None;
-        }
-    } else {
+    if !keepers.is_empty() {
         projection.insert(keepers);
     }
     if let Some(functions) = projection.get::<RuleFunctions>().copied() {

@@ -264,6 +264,22 @@ fn check_effects(
                 (neurons.count(scene.regions[found.from].neurons))
                     .map_err(|e| BuildError::new(format!("{path}.neurons"), e))?;
             }
+            Effect::Learning {
+                projection,
+                neurons,
+                ..
+            } => {
+                let found = find_projection(projections, projection, &path)?;
+                (neurons.count(scene.regions[found.to].neurons))
+                    .map_err(|e| BuildError::new(format!("{path}.neurons"), e))?;
+                if !found.learns() {
+                    let message = format!(
+                        "projection {} has no learning rule, so there is nothing to scale; add one to its `plasticity`, or take this effect out",
+                        quoted(projection)
+                    );
+                    return Err(BuildError::new(format!("{path}.projection"), message));
+                }
+            }
         }
     }
     Ok(())
@@ -303,7 +319,7 @@ pub(super) fn excited<'a>(
     let effects = scene.modulators.iter().flat_map(|m| &m.effects);
     effects.filter_map(|effect| match effect {
         Effect::Excitability { region, .. } => places.get(region.as_str()).copied(),
-        Effect::Release { .. } => None,
+        Effect::Release { .. } | Effect::Learning { .. } => None,
     })
 }
 
@@ -366,35 +382,67 @@ pub(super) fn attach_release(
     world: &mut World,
     scene: &Scene,
     projection: Entity,
-    (name, neurons): (&str, u32),
+    (name, sources): (&str, u32),
 ) {
+    let take = |effect: &Effect| match effect {
+        Effect::Release {
+            projection,
+            neurons,
+            gain,
+            most,
+        } if projection == name => Some((neurons.clone(), *gain, [0.0, *most])),
+        _ => None,
+    };
+    let found = |pool: &str| find(world, pool);
+    if let Some(reach) = reach(scene, (name, sources), take, found) {
+        let release = ModulatedRelease::new(reach);
+        world.entity_mut(projection).insert(release);
+    }
+}
+
+/// How pools act on the learning of a projection to so many neurons; `None` if none does. `find` finds pools by their names.
+pub(super) fn gates(
+    scene: &Scene,
+    (name, targets): (&str, u32),
+    find: impl FnMut(&str) -> Option<Entity>,
+) -> Option<Reach> {
+    let take = |effect: &Effect| match effect {
+        Effect::Learning {
+            projection,
+            neurons,
+            gain,
+            least,
+            most,
+        } if projection == name => Some((neurons.clone(), *gain, [*least, *most])),
+        _ => None,
+    };
+    reach(scene, (name, targets), take, find)
+}
+
+/// How pools act on the synapses of a projection, by the neurons on one side, of which there are so many. `take` gives what an effect that is meant
+/// says: neurons, gain, and bounds of the factor.
+fn reach(
+    scene: &Scene,
+    (name, neurons): (&str, u32),
+    take: impl Fn(&Effect) -> Option<(Selection, f64, [f64; 2])>,
+    mut find: impl FnMut(&str) -> Option<Entity>,
+) -> Option<Reach> {
     let mut parts = Vec::new();
     for spec in &scene.modulators {
-        for effect in &spec.effects {
-            if let Effect::Release {
-                projection,
-                neurons: selection,
+        for (selection, gain, [least, most]) in spec.effects.iter().filter_map(&take) {
+            let Some(modulator) = find(&spec.name) else {
+                continue;
+            };
+            parts.push(Part {
+                modulator,
+                neurons: chosen(scene, &spec.name, name, &selection, neurons),
                 gain,
+                least,
                 most,
-            } = effect
-                && projection == name
-                && let Some(modulator) = find(world, &spec.name)
-            {
-                parts.push(Part {
-                    modulator,
-                    neurons: chosen(scene, &spec.name, name, selection, neurons),
-                    gain: *gain,
-                    least: 0.0,
-                    most: *most,
-                });
-            }
+            });
         }
     }
-    if let Some(reach) = Reach::new(&parts, neurons as usize) {
-        world
-            .entity_mut(projection)
-            .insert(ModulatedRelease::new(reach));
-    }
+    Reach::new(&parts, neurons as usize)
 }
 
 /// Checks that the modulator exists that `what` speaks of, in words.

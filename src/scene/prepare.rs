@@ -92,6 +92,11 @@ impl PreparedProjection {
         self.changing.is_some()
     }
 
+    /// Whether a learning rule changes its weights.
+    pub(super) fn learns(&self) -> bool {
+        self.changing.as_ref().is_some_and(|c| !c.rules.is_empty())
+    }
+
     /// The bounds of weights that change, of magnitudes where all weights start as negative ones; none if nothing can change them.
     pub fn bounds_of_magnitudes(&self) -> Option<(f64, f64)> {
         let changing = self.changing.as_ref()?;

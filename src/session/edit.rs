@@ -292,7 +292,9 @@ fn remove(scene: &mut Scene, place: &Place) -> Result<(), String> {
         });
         modulator.effects.retain(|effect| match effect {
             Effect::Excitability { region, .. } => regions.contains(region),
-            Effect::Release { projection, .. } => named.contains(projection),
+            Effect::Release { projection, .. } | Effect::Learning { projection, .. } => {
+                named.contains(projection)
+            }
         });
         if let Evaluation::TemporalDifference { critic, .. } = &modulator.evaluation
             && !regions.contains(critic)

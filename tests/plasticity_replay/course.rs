@@ -1,6 +1,7 @@
 //! What happens to a network in a run, and the replay of a rule without a third factor over it.
 
 use crate::events::{PairRule, Spikes};
+use crate::gating::Gate;
 use crate::network::{Network, Synapse, Time, ms, run_to};
 use neuropil::prelude::*;
 use neuropil::scene::schema::Dendritic;
@@ -120,15 +121,16 @@ impl Weight {
 
     /// Moves towards what a rule wants.
     pub fn change(&mut self, wanted: f64) {
-        self.change_by(1.0, wanted);
-    }
-
-    /// Moves part of the way to what a rule wants.
-    pub fn change_by(&mut self, part: f64, wanted: f64) {
         if !self.frozen {
             let wanted = wanted.clamp(self.bounds.0, self.bounds.1);
-            self.now += self.gain * part * (wanted - self.now);
+            self.now += self.gain * (wanted - self.now);
         }
+    }
+
+    /// Moves part of the way to what a rule wants within the bounds.
+    pub fn change_by(&mut self, part: f64, wanted: f64) {
+        let wanted = wanted.clamp(self.bounds.0, self.bounds.1);
+        self.change(self.now + part * (wanted - self.now));
     }
 
     /// Does what a course says about the weight of a synapse onto `target`.
@@ -146,6 +148,7 @@ impl Weight {
 pub struct Beside {
     pub decay: Option<ConvergentDecay>,
     pub slowing: Option<LearningRateDecay>,
+    pub gates: Vec<Gate>,
 }
 
 impl Beside {
@@ -250,14 +253,19 @@ pub fn replay<R: PairRule + ?Sized>(
         let mut weight = Weight::new(synapse.weight, rule.bounds());
         let (mut readings, mut parts, mut last) = (0, parts.into_iter(), 0);
         for (now, what) in happenings {
-            weight.now = beside.after(weight.now, now - last);
+            weight.change(beside.after(weight.now, now - last));
             last = now;
             let part = beside.part(now);
+            let gate = Gate::factor(&beside.gates, synapse.target, now, 0.0, false);
+            let learn = |weight: &mut Weight, wanted: f64| match beside.gates.is_empty() {
+                true => weight.change_by(part, wanted),
+                false => weight.change(weight.now + gate * part * (wanted - weight.now)),
+            };
             match what {
                 Happening::Pre => {
                     let old = weight.now;
                     if spikes.remembers_pre(now) {
-                        weight.change_by(part, rule.at_pre(old, now, &spikes));
+                        learn(&mut weight, rule.at_pre(old, now, &spikes));
                     }
                     let sent = match rule.order() {
                         SendOrder::ChangeThenSend => weight.now,
@@ -270,7 +278,8 @@ pub fn replay<R: PairRule + ?Sized>(
                 }
                 Happening::Post if !spikes.remembers_post(now) => {}
                 Happening::Post => {
-                    weight.change_by(part, rule.at_post(weight.now, now, &spikes));
+                    let wanted = rule.at_post(weight.now, now, &spikes);
+                    learn(&mut weight, wanted);
                 }
                 Happening::Act(Act::Reset) => spikes.forgotten = now,
                 Happening::Act(Act::Read) => {

@@ -270,31 +270,56 @@ impl PairRule for Bcm {
 }
 
 /// Rules whose changes add.
-pub struct Sum(Vec<(RuleValue, Box<dyn PairRule>)>);
+pub struct Sum {
+    rules: Vec<(RuleValue, Box<dyn PairRule>)>,
+    /// Whether each keeps to its bounds by itself.
+    bound: bool,
+}
 
 impl Sum {
     /// No rule.
     pub fn new() -> Self {
-        Self(Vec::new())
+        Self {
+            rules: Vec::new(),
+            bound: true,
+        }
+    }
+
+    /// Of changes as they are before the bounds cut them off.
+    pub fn unbound(self) -> Self {
+        Self {
+            bound: false,
+            ..self
+        }
     }
 
     /// With one more rule.
     pub fn and<R: PairRule + Reflect + Clone>(mut self, rule: R) -> Self {
-        self.0.push((RuleValue::new(rule.clone()), Box::new(rule)));
+        let value = RuleValue::new(rule.clone());
+        self.rules.push((value, Box::new(rule)));
         self
     }
 
     /// The rules of a scene.
     pub fn rules(&self) -> impl Iterator<Item = RuleValue> {
-        self.0.iter().map(|(rule, _)| rule.clone())
+        self.rules.iter().map(|(rule, _)| rule.clone())
     }
 
     fn added(&self, weight: f64, after: impl Fn(&dyn PairRule) -> f64) -> f64 {
         let change = |rule: &dyn PairRule| {
             let (low, high) = rule.bounds();
-            after(rule).clamp(low, high) - weight
+            let after = after(rule);
+            match self.bound {
+                true => after.clamp(low, high) - weight,
+                false => after - weight,
+            }
         };
-        weight + self.0.iter().map(|(_, r)| change(r.as_ref())).sum::<f64>()
+        weight
+            + self
+                .rules
+                .iter()
+                .map(|(_, r)| change(r.as_ref()))
+                .sum::<f64>()
     }
 }
 
@@ -314,15 +339,15 @@ impl PairRule for Sum {
     }
 
     fn bounds(&self) -> (f64, f64) {
-        let all = self.0.iter().map(|(_, rule)| rule.bounds());
+        let all = self.rules.iter().map(|(_, rule)| rule.bounds());
         all.fold((f64::MIN, f64::MAX), |a, b| (a.0.max(b.0), a.1.min(b.1)))
     }
 
     fn order(&self) -> SendOrder {
-        self.0[0].1.order()
+        self.rules[0].1.order()
     }
 
     fn coincidence(&self) -> Coincidence {
-        self.0[0].1.coincidence()
+        self.rules[0].1.coincidence()
     }
 }

@@ -9,6 +9,7 @@ mod case;
 mod control;
 mod course;
 mod events;
+mod gating;
 mod modulated;
 mod network;
 mod pairs;

@@ -241,7 +241,8 @@ impl Network {
         scene
     }
 
-    fn index(&self, target: usize) -> u32 {
+    /// The index of a target neuron in its region.
+    pub fn index(&self, target: usize) -> u32 {
         target as u32 * self.spacing
     }
 

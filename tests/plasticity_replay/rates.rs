@@ -171,6 +171,7 @@ fn what_acts_beside_rules_is_its_replay() {
             Beside {
                 decay: Some(decay),
                 slowing: Some(slowing(RateForm::Hyperbolic)),
+                ..Beside::default()
             },
         ] {
             let one = Sum::new().and(Stdp {

@@ -3,6 +3,7 @@
 
 use crate::course::{Act, Course, Happening, Replayed, Weight, happenings, spikes_at};
 use crate::events::trace;
+use crate::gating::Gate;
 use crate::network::{Network, Synapse, Time, ms};
 use neuropil::prelude::*;
 
@@ -54,7 +55,7 @@ impl Signal {
     }
 
     /// By how much it is raised, and when, in order.
-    fn raises(&self) -> Vec<(Time, f64)> {
+    pub fn raises(&self) -> Vec<(Time, f64)> {
         let released = |t: &Time| (t + self.release.1, self.release.0);
         let mut all: Vec<_> = self.spikes.iter().map(released).collect();
         all.extend(&self.rewards);
@@ -120,6 +121,8 @@ impl From<&Mstdpet> for Marking {
 struct State<'a> {
     marking: &'a Marking,
     signal: &'a Signal,
+    gates: &'a [Gate],
+    target: usize,
     now: Time,
     mark: f64,
     /// What the modulator has done to the weight since the last spike: the bounds are applied at spikes.
@@ -139,7 +142,20 @@ impl State<'_> {
         if let Some(tau) = self.signal.tau_ms {
             let baseline = self.signal.baseline;
             let acting = match self.marking.lasts {
-                None => self.level - baseline,
+                None => self.gate(0, 0.0) * (self.level - baseline),
+                Some(lasts) if !self.gates.is_empty() => {
+                    // Adds up the middles of short parts; pools that gate may be raised at whole times.
+                    const PARTS: i64 = 16;
+                    let part = ms(1) / PARTS as f64;
+                    let height = |n: i64| {
+                        let (unit, t) = (n / PARTS, (n as f64 + 0.5) * part);
+                        let level = self.level * libm::exp(-t / tau) - baseline;
+                        level * libm::exp(-t / lasts) * self.gate(unit, t - ms(unit))
+                    };
+                    (0..PARTS * (time - self.now))
+                        .map(|n| part * height(n))
+                        .sum()
+                }
                 Some(lasts) => {
                     self.level * integral(1.0 / tau + 1.0 / lasts)
                         - baseline * integral(1.0 / lasts)
@@ -159,8 +175,13 @@ impl State<'_> {
     fn raise(&mut self, amount: f64) {
         match self.signal.tau_ms {
             Some(_) => self.level += amount,
-            None => self.drift += self.marking.scale * self.mark * amount,
+            None => self.drift += self.gate(0, 0.0) * self.marking.scale * self.mark * amount,
         }
+    }
+
+    /// By what changes are multiplied so many units and ms from now, with what is released up to the units.
+    fn gate(&self, units: Time, after: f64) -> f64 {
+        Gate::factor(self.gates, self.target, self.now + units, after, true)
     }
 
     /// Applies what the modulator has done.
@@ -171,12 +192,20 @@ impl State<'_> {
 }
 
 /// Replays a rule with a third factor over a course.
-pub fn replay(network: &Network, marking: &Marking, signal: &Signal, course: &Course) -> Replayed {
+pub fn replay(
+    network: &Network,
+    marking: &Marking,
+    signal: &Signal,
+    gates: &[Gate],
+    course: &Course,
+) -> Replayed {
     let mut result = Replayed::new(course);
     for synapse in &network.synapses {
         let state = State {
             marking,
             signal,
+            gates,
+            target: synapse.target,
             now: 0,
             mark: 0.0,
             drift: 0.0,

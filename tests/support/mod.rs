@@ -165,6 +165,7 @@ pub fn networks() -> impl Iterator<Item = Network> {
         learning(),
         responding(),
         steered(),
+        rewarded(),
     ])
 }
 
@@ -765,7 +766,7 @@ pub fn steered() -> Network {
 }
 
 /// Rewards of every kind and evaluation on rules with and without a trace, triplets whose depression slides, weight-dependent changes, and a pool
-/// that acts on what chosen neurons release, at neurons of both kinds of time.
+/// that acts on what chosen neurons release and turns round how synapses onto others learn, at neurons of both kinds of time.
 pub fn rewarded() -> Network {
     let mut scene = Scene {
         duration_ms: 200.0,
@@ -866,6 +867,13 @@ pub fn rewarded() -> Network {
         };
         [(5.0, 0.4), (9.0, -0.3)].map(rewarder).into()
     };
+    let gate = |projection: &str, share: f64| Effect::Learning {
+        projection: projection.into(),
+        neurons: Selection::Fraction(share),
+        gain: -6.0,
+        least: -2.0,
+        most: 2.0,
+    };
     let signal = |name: &str, evaluation: Evaluation, step: f64| ModulatorSpec {
         name: name.into(),
         rewards: rewards(step),
@@ -894,12 +902,17 @@ pub fn rewarded() -> Network {
                 delay_ms: 2.0,
                 ..default()
             }],
-            effects: vec![Effect::Release {
-                projection: "excitatory to output".into(),
-                neurons: Selection::Fraction(0.4),
-                gain: 0.8,
-                most: 2.0,
-            }],
+            effects: vec![
+                Effect::Release {
+                    projection: "excitatory to output".into(),
+                    neurons: Selection::Fraction(0.4),
+                    gain: 0.8,
+                    most: 2.0,
+                },
+                gate("excitatory to output", 0.5),
+                gate("output to excitatory", 1.0),
+                gate("critic to exact", 0.3),
+            ],
             ..default()
         },
     ];

@@ -57,6 +57,7 @@ pub(super) fn take_over<R: LearningRule>(
     learning.post.take_over(&post, now as u32, ways_back);
     learning.settled = now;
     learning.steering.anchor(now);
+    learning.begin_epoch(now);
     learning.follow_history(now);
     rest.is_empty().then_some(())
 }

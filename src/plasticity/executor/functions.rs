@@ -90,9 +90,10 @@ impl<R: LearningRule> Learning<R> {
     fn begin(&mut self, now: u64) {
         self.pre.forget(now as u32);
         self.post.forget(now as u32);
+        self.rule.forget();
         self.settled = now;
         self.steering.anchor(now);
-        self.rule.begin_epoch(now);
+        self.begin_epoch(now);
         self.follow_history(now);
     }
 

@@ -17,6 +17,8 @@ impl LearningRule for Fading {
     fn post_spiked(&self, last: [f32; 0], _: u32) -> [f32; 0] {
         last
     }
+    fn unbind(&mut self) {}
+
     #[inline(always)]
     fn at_pre(&self, state: SynapseState, _: Seen<[f32; 0]>, _: Seen<[f32; 0]>) -> SynapseState {
         state
@@ -43,6 +45,8 @@ impl LearningRule for Unchanging {
     fn post_spiked(&self, last: [f32; 0], _: u32) -> [f32; 0] {
         last
     }
+    fn unbind(&mut self) {}
+
     #[inline(always)]
     fn at_pre(&self, state: SynapseState, _: Seen<[f32; 0]>, _: Seen<[f32; 0]>) -> SynapseState {
         state

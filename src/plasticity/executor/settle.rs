@@ -171,6 +171,6 @@ pub(super) fn settle<R: LearningRule>(entity: &mut EntityWorldMut<'_>, now: u64)
             &alone,
             SimdLevel::Portable,
         );
-        learning.rule.begin_epoch(now);
+        learning.begin_epoch(now);
     }
 }

@@ -4,10 +4,13 @@ use super::{BuildError, Delays, PreparedProjection, PreparedRegion, values};
 use crate::network::distribution::Distribution;
 use crate::network::stimulus::StimulusKind;
 use crate::network::synapses::{Transfer, WeightFormat, predict};
+use crate::plasticity::gating::Gating;
+use crate::scene::modulators;
 use crate::scene::quanta::Quantum;
 use crate::scene::schema::{ProbeKind, Scene};
 use crate::sim::columns::padded;
 use crate::synapses::response::filter::Filter;
+use bevy::prelude::Entity;
 use std::collections::{BTreeMap, HashMap};
 
 /// What the program itself takes.
@@ -109,6 +112,8 @@ pub(super) fn predict_bytes(
         let [wide_source, wide_target] = changing.wide_traces;
         bytes += rows * (HISTORY_OF_SOURCE + wide_source);
         bytes += f64::from(targets) * (HISTORY_OF_TARGET + wide_target);
+        let gates = modulators::gates(scene, (&p.name, targets), |_| Some(Entity::PLACEHOLDER));
+        bytes += gates.map_or(0.0, |gates| gates.len() as f64) * Gating::BYTES_PER_CLASS;
         ring = ring.max(f64::from(delays.last().copied().unwrap_or(1)) + 1.0);
         temporary += 4.0 * rows;
     }
