@@ -44,6 +44,7 @@ scenes!(
     "homeostasis": "Learning",
     "receptive_fields": "Learning",
     "dopamine": "Learning",
+    "gated_learning": "Learning",
 );
 
 /// The text of the shipped scene `name`.
