@@ -1199,6 +1199,31 @@ const GIANTS: &[(&str, &str, &str)] = &[
         "1:121: projections[0].rule: rule Not: it would look at 1.8e15 pairs one by one; at most 1e12 are possible: use smaller regions or another rule",
     ),
     (
+        "spikes that take long back to synapses",
+        r#"regions: [(name: "A", neurons: 1, model: LifExp), (name: "B", neurons: 100000, model: LifExp)], projections: [(from: "A", to: "B", rule: AllToAll, weight: 1, delay_ms: 400, dendritic: All, plasticity: [Stdp(w_max: 2)])]"#,
+        "1:132: projections: the network needs about N GiB (100000 synapses), but 4.00 GiB of memory are free; reduce it or use a larger machine",
+    ),
+    (
+        "a dendrite that is too long",
+        r#"regions: [(name: "A", neurons: 1, model: LifExp)], projections: [(from: "A", to: "A", rule: AllToAll, weight: 1, delay_ms: 410, dendritic: All, plasticity: [Stdp(w_max: 2)])]"#,
+        "1:162: projections[0].dendritic: the dendritic part of the delay reaches 410 ms, more than 4096 steps of 0.1 ms; let delays be shorter, or say in `backpropagation_ms` how soon spikes come back to the synapse",
+    ),
+    (
+        "potentials that act late",
+        r#"regions: [(name: "A", neurons: 1, model: LifExp), (name: "B", neurons: 100000, model: AdExClopath)], projections: [(from: "A", to: "B", rule: AllToAll, weight: 1, delay_ms: 1, plasticity: [Clopath(w_max: 2, delay_ms: 800)])]"#,
+        "1:137: projections: the network needs about N GiB (100000 synapses), but 4.00 GiB of memory are free; reduce it or use a larger machine",
+    ),
+    (
+        "a gate on half of very many",
+        r#"regions: [(name: "A", neurons: 1, model: LifExp), (name: "B", neurons: 1000000000, model: LifExp)], projections: [(name: "p", from: "A", to: "B", rule: AllToAll, weight: 1, delay_ms: 1, plasticity: [Stdp(w_max: 2)])], modulators: [(name: "d", tau_ms: 9, initial: 1, effects: [Learning(projection: "p", neurons: Fraction(0.5), gain: 1, most: 2)])]"#,
+        "1:136: projections: the network needs about N GiB (1000000000 synapses), but 4.00 GiB of memory are free; reduce it or use a larger machine",
+    ),
+    (
+        "receptive fields of all",
+        r#"regions: [(name: "A", neurons: 100000, model: LifExp)], projections: [(name: "p", from: "A", to: "A", rule: OneToOne, weight: 1, delay_ms: 1, plasticity: [Stdp(w_max: 2)])], probes: [(kind: ReceptiveFields(projection: "p", targets: All, width: 100))]"#,
+        "1:92: projections: the network needs about N GiB (100000 synapses), but 4.00 GiB of memory are free; reduce it or use a larger machine",
+    ),
+    (
         "distances between all",
         r#"regions: [(name: "A", neurons: 1000000, model: LifExp, layout: Ball(radius_mm: 1))], projections: [(from: "A", to: "A", rule: Distance(kernel: Gaussian(sigma_mm: 0.5, peak: 1)), weight: 1, delay_ms: 1)]"#,
         "1:121: projections: the network needs about N GiB (207448998373 synapses), but 4.00 GiB of memory are free; reduce it or use a larger machine",

@@ -28,6 +28,18 @@ fn checked(text: &str) -> Result<Vec<String>, String> {
     Ok(prepared.warnings.iter().map(ToString::to_string).collect())
 }
 
+/// The bytes that a network is predicted to take, with a thousand target neurons, this delay and these fields of its projection.
+fn predicted(delay: &str, projection: &str, modulators: &str) -> u64 {
+    let delay = format!("weight: 1, delay_ms: {delay},");
+    let text = scene(projection, modulators).replace("\"b\", neurons: 10", "\"b\", neurons: 1000");
+    let text = text.replace("weight: 1, delay_ms: 1,", &delay);
+    let registry = Registry::new();
+    let source = SceneSource::from_text("net", text);
+    let loaded = load(source, &[], &registry).unwrap_or_else(|e| panic!("{e}"));
+    let prepared = loaded.prepare(&registry, &SceneFiles::default());
+    prepared.unwrap_or_else(|e| panic!("{e}")).bytes
+}
+
 /// A modulator that is rewarded after one neuron has fired soon after another.
 fn coincidence(within: &str, shortest: &str, longest: &str) -> String {
     format!(
@@ -320,6 +332,75 @@ fn what_does_nothing_is_warned_of() {
     ] {
         assert_eq!(checked(&scene(projection, "")), Ok(Vec::new()));
     }
+}
+
+#[test]
+fn what_rules_and_probes_keep_of_neurons_is_predicted() {
+    let assert_more = |delay: &str, projection: &str, than: &str, per_target: f64| {
+        let [more, less] = [projection, than].map(|p| predicted(delay, p, "") as f64);
+        let difference = (more - less) / 1000.0;
+        assert!(
+            (difference - per_target).abs() < 0.01,
+            "{projection}: {difference}"
+        );
+    };
+    // 8 bytes per spike with a trace; 64 of them are kept, or 512 for a way back of 400 steps.
+    let near = "plasticity: [Stdp(w_max: 2)]";
+    let far = "plasticity: [Stdp(w_max: 2)], backpropagation_ms: 40";
+    assert_more("Uniform(min: 1, max: 2)", far, near, 8.0 * (512.0 - 64.0));
+    // Rows of one delay that reach all targets list the spikes once more.
+    assert_more("1", far, near, (8.0 + 12.0) * (512.0 - 64.0));
+    // Two filtered potentials per step of the delay.
+    let near = "plasticity: [Clopath(w_max: 2, delay_ms: 1)]";
+    let far = "plasticity: [Clopath(w_max: 2, delay_ms: 101)]";
+    assert_more("1", far, near, 8.0 * 1000.0);
+    // A row of ten weights per target and sample.
+    let with_probe = |probe: &str| {
+        let text = scene("name: \"p\", plasticity: [Stdp(w_max: 2)]", "");
+        let text = text.replace("regions:", &format!("probes: [{probe}], regions:"));
+        let registry = Registry::new();
+        let loaded = load(SceneSource::from_text("net", text), &[], &registry).expect("a scene");
+        let prepared = loaded.prepare(&registry, &SceneFiles::default());
+        prepared.expect("a network")
+    };
+    let without = with_probe("").bytes;
+    for (probe, bytes) in [
+        (
+            "WeightCourse(projection: \"p\", targets: Range(0, 4), every_ms: 1)",
+            50 * (8 + 400),
+        ),
+        (
+            "WeightHistogram(projection: \"p\", bins: 8, every_ms: 1)",
+            4000,
+        ),
+        (
+            "ReceptiveFields(projection: \"p\", targets: All, width: 10)",
+            400,
+        ),
+    ] {
+        let prepared = with_probe(&format!("(kind: {probe})"));
+        assert_eq!(prepared.bytes - without, bytes, "{probe}");
+        assert!(prepared.warnings.is_empty());
+    }
+}
+
+/// As many classes of neurons as there may be are predicted, without finding out which there are.
+#[test]
+fn effects_on_many_selections_are_not_counted_one_by_one() {
+    let gates = |effects: usize, share: &str| {
+        let effect =
+            |i| format!("Learning(projection: \"a → b\", neurons: {share}, gain: {i}, most: 2), ");
+        let effects: String = (0..effects).map(effect).collect();
+        let pool = format!("(name: \"d\", tau_ms: 9, initial: 1, effects: [{effects}])");
+        let learns = "plasticity: [Stdp(w_max: 2)]";
+        let more = predicted("1", learns, &pool) - predicted("1", learns, "");
+        more as f64 / (20.0 * 16_384.0)
+    };
+    assert_eq!(gates(1, "All"), 1.0);
+    assert_eq!(gates(40, "All"), 1.0);
+    assert_eq!(gates(2, "Range(0, 499)"), 2.0);
+    assert_eq!(gates(12, "Range(0, 499)"), 2.0);
+    assert_eq!(gates(40, "Fraction(0.5)"), 1000.0);
 }
 
 #[test]

@@ -242,7 +242,6 @@ pub(super) fn write_results(
     let scene = session.scene().clone();
     let simulation = session.simulation_mut();
     let clock = simulation.clock();
-    weights::write(simulation, &scene, out)?;
     modulators::write(simulation, out)?;
     let rates = rate_traces(simulation);
     if !rates.is_empty() {
@@ -315,5 +314,7 @@ pub(super) fn write_results(
         npy::write_trace(out.join(format!("{name}.npy")), &trace)?;
     }
     report.write(out.join("run.json"))?;
+    // Last, as what is written of weights may take much memory.
+    weights::write(simulation, &scene, out)?;
     Ok(())
 }

@@ -140,23 +140,32 @@ impl Reach {
                 None => (0..neurons as u32).for_each(&mut add),
                 Some(chosen) => chosen.iter().copied().for_each(&mut add),
             }
+            // At once, so that there are never more sums than neurons, but for one.
+            reach.tidy();
         }
-        reach.tidy();
+        if reach.sums.len() <= 1 {
+            reach.of = Vec::new();
+        }
         Some(reach)
     }
 
     /// Leaves out sums that act on no neuron.
     fn tidy(&mut self) {
-        let mut used = self.of.clone();
-        used.sort_unstable();
-        used.dedup();
-        let place = |old: &u32| used.binary_search(old).unwrap_or(0) as u32;
-        self.of = self.of.iter().map(place).collect();
-        let sums = core::mem::take(&mut self.sums);
-        self.sums = used.iter().map(|old| sums[*old as usize].clone()).collect();
-        if self.sums.len() <= 1 {
-            self.of = Vec::new();
+        let mut used = vec![false; self.sums.len()];
+        for sum in &self.of {
+            used[*sum as usize] = true;
         }
+        let mut kept = 0;
+        let place = |used: &bool| {
+            kept += u32::from(*used);
+            kept.saturating_sub(1)
+        };
+        let places: Vec<u32> = used.iter().map(place).collect();
+        for sum in &mut self.of {
+            *sum = places[*sum as usize];
+        }
+        let mut used = used.into_iter();
+        self.sums.retain(|_| used.next().unwrap_or(false));
     }
 
     /// How many different factors there are.

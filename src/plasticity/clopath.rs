@@ -202,6 +202,10 @@ impl LearningRule for ClopathRule {
         self.membranes = Membranes::new(targets, self.delay, longest_back, with_mean);
     }
 
+    fn bytes_per_target(&self, longest_back: u32) -> f64 {
+        Membranes::bytes_per_neuron(self.delay, longest_back, self.per_reference > 0.0)
+    }
+
     fn follow(&mut self, potentials: &[f32], event: &mut dyn FnMut(u32, [f32; 1])) {
         let neurons = self.membranes.neurons;
         let first = self.membranes.steps == 0;

@@ -96,6 +96,22 @@ pub(crate) fn insert<R: LearningRule>(
     projection.insert((learning, RuleFunctions::of::<R>()));
 }
 
+/// Bytes per target neuron of a rule [at work](insert) onto which spikes take so many steps back at most. `whole` says whether rows may reach all
+/// targets.
+pub(crate) fn bytes_per_target<R: LearningRule>(rule: &R, longest_back: u32, whole: bool) -> f64 {
+    if !R::LEARNS {
+        return 0.0;
+    }
+    let kept = PostHistory::<R::Post>::size(longest_back, R::ROOM);
+    let listed = match whole && !R::MODULATED && !R::FOLLOWS {
+        true => WholeRows::<R::Post>::bytes_per_target(kept),
+        false => 0.0,
+    };
+    PostHistory::<R::Post>::bytes_per_neuron(longest_back, R::ROOM)
+        + LearningRule::bytes_per_target(rule, longest_back)
+        + listed
+}
+
 /// The system of `Deliver`: spikes reach synapses whose delay is all axonal, and the input of their targets.
 pub fn arrive<R: LearningRule>(
     clock: Res<Clock>,

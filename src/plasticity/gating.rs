@@ -79,8 +79,12 @@ pub(super) struct Gate<'a> {
 }
 
 impl Gating {
-    /// What is kept for each class of target neurons, in bytes: factors, and the sums of a modulated rule.
-    pub const BYTES_PER_CLASS: f64 = 20.0 * EPOCH as f64;
+    /// What is kept for each class of target neurons, in bytes: factors, and the sums of a modulated rule, and where spikes arrive one by one
+    /// what acts in each step.
+    pub const fn bytes_per_class(exact: bool) -> f64 {
+        let in_step = if exact { 84.0 } else { 20.0 };
+        in_step * EPOCH as f64
+    }
 
     /// Pools that act on the learning of weights that stay within bounds.
     pub fn new(reach: Reach, (low, high): (f64, f64)) -> Self {

@@ -305,13 +305,25 @@ impl<P: Traces> PostHistory<P> {
     /// No spikes of `neurons` neurons, whose spikes reach synapses after at most `longest_back` steps. There is room for `room` of each at
     /// least.
     pub fn new(neurons: usize, longest_back: u32, room: u32) -> Self {
-        let size = (longest_back + SEEN + 8).max(room).next_power_of_two();
+        let size = Self::size(longest_back, room);
         Self {
             rings: vec![PostSpike::none(0); neurons * size as usize],
             mask: size - 1,
             count: vec![0; neurons],
             pending: vec![0; neurons],
         }
+    }
+
+    /// How many spikes of a neuron are kept.
+    pub(super) fn size(longest_back: u32, room: u32) -> u32 {
+        let least = longest_back.saturating_add(SEEN + 8).max(room);
+        least.min(1 << 31).next_power_of_two()
+    }
+
+    /// Bytes that a [new](Self::new) history takes per neuron.
+    pub(super) fn bytes_per_neuron(longest_back: u32, room: u32) -> f64 {
+        let spikes = f64::from(Self::size(longest_back, room));
+        spikes * size_of::<PostSpike<P>>() as f64 + 2.0 * size_of::<u32>() as f64
     }
 
     /// How many neurons there are.

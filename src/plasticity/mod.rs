@@ -136,6 +136,12 @@ pub trait LearningRule: Send + Sync + 'static {
         let _ = (targets, longest_back);
     }
 
+    /// Bytes that it keeps itself of each target neuron once it is [prepared](Self::prepare).
+    fn bytes_per_target(&self, longest_back: u32) -> f64 {
+        let _ = longest_back;
+        0.0
+    }
+
     /// A step ends with these membrane potentials. `event` is told, in the order of neurons, in which of them something happens.
     fn follow(&mut self, potentials: &[f32], event: &mut dyn FnMut(u32, Self::Post)) {
         let _ = (potentials, event);
@@ -304,8 +310,8 @@ pub struct BoxedRule {
     pub modulated: bool,
     /// What spikes of one step mean to each other.
     pub coincidence: Coincidence,
-    /// Bytes per source and per target neuron that traces of more than one number take in the histories.
-    pub wide_traces: [f64; 2],
+    /// Bytes per source neuron that traces of more than one number take in the history.
+    pub wide_traces: f64,
     /// The systems that run it; equal types have equal names.
     pub systems: RuleSystems,
     part: Box<dyn sum::Part>,
@@ -314,20 +320,22 @@ pub struct BoxedRule {
 impl BoxedRule {
     /// Wraps a rule.
     pub fn new<R: LearningRule>(rule: R) -> Self {
-        let more = |numbers: &[f32]| 4.0 * numbers.len().saturating_sub(1) as f64;
-        // Before and after the newest spike of a source, and of one on its way now and then; all that is kept of a target.
-        let (pre, post) = (R::Pre::default(), R::Post::default());
+        let pre = R::Pre::default();
         Self {
             tagged: R::TAGGED,
             modulated: R::MODULATED,
             coincidence: rule.coincidence(),
-            wide_traces: [
-                6.0 * more(pre.values()),
-                f64::from(R::ROOM) * more(post.values()),
-            ],
+            // Before and after the newest spike, and of one on its way now and then.
+            wide_traces: 6.0 * 4.0 * pre.values().len().saturating_sub(1) as f64,
             systems: RuleSystems::of::<R>(),
             part: Box::new(rule),
         }
+    }
+
+    /// Bytes that it keeps of each target neuron, whose spikes reach synapses after at most so many steps. `whole` says whether rows of synapses may
+    /// reach all targets, which is listed too.
+    pub fn bytes_per_target(&self, longest_back: u32, whole: bool) -> f64 {
+        self.part.target_bytes(longest_back, whole)
     }
 
     /// Puts the rule to work on a projection that has its synapses, with what goes on all the time beside it.

@@ -28,6 +28,8 @@ pub(super) trait Part: Send + Sync {
     fn is_tagged(&self) -> bool;
     fn is_modulated(&self) -> bool;
     fn follows(&self) -> bool;
+    /// See [`executor::bytes_per_target`].
+    fn target_bytes(&self, longest_back: u32, whole: bool) -> f64;
     fn pre_spiked(&self, last: &[f32], ago: u32, before: &mut [f32], after: &mut [f32]);
     fn post_spiked(&self, last: &[f32], ago: u32, after: &mut [f32]);
     fn at_pre(&self, s: SynapseState, pre: Seen<&[f32]>, post: Seen<&[f32]>) -> SynapseState;
@@ -77,6 +79,9 @@ impl<R: LearningRule> Part for R {
     }
     fn follows(&self) -> bool {
         R::FOLLOWS
+    }
+    fn target_bytes(&self, longest_back: u32, whole: bool) -> f64 {
+        executor::bytes_per_target(self, longest_back, whole)
     }
     fn pre_spiked(&self, last: &[f32], ago: u32, before: &mut [f32], after: &mut [f32]) {
         let (just_before, just_after) = LearningRule::pre_spiked(self, traces(last), ago);

@@ -17,6 +17,10 @@ use std::collections::HashMap;
 /// The longest delay of a release in steps: so many numbers are kept of it.
 const LONGEST_DELAY: f64 = 65_535.0;
 
+/// With more target neurons, or more effects on some of them, classes of them are not counted ahead.
+const MANY_TARGETS: u32 = 1_000_000;
+const MANY_CHOICES: usize = 12;
+
 /// Checks the modulators of a scene; `places` are its regions by name.
 pub(super) fn check(
     scene: &Scene,
@@ -406,7 +410,12 @@ pub(super) fn gates(
     (name, targets): (&str, u32),
     find: impl FnMut(&str) -> Option<Entity>,
 ) -> Option<Reach> {
-    let take = |effect: &Effect| match effect {
+    reach(scene, (name, targets), |e| gate(e, name), find)
+}
+
+/// What an effect says of the learning of a projection: target neurons, gain, and bounds of the factor.
+fn gate(effect: &Effect, name: &str) -> Option<(Selection, f64, [f64; 2])> {
+    match effect {
         Effect::Learning {
             projection,
             neurons,
@@ -415,8 +424,27 @@ pub(super) fn gates(
             most,
         } if projection == name => Some((neurons.clone(), *gain, [*least, *most])),
         _ => None,
-    };
-    reach(scene, (name, targets), take, find)
+    }
+}
+
+/// Into how many classes of target neurons, of which there are so many, [`gates`] divide those of a projection; where finding out takes much, how many
+/// there may be.
+pub(super) fn classes(scene: &Scene, (name, targets): (&str, u32)) -> f64 {
+    let effects = scene.modulators.iter().flat_map(|m| &m.effects);
+    let gates_of: Vec<_> = effects.filter_map(|effect| gate(effect, name)).collect();
+    if gates_of.is_empty() {
+        return 0.0;
+    }
+    let choices = gates_of.iter().filter(|gate| gate.0 != Selection::All);
+    let choices = choices.count();
+    if choices > 0 && (targets > MANY_TARGETS || choices > MANY_CHOICES) {
+        return libm::exp2(choices as f64).min(targets.into());
+    }
+    if choices == 0 {
+        return 1.0;
+    }
+    let found = gates(scene, (name, targets), |_| Some(Entity::PLACEHOLDER));
+    found.map_or(0.0, |gates| gates.len() as f64)
 }
 
 /// How pools act on the synapses of a projection, by the neurons on one side, of which there are so many. `take` gives what an effect that is meant

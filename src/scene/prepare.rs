@@ -175,6 +175,22 @@ impl Prepared {
         receptors
     }
 
+    /// Checks the probes of the scene that this is known of, which may have been [prepared](prepare) without them.
+    ///
+    /// # Errors
+    /// The first probe that does not fit, in the words of [`prepare`].
+    pub fn check_probes(&self, scene: &Scene) -> Result<(), BuildError> {
+        let names = scene.regions.iter().map(|r| r.name.as_str());
+        let places = names.zip(0..).collect();
+        check_probes(
+            scene,
+            &self.regions,
+            &self.projections,
+            &places,
+            &mut Vec::new(),
+        )
+    }
+
     /// A rough prediction of the CPU seconds per simulated second, for neurons that fire at 5 Hz.
     pub fn predicted_cost(&self, scene: &Scene) -> f64 {
         // Nanoseconds per step, neuron and step, and synaptic event, as measured on the benchmark networks.
@@ -294,22 +310,7 @@ pub fn prepare(
             &mut warnings,
         )?);
     }
-    let mut probed = stimuli::Probed::new(scene, &projections, &places);
-    for (i, probe) in scene.probes.iter().enumerate() {
-        let path = format!("probes[{i}]");
-        let targets = match &probe.region {
-            Some(name) => vec![find(name, format!("{path}.region"))?],
-            None => (0..regions.len()).collect(),
-        };
-        let at = stimuli::ProbePlace {
-            scene,
-            spec: probe,
-            path: &path,
-            regions: &regions,
-            targets: &targets,
-        };
-        at.check(&find, &mut probed, &mut warnings)?;
-    }
+    check_probes(scene, &regions, &projections, &places, &mut warnings)?;
 
     modulators::check(scene, &regions, &projections, &places, &mut warnings)?;
     let receptors = choose_quanta(
@@ -338,6 +339,41 @@ pub fn prepare(
         lists,
         regions,
     })
+}
+
+/// Checks the probes of a scene; `places` are its regions by name.
+fn check_probes(
+    scene: &Scene,
+    regions: &[PreparedRegion],
+    projections: &[PreparedProjection],
+    places: &HashMap<&str, usize>,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), BuildError> {
+    let find = |name: &str, path: String| match places.get(name) {
+        Some(&place) => Ok(place),
+        None => {
+            let names = scene.regions.iter().map(|r| r.name.as_str());
+            Err(BuildError::new(path, unknown("region", name, names)))
+        }
+    };
+    let mut probed = stimuli::Probed::new(scene, projections, places);
+    for (i, probe) in scene.probes.iter().enumerate() {
+        let path = format!("probes[{i}]");
+        let targets = match &probe.region {
+            Some(name) => vec![find(name, format!("{path}.region"))?],
+            None => (0..regions.len()).collect(),
+        };
+        let at = stimuli::ProbePlace {
+            scene,
+            spec: probe,
+            path: &path,
+            regions,
+            projections,
+            targets: &targets,
+        };
+        at.check(&find, &mut probed, warnings)?;
+    }
+    Ok(())
 }
 
 /// The regions, and the place of each by its name.

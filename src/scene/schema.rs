@@ -217,7 +217,8 @@ pub struct ProjectionSpec {
     /// as they reach the synapse.
     #[reflect(default)]
     pub dendritic: Dendritic,
-    /// How long the target's spikes take to the synapse; without it, as long as the dendritic part of the delay.
+    /// How long the target's spikes take to the synapse; without it, as long as the dendritic part of the delay. Where a rule learns, at
+    /// most 4096 steps.
     #[reflect(default, @Unit("ms"), @Range::non_negative())]
     pub backpropagation_ms: Option<f64>,
     /// Short-term depression and facilitation.

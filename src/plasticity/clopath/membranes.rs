@@ -26,6 +26,12 @@ impl Membranes {
         }
     }
 
+    /// Bytes that [new](Self::new) ones take per neuron.
+    pub(super) fn bytes_per_neuron(delay: usize, longest_back: u32, with_mean: bool) -> f64 {
+        let rows = 2.0 * (delay as f64 + 1.0) + f64::from(longest_back);
+        size_of::<f32>() as f64 * (rows + if with_mean { 1.0 } else { 0.0 })
+    }
+
     /// Where the row of so many steps before the last one begins; none before the first.
     #[inline(always)]
     pub(super) fn row(&self, ring: &[f32], back: usize) -> Option<usize> {

@@ -109,6 +109,12 @@ impl<P: Traces> WholeRows<P> {
         Some(whole)
     }
 
+    /// Bytes per target neuron, where so many spikes of each are kept.
+    pub fn bytes_per_target(kept: u32) -> f64 {
+        let of_neuron = size_of::<PostSpike<P>>() + size_of::<(u16, u32)>() + size_of::<u32>();
+        f64::from(kept) * size_of::<Noted>() as f64 + of_neuron as f64
+    }
+
     /// Notes the spike of `neuron` at `now` that was just added to its history.
     #[inline]
     pub fn push(&mut self, now: u32, neuron: u32, post: &PostHistory<P>) {

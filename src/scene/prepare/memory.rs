@@ -1,5 +1,6 @@
 //! What a network will take, before it is built.
 
+use super::stimuli::bytes_of_weights;
 use super::{BuildError, Delays, PreparedProjection, PreparedRegion, values};
 use crate::network::distribution::Distribution;
 use crate::network::stimulus::StimulusKind;
@@ -10,7 +11,6 @@ use crate::scene::quanta::Quantum;
 use crate::scene::schema::{ProbeKind, Scene};
 use crate::sim::columns::padded;
 use crate::synapses::response::filter::Filter;
-use bevy::prelude::Entity;
 use std::collections::{BTreeMap, HashMap};
 
 /// What the program itself takes.
@@ -26,8 +26,10 @@ const POISSON_TABLE: f64 = 400.0;
 
 /// Bytes per neuron of what plasticity keeps of its last spikes.
 const HISTORY_OF_SOURCE: f64 = 60.0;
-/// Likewise for target neurons.
-const HISTORY_OF_TARGET: f64 = 540.0;
+/// Bytes per target neuron of changing synapses besides what rules keep of it.
+const CHANGING_TARGET: f64 = 20.0;
+/// Bytes per target neuron that a rule of upkeep knows of it.
+const UPKEEP_OF_TARGET: f64 = 48.0;
 
 /// Slots that the input of all regions may have: so many blocks have a 16-bit index.
 const MOST_SLOTS: f64 = 65_000.0 * BLOCK_SLOTS;
@@ -109,11 +111,11 @@ pub(super) fn predict_bytes(
         let rows = f64::from(sources);
         let synapse = if changing.tagged { 12.0 } else { 8.0 };
         bytes += p.synapses * synapse + rows * (8.0 + 4.0 * (blocks * delays.len() + 1) as f64);
-        let [wide_source, wide_target] = changing.wide_traces;
-        bytes += rows * (HISTORY_OF_SOURCE + wide_source);
-        bytes += f64::from(targets) * (HISTORY_OF_TARGET + wide_target);
-        let gates = modulators::gates(scene, (&p.name, targets), |_| Some(Entity::PLACEHOLDER));
-        bytes += gates.map_or(0.0, |gates| gates.len() as f64) * Gating::BYTES_PER_CLASS;
+        bytes += rows * (HISTORY_OF_SOURCE + changing.wide_traces);
+        let upkeep = changing.upkeep.len() as f64 * UPKEEP_OF_TARGET;
+        bytes += f64::from(targets) * (CHANGING_TARGET + upkeep + changing.target_bytes);
+        let classes = modulators::classes(scene, (&p.name, targets));
+        bytes += classes * Gating::bytes_per_class(changing.exact);
         ring = ring.max(f64::from(delays.last().copied().unwrap_or(1)) + 1.0);
         temporary += 4.0 * rows;
     }
@@ -140,6 +142,7 @@ pub(super) fn predict_bytes(
         temporary += 4.0 * neurons;
     }
     for probe in &scene.probes {
+        bytes += bytes_of_weights(scene, &probe.kind, projections);
         if let ProbeKind::Column { neurons, .. } = &probe.kind {
             let probed = scene
                 .regions

@@ -32,8 +32,10 @@ pub(in crate::scene) struct Changing {
     pub(in crate::scene) tagged: bool,
     /// Whether spikes arrive one by one, at neurons that are resolved in continuous time.
     pub(in crate::scene) exact: bool,
-    /// Bytes per source and per target neuron that wide traces take.
-    pub(in crate::scene) wide_traces: [f64; 2],
+    /// Bytes per source neuron that wide traces take.
+    pub(in crate::scene) wide_traces: f64,
+    /// Bytes per target neuron that rules keep.
+    pub(in crate::scene) target_bytes: f64,
     /// −1 where the rule sees magnitudes of negative weights, else 1.
     pub(in crate::scene) sign: f64,
     /// Whether all weights start as negative ones.
@@ -77,7 +79,7 @@ impl Place<'_> {
         receptor: usize,
         (low, high): (f64, f64),
         delays: &Delays,
-        (rule, synapses): (&Rule, f64),
+        (connections, synapses): (&Rule, f64),
         warnings: &mut Vec<Warning>,
     ) -> Result<Option<Changing>, BuildError> {
         let (spec, dt, types) = (self.spec, self.scene.dt_ms, self.types);
@@ -106,7 +108,7 @@ impl Place<'_> {
             learning: false,
             inhibitory,
             most_per_target: f64::from(connect::indegree_bound(
-                rule,
+                connections,
                 self.scene.regions[self.from].neurons,
                 self.scene.regions[self.to].neurons,
             )),
@@ -210,6 +212,24 @@ impl Place<'_> {
             );
             return Err(self.wrong("backpropagation_ms", message));
         }
+        let (sources, targets) = (self.scene.regions[self.from].neurons, targets.neurons);
+        let back = match longest(delays) {
+            Some(steps) if !exact => {
+                parts_of(steps, spec.dendritic, spec.backpropagation_ms, dt).back
+            }
+            _ => 0,
+        };
+        if !rules.is_empty() && f64::from(back) > LONGEST_BACK {
+            let message = format!(
+                "the dendritic part of the delay reaches {} ms, more than {LONGEST_BACK} steps of {dt} ms; let delays be shorter, or say in `backpropagation_ms` how soon spikes come back to the synapse",
+                shown(f64::from(back) * dt)
+            );
+            return Err(self.wrong("dendritic", message));
+        }
+        // Only rows of one delay are visited as a whole, and only where most synapses are in such rows.
+        let is_listed = matches!(connections, Rule::List(_) | Rule::Pairs(_));
+        let dense = is_listed || 4.0 * synapses >= f64::from(sources) * f64::from(targets);
+        let whole = !exact && dense && shortest(delays) == longest(delays);
         let most_released = modulators::most_released(self.scene, &spec.called());
         if exact {
             self.check_exact(target)?;
@@ -221,7 +241,8 @@ impl Place<'_> {
         Ok(Some(Changing {
             exact,
             tagged: rule.as_ref().is_some_and(|rule| rule.tagged),
-            wide_traces: rule.map_or([0.0; 2], |rule| rule.wide_traces),
+            wide_traces: rule.as_ref().map_or(0.0, |rule| rule.wide_traces),
+            target_bytes: rule.map_or(0.0, |rule| rule.bytes_per_target(back, whole)),
             rules,
             most_released: most_released.unwrap_or(1.0),
             upkeep,
@@ -339,8 +360,15 @@ impl Place<'_> {
     }
 }
 
-/// Steps that postsynaptic spikes may take to a synapse: so many are kept of every neuron.
+/// Steps that postsynaptic spikes may take to a synapse: of every neuron as many spikes are kept.
 const LONGEST_BACK: f64 = 4_096.0;
+
+fn longest(delays: &Delays) -> Option<u32> {
+    match delays {
+        Delays::Fixed(steps) | Delays::Range(_, steps) => Some(*steps),
+        Delays::Listed(list) => list.iter().copied().max(),
+    }
+}
 
 fn shortest(delays: &Delays) -> Option<u32> {
     match delays {

@@ -221,6 +221,7 @@ pub(super) struct ProbePlace<'a> {
     pub(super) spec: &'a ProbeSpec,
     pub(super) path: &'a str,
     pub(super) regions: &'a [PreparedRegion],
+    pub(super) projections: &'a [PreparedProjection],
     /// The regions that it probes.
     pub(super) targets: &'a [usize],
 }
@@ -256,6 +257,43 @@ impl Probed {
                 .collect(),
             columns: HashSet::new(),
         }
+    }
+}
+
+/// Bytes that a probe of weights keeps by the end of the scene, or takes then; 0 for others.
+pub(super) fn bytes_of_weights(
+    scene: &Scene,
+    probe: &ProbeKind,
+    projections: &[PreparedProjection],
+) -> f64 {
+    let (ProbeKind::WeightCourse { projection, .. }
+    | ProbeKind::WeightHistogram { projection, .. }
+    | ProbeKind::ReceptiveFields { projection, .. }) = probe
+    else {
+        return 0.0;
+    };
+    let Some(probed) = projections.iter().find(|p| p.name == *projection) else {
+        return 0.0;
+    };
+    let [sources, targets] = [probed.from, probed.to].map(|i| scene.regions[i].neurons);
+    let chosen = |selection: &Selection| f64::from(selection.count(targets).unwrap_or(0));
+    let samples = |every_ms: f64| scene.duration_ms / every_ms.max(scene.dt_ms);
+    match probe {
+        ProbeKind::WeightCourse {
+            targets: selection,
+            every_ms,
+            ..
+        } => {
+            let weights = probed.synapses * chosen(selection) / f64::from(targets.max(1));
+            weights * (8.0 + 4.0 * samples(*every_ms))
+        }
+        ProbeKind::WeightHistogram { bins, every_ms, .. } => {
+            4.0 * (2.0 + f64::from(*bins)) * samples(*every_ms)
+        }
+        ProbeKind::ReceptiveFields {
+            targets: selection, ..
+        } => 4.0 * chosen(selection) * f64::from(sources),
+        _ => 0.0,
     }
 }
 
@@ -388,7 +426,20 @@ impl ProbePlace<'_> {
             check_time(at("every_ms"), every_ms, dt)?;
             warn_of_rounding(at("every_ms"), "an interval", every_ms, dt, warnings);
         }
+        let bytes = bytes_of_weights(self.scene, &self.spec.kind, self.projections);
+        self.warn_of_much(bytes, warnings);
         Ok(())
+    }
+
+    fn warn_of_much(&self, bytes: f64, warnings: &mut Vec<Warning>) {
+        if bytes > MUCH {
+            let message = format!(
+                "this probe keeps about {:.1} GB over {} ms",
+                bytes * 1e-9,
+                self.scene.duration_ms
+            );
+            warnings.push(Warning::new(format!("{}.kind", self.path), message));
+        }
     }
 
     fn check_column(
@@ -433,14 +484,7 @@ impl ProbePlace<'_> {
             )?);
         }
         let bytes = 4.0 * kept * self.scene.duration_ms / every_ms.max(self.scene.dt_ms);
-        if bytes > MUCH {
-            let message = format!(
-                "this probe keeps about {:.1} GB over {} ms",
-                bytes * 1e-9,
-                self.scene.duration_ms
-            );
-            warnings.push(Warning::new(format!("{}.kind", self.path), message));
-        }
+        self.warn_of_much(bytes, warnings);
         Ok(())
     }
 }
