@@ -548,6 +548,66 @@ fn a_wrong_command_changes_nothing_and_says_what_is_wrong() {
     }
 }
 
+/// Two regions with a rule, a pool, and probes of both.
+const PROBED: &str = r#"Scene(dt_ms: 0.5, duration_ms: 100,
+    regions: [(name: "a", neurons: 50, model: PoissonSource(rate_hz: 20)), (name: "b", neurons: 100, model: LifExp)],
+    projections: [(name: "p", from: "a", to: "b", rule: AllToAll, weight: 1, delay_ms: 1, plasticity: [Stdp(w_max: 2)])],
+    modulators: [(name: "d", tau_ms: 50, released_by: [(from: "a", amount: 1)])],
+    probes: [
+        (region: "b", kind: Column(column: "v", neurons: List([90]), every_ms: 1)),
+        (kind: WeightHistogram(projection: "p", bins: 5, every_ms: 10)),
+        (kind: Modulator(modulator: "d", every_ms: 1)),
+    ],
+)"#;
+
+#[test]
+fn a_modulator_is_removed_with_its_probes() {
+    for probes in [true, false] {
+        let mut session = open_text(PROBED, probes);
+        let place = Place::Modulator("d".into());
+        session.apply(SimCommand::Remove(place)).expect("a removal");
+        let text = text_of(&session);
+        assert!(!text.contains("Modulator("), "{text}");
+        assert_eq!(open_text(&text, true).scene().probes.len(), 2);
+        session.apply(SimCommand::Undo).expect("a way back");
+        assert_eq!(session.scene().probes.len(), 3);
+    }
+}
+
+/// An edit that would make a scene that cannot be loaded is refused, in the words of `check`, also where nothing is probed.
+#[test]
+fn an_edit_that_a_probe_does_not_allow_is_refused_with_probes_and_without() {
+    for probes in [true, false] {
+        let mut session = open_text(PROBED, probes);
+        run(&mut session, 20);
+        let without_rules = || set(Place::Projection("p".into()), "plasticity", "[]");
+        // The weights are held by `Settable`.
+        session.apply(without_rules()).expect("an edit");
+        let before = text_of(&session);
+        for (command, parts) in [
+            (
+                without_rules(),
+                [
+                    "probes[1].kind.projection",
+                    "the weights of \"p\" do not change",
+                ],
+            ),
+            (
+                set(region("b"), "neurons", "80"),
+                ["probes[0].kind.neurons", "neuron 90 does not exist"],
+            ),
+        ] {
+            let error = session.apply(command).expect_err("a refusal").to_string();
+            for part in parts {
+                assert!(error.contains(part), "{probes}: {error}");
+            }
+            assert_eq!(text_of(&session), before);
+        }
+        run(&mut session, 20);
+        open_text(&before, true);
+    }
+}
+
 /// Opens the network in a runner.
 fn running() -> Runner {
     let runner = Runner::start();

@@ -50,7 +50,7 @@ pub enum SimCommand {
     /// A new stimulus; its window is in simulated time.
     Stimulate(StimulusSpec),
     /// Takes a part away: a region with its projections, stimuli and probes, or a projection, each with what modulators have to do with it; a
-    /// stimulus; a modulator that no rule names.
+    /// stimulus; a modulator that no rule names, with its probes.
     Remove(Place),
     /// Sets the traces and tags of a projection that learns to zero, as if no spike had been. It is no edit: it cannot be undone.
     ResetTraces(String),

@@ -266,6 +266,7 @@ fn remove(scene: &mut Scene, place: &Place) -> Result<(), String> {
         .iter()
         .map(|p| (p.from.clone(), p.to.clone()))
         .collect();
+    let modulators: Vec<_> = scene.modulators.iter().map(|m| m.name.clone()).collect();
     scene.probes.retain(|probe| {
         probe
             .region
@@ -279,7 +280,8 @@ fn remove(scene: &mut Scene, place: &Place) -> Result<(), String> {
                     .projections
                     .iter()
                     .any(|p| p.name.as_ref() == Some(projection)),
-                _ => true,
+                ProbeKind::Modulator { modulator, .. } => modulators.contains(modulator),
+                ProbeKind::Spikes | ProbeKind::Rate { .. } | ProbeKind::Column { .. } => true,
             }
     });
     let named: Vec<_> = scene.projections.iter().map(|p| p.called()).collect();

@@ -476,6 +476,10 @@ impl Session {
     fn rebuild(&mut self, after: &Scene) -> Result<Carried, SessionError> {
         let scene = self.to_build(after);
         let prepared = prepare(&scene, &self.registry.types.read(), &self.files)?;
+        if !self.probes {
+            // Not built, but the scene that is saved has them.
+            prepared.check_probes(after)?;
+        }
         let carried = self.simulation.carry()?;
         let before = self.to_build(&self.scene);
         // Synapses that stay are handed over, so that what they take counts as free.
