@@ -285,6 +285,13 @@ fn actions_by_hand_act_again_and_are_no_edits() {
             },
             "finite",
         ),
+        (
+            SimCommand::Reward {
+                modulator: "dopamine".into(),
+                amount: 1e308,
+            },
+            "largest is about 3.4e38",
+        ),
     ] {
         let error = session.apply(wrong).expect_err("wrong").to_string();
         assert!(error.contains(part), "{error}");

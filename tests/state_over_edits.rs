@@ -458,11 +458,12 @@ fn parts_that_modulators_name_can_be_removed() {
 }
 
 #[test]
-fn amounts_that_are_no_numbers_are_refused() {
+fn amounts_that_are_no_numbers_or_too_large_are_refused() {
     let mut session = open(SCENE);
     run_ms(&mut session, 30.0);
     let before = modulator(&mut session);
-    for amount in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+    // The last two would sum up to infinity.
+    for amount in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e308, 1e308] {
         let simulation = session.simulation_mut();
         let error = simulation.reward("dopamine", amount).expect_err("a reward");
         assert!(

@@ -36,7 +36,7 @@ Controls: the same rewards at mirrored times (the last first), which have nothin
         Parameter::number("duration_s", 3600.0, "s", Range::between(1.0, 1e6), "simulated time of training"),
         Parameter::whole("rounds", 10, "", Range::between(1.0, 1e4), "presentations of each stimulus in a test"),
         Parameter::whole("mirrored", 0, "", Range::between(0.0, 1.0), "1 for rewards at mirrored times"),
-        Parameter::number("dopamine", 0.5, "", Range::non_negative(), "what a reward adds"),
+        Parameter::number("dopamine", 0.5, "", Range::between(0.0, 1e12), "what a reward adds"),
     ],
     measures: &[
         Measure::new("response_before", "spikes", "mean response to S1 before training"),

@@ -47,7 +47,7 @@ no dopamine."),
         Parameter::whole("contingent", 1, "", Range::between(0.0, 1.0), "0 for rewards whatever the answer"),
         Parameter::whole("graded", 0, "", Range::between(0.0, 1.0), "1 for delays in proportion to the loser's spikes over the winner's, 0 for random ones"),
         Parameter::number("share", 0.83, "", Range::between(0.0, 1.0), "of trials with a reward, where rewards are not contingent"),
-        Parameter::number("dopamine", 0.5, "", Range::non_negative(), "what a reward adds"),
+        Parameter::number("dopamine", 0.5, "", Range::between(0.0, 1e12), "what a reward adds"),
     ],
     measures: &[
         Measure::new("right_first", "%", "right answers in the last 100 trials of the first phase"),

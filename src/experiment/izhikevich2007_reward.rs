@@ -26,7 +26,7 @@ that have nothing to do with n1 and n2: coincidences of two other neurons that h
     parameters: &[
         Parameter::number("duration_s", 3600.0, "s", Range::between(1.0, 1e6), "simulated time"),
         Parameter::whole("elsewhere", 0, "", Range::between(0.0, 1.0), "1 to reward a coincidence of two other neurons"),
-        Parameter::number("dopamine", 0.5, "", Range::non_negative(), "what a reward adds"),
+        Parameter::number("dopamine", 0.5, "", Range::between(0.0, 1e12), "what a reward adds"),
     ],
     measures: &[
         Measure::new("weight", "mV/ms", "of the rewarded synapse at the end"),

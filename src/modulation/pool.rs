@@ -380,7 +380,7 @@ pub enum ModulatorError {
         region: String,
     },
     /// An amount that would make the level, and then weights, no numbers.
-    #[error("{what} is {amount}; give a finite number")]
+    #[error("{what} is {amount}; give a finite number, the largest is about 3.4e38")]
     NotFinite {
         /// What the amount is of.
         what: &'static str,
@@ -389,8 +389,9 @@ pub enum ModulatorError {
     },
 }
 
+/// Checks that an amount fits into 32 bits, as those of scenes do: sums of them stay finite.
 fn check_amount(what: &'static str, amount: f64) -> Result<(), ModulatorError> {
-    match amount.is_finite() {
+    match amount.abs() <= f32::MAX.into() {
         true => Ok(()),
         false => Err(ModulatorError::NotFinite { what, amount }),
     }
@@ -400,7 +401,7 @@ impl Simulation {
     /// Gives a reward of `amount` to the modulator called `name` at the end of the next step.
     ///
     /// # Errors
-    /// There is no such modulator, or the amount is not finite.
+    /// There is no such modulator, or the amount is not finite or beyond ±[`f32::MAX`].
     pub fn reward(&mut self, name: &str, amount: f64) -> Result<(), ModulatorError> {
         check_amount("the reward", amount)?;
         let due = self.clock().steps_done() + 1;
@@ -411,7 +412,8 @@ impl Simulation {
     /// Sets what one spike of a region that releases a modulator adds from now on. It stays so over edits, until one of this amount.
     ///
     /// # Errors
-    /// There is no such modulator, the region does not release it, or the amount is not finite.
+    /// There is no such modulator, the region does not release it, or the amount is not finite or beyond
+    /// ±[`f32::MAX`].
     pub fn set_release(
         &mut self,
         name: &str,
