@@ -214,6 +214,39 @@ fn errors_name_the_thing_the_value_and_what_is_allowed() {
             vec!["tau_rise_ms", "must be shorter"],
         ),
         (
+            with(
+                "(name: \"d\", evaluation: TemporalDifference(critic: \"b\", value_per_hz: 1, value_at_rest: 0, tau_reward_ms: 100, tau_rate_ms: 50, tau_rise_ms: 49.99999999999999))",
+                "",
+            ),
+            vec!["tau_rise_ms", "must be shorter, by a billionth"],
+        ),
+        (
+            with(
+                "(name: \"d\", evaluation: TemporalDifference(critic: \"b\", value_per_hz: 1, value_at_rest: 0, tau_reward_ms: 100, tau_rate_ms: 50, tau_rise_ms: 1e-310))",
+                "",
+            ),
+            vec!["tau_rise_ms", "less than a millionth of a step of 0.1 ms"],
+        ),
+        (
+            with("(name: \"d\", tau_ms: 1e-320)", ""),
+            vec![
+                "modulators[0].tau_ms",
+                "less than a millionth of a step of 0.1 ms",
+                "allowed is 1e-7 ms or more",
+            ],
+        ),
+        (
+            with(
+                "",
+                "plasticity: [Stdp(w_max: 2), LearningRateDecay(tau_ms: 1e-320)]",
+            ),
+            vec![
+                "plasticity[1]",
+                "less than a millionth of a step",
+                "1e-7 ms",
+            ],
+        ),
+        (
             with(&coincidence("5", "0", "1e30"), ""),
             vec!["rewards[0].delay_max_ms", "too long to be counted in steps"],
         ),
@@ -316,6 +349,45 @@ fn what_does_nothing_is_warned_of() {
             "plasticity: [HomeostaticScaling(w_max: 2, tau_ms: 20, every_ms: 50)]",
             vec!["plasticity[0]", "tau_ms is 20 and every_ms 50"],
         ),
+        (
+            "dendritic: Ms(0.5)",
+            vec!["dendritic", "spikes do not change the weights of \"a → b\""],
+        ),
+        (
+            "plasticity: [ConvergentDecay], backpropagation_ms: 0.5",
+            vec!["backpropagation_ms", "give it a learning rule"],
+        ),
+        (
+            "plasticity: [Stdp(w_max: 2)], learning_targets: List([])",
+            vec!["learning_targets", "no neuron is selected"],
+        ),
+        (
+            "plasticity: [Stdp(w_max: 2)], dendritic: Ms(0.26)",
+            vec![
+                "dendritic",
+                "0.26 ms is not a whole number of steps",
+                "0.3 ms is taken",
+            ],
+        ),
+        (
+            "plasticity: [Stdp(w_max: 2)], backpropagation_ms: 0.04",
+            vec![
+                "backpropagation_ms",
+                "no more than half a step of 0.1 ms; none is taken",
+            ],
+        ),
+        (
+            "plasticity: [Stdp(w_max: 2), Budget(total: 5, every_ms: 10.04)]",
+            vec![
+                "plasticity[1].every_ms",
+                "10.04 ms is not a whole number",
+                "10 ms is taken",
+            ],
+        ),
+        (
+            "plasticity: [HomeostaticScaling(w_max: 2, every_ms: 0.07)]",
+            vec!["plasticity[0].every_ms", "one step of 0.1 ms is taken"],
+        ),
     ] {
         let warnings = checked(&scene(projection, "")).expect("a scene that can be run");
         let [warning] = &warnings[..] else {
@@ -329,8 +401,73 @@ fn what_does_nothing_is_warned_of() {
         "plasticity: [Stdp(w_max: 2)], frozen: true, learning_targets: Range(0, 3)",
         "plasticity: [ConvergentDecay], frozen: true",
         "plasticity: [HomeostaticScaling(w_max: 2)]",
+        "plasticity: [Stdp(w_max: 2)], dendritic: Ms(0.3), backpropagation_ms: 0",
+        "plasticity: [Stdp(w_max: 2), Budget(total: 5, every_ms: 10)], dendritic: All",
     ] {
         assert_eq!(checked(&scene(projection, "")), Ok(Vec::new()));
+    }
+}
+
+#[test]
+fn what_a_modulator_never_does_is_warned_of() {
+    let learns = "plasticity: [Stdp(w_max: 2)]";
+    let pool = |rest: &str| format!("(name: \"d\", tau_ms: 9, initial: 1, {rest})");
+    for (projection, modulators, parts) in [
+        (
+            "plasticity: [Stdp(w_max: 2)], frozen: true",
+            pool("effects: [Learning(projection: \"a → b\", gain: 1, most: 2)]"),
+            ["effects[0].projection", "\"a → b\" is `frozen`"],
+        ),
+        (
+            learns,
+            pool("effects: [Learning(projection: \"a → b\", neurons: Fraction(0), gain: 1, most: 2)]"),
+            ["effects[0].neurons", "no neuron is selected"],
+        ),
+        (
+            "",
+            pool("effects: [Release(projection: \"a → b\", neurons: List([]), gain: 1, most: 2)]"),
+            ["effects[0].neurons", "no neuron is selected"],
+        ),
+        (
+            "",
+            pool("effects: [Excitability(region: \"b\", neurons: List([]), current: 1)]"),
+            ["effects[0].neurons", "no neuron is selected"],
+        ),
+        (
+            "",
+            pool("released_by: [(from: \"a\", neurons: Fraction(0), amount: 1)]"),
+            ["released_by[0].neurons", "no neuron is selected"],
+        ),
+        (
+            "",
+            pool("released_by: [(from: \"a\", amount: 1, delay_ms: 0.04)]"),
+            ["released_by[0].delay_ms", "none is taken"],
+        ),
+        (
+            "",
+            "(name: \"d\", evaluation: Surprise(rewards: 5), released_by: [(from: \"a\", amount: 1)])"
+                .into(),
+            ["modulators[0].evaluation", "\"d\" has no `rewards`"],
+        ),
+        (
+            "",
+            "(name: \"d\", rewards: [Schedule(times_ms: [200, 100.5], amount: 1)])".into(),
+            ["rewards[0].times_ms", "comes at 100.5 ms, but the run ends at 100 ms"],
+        ),
+    ] {
+        let warnings = checked(&scene(projection, &modulators)).expect("a scene that can be run");
+        let [warning] = &warnings[..] else {
+            panic!("{modulators}: {warnings:?}");
+        };
+        for part in parts {
+            assert!(warning.contains(part), "{modulators}: {warning}");
+        }
+    }
+    for modulators in [
+        "(name: \"d\", evaluation: Surprise(rewards: 5), rewards: [Schedule(times_ms: [200, 100], amount: 1)], released_by: [(from: \"a\", amount: 1)])",
+        "(name: \"d\", tau_ms: 1e-7, released_by: [(from: \"a\", neurons: Fraction(0.5), amount: 1)], effects: [Learning(projection: \"a → b\", gain: 1, most: 2)])",
+    ] {
+        assert_eq!(checked(&scene(learns, modulators)), Ok(Vec::new()));
     }
 }
 

@@ -24,6 +24,9 @@ use super::upkeep::{Care, RegisterUpkeep, Setting, Upkeep};
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
 
+/// The least part of a step that the time constant may be: with less, nothing is left after a step, and 1/τ may be no number.
+const LEAST_OF_STEP: f64 = 1e-6;
+
 /// Registers the rule.
 pub fn plugin(app: &mut App) {
     app.register_type::<RateForm>();
@@ -74,7 +77,14 @@ impl Upkeep for LearningRateDecay {
         Err("the rate of a learning rule falls, and this projection has none; add one".into())
     }
 
-    fn check(&self, _setting: &Setting) -> Result<(), String> {
+    fn check(&self, setting: &Setting) -> Result<(), String> {
+        let least = LEAST_OF_STEP * setting.dt;
+        if self.tau_ms < least {
+            return Err(format!(
+                "tau_ms is {:e}, less than a millionth of a step of {} ms; allowed is {least:e} ms or more",
+                self.tau_ms, setting.dt
+            ));
+        }
         Ok(())
     }
 

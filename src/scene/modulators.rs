@@ -2,8 +2,8 @@
 
 use super::error::{quoted, unknown};
 use super::prepare::{
-    BuildError, PreparedProjection, PreparedRegion, Warning, check_fields, check_sequence,
-    check_time, warn_of_rounding,
+    BuildError, PreparedProjection, PreparedRegion, Warning, check_fields, check_selection,
+    check_sequence, check_time, check_time_constant, warn_of_rounding_to_none,
 };
 use super::schema::Scene;
 use crate::modulation::effects::{ModulatedRelease, Part, Reach};
@@ -43,9 +43,12 @@ pub(super) fn check(
             );
             return Err(BuildError::new(path + ".name", message));
         }
+        if let Some(tau_ms) = spec.tau_ms {
+            check_time_constant(format!("{path}.tau_ms"), tau_ms, scene.dt_ms)?;
+        }
         check_releases(scene, spec, &path, places, warnings)?;
         check_rewards(scene, spec, &path, places, warnings)?;
-        check_evaluation(spec, &path, places)?;
+        check_evaluation(spec, &path, scene.dt_ms, places, warnings)?;
         let critic = matches!(spec.evaluation, Evaluation::TemporalDifference { .. });
         for (field, value, is_used) in [
             ("initial", spec.initial, spec.tau_ms.is_some()),
@@ -59,7 +62,7 @@ pub(super) fn check(
                 return Err(BuildError::new(format!("{path}.{field}"), message));
             }
         }
-        check_effects(scene, (regions, projections), spec, &path, places)?;
+        check_effects(scene, (regions, projections), spec, &path, places, warnings)?;
         if spec.released_by.is_empty()
             && spec.rewards.is_empty()
             && !critic
@@ -104,10 +107,8 @@ fn check_releases(
         let path = format!("{path}.released_by[{i}]");
         check_fields(&path, release)?;
         let region = region_at(scene, places, &release.from, format!("{path}.from"))?;
-        release
-            .neurons
-            .count(region.neurons)
-            .map_err(|e| BuildError::new(format!("{path}.neurons"), e))?;
+        let selected = format!("{path}.neurons");
+        check_selection(&release.neurons, selected, region.neurons, warnings)?;
         if release.delay_ms / scene.dt_ms > LONGEST_DELAY {
             let message = format!(
                 "{} ms are more than {LONGEST_DELAY} steps of {} ms, the longest delay that is possible",
@@ -123,7 +124,7 @@ fn check_releases(
         )?;
         if release.delay_ms > 0.0 {
             let path = format!("{path}.delay_ms");
-            warn_of_rounding(path, "a delay", release.delay_ms, scene.dt_ms, warnings);
+            warn_of_rounding_to_none(path, "a delay", release.delay_ms, scene.dt_ms, warnings);
         }
     }
     Ok(())
@@ -144,6 +145,16 @@ fn check_rewards(
             Rewarder::Schedule { times_ms, .. } => {
                 for (i, time) in times_ms.iter().enumerate() {
                     check_time(format!("{path}.times_ms[{i}]"), *time, dt)?;
+                }
+                let end = scene.duration_ms;
+                if let Some(first) = times_ms.iter().copied().reduce(f64::min)
+                    && end > 0.0
+                    && first > end
+                {
+                    let message = format!(
+                        "the first reward comes at {first} ms, but the run ends at {end} ms: there will be none"
+                    );
+                    warnings.push(Warning::new(format!("{path}.times_ms"), message));
                 }
                 continue;
             }
@@ -183,22 +194,38 @@ fn check_rewards(
             let path = format!("{path}.{field}");
             check_time(path.clone(), ms, dt)?;
             if ms > 0.0 {
-                warn_of_rounding(path, "a time", ms, dt, warnings);
+                warn_of_rounding_to_none(path, "a time", ms, dt, warnings);
             }
         }
     }
     Ok(())
 }
 
+/// The least relative difference of the rise and the decay of a critic's kernel: with less, their rates may be equal in floating point.
+const LEAST_DIFFERENCE: f64 = 1e-9;
+
 fn check_evaluation(
     spec: &ModulatorSpec,
     path: &str,
+    dt_ms: f64,
     places: &HashMap<&str, usize>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<(), BuildError> {
     let path = format!("{path}.evaluation");
     check_fields(&path, &spec.evaluation)?;
+    if matches!(spec.evaluation, Evaluation::Surprise { .. })
+        && spec.rewards.is_empty()
+        && !spec.released_by.is_empty()
+    {
+        let message = format!(
+            "{} has no `rewards`, and what spikes release is not evaluated; only rewards by commands and code are",
+            quoted(&spec.name)
+        );
+        warnings.push(Warning::new(path.clone(), message));
+    }
     let Evaluation::TemporalDifference {
         critic,
+        tau_reward_ms,
         tau_rate_ms,
         tau_rise_ms,
         ..
@@ -212,9 +239,16 @@ fn check_evaluation(
         let message = unknown("region", critic, names.iter().copied());
         return Err(BuildError::new(format!("{path}.critic"), message));
     }
-    if tau_rise_ms >= tau_rate_ms {
+    for (field, tau) in [
+        ("tau_reward_ms", *tau_reward_ms),
+        ("tau_rate_ms", *tau_rate_ms),
+        ("tau_rise_ms", *tau_rise_ms),
+    ] {
+        check_time_constant(format!("{path}.{field}"), tau, dt_ms)?;
+    }
+    if *tau_rise_ms > tau_rate_ms * (1.0 - LEAST_DIFFERENCE) {
         let message = format!(
-            "the kernel rises with {tau_rise_ms} ms and decays with {tau_rate_ms} ms; the rise must be shorter"
+            "the kernel rises with {tau_rise_ms} ms and decays with {tau_rate_ms} ms; the rise must be shorter, by a billionth of it at least"
         );
         return Err(BuildError::new(format!("{path}.tau_rise_ms"), message));
     }
@@ -231,6 +265,7 @@ fn check_effects(
     spec: &ModulatorSpec,
     path: &str,
     places: &HashMap<&str, usize>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<(), BuildError> {
     for (i, effect) in spec.effects.iter().enumerate() {
         let path = format!("{path}.effects[{i}]");
@@ -242,13 +277,13 @@ fn check_effects(
             );
             return Err(BuildError::new(path, message));
         }
+        let selected = format!("{path}.neurons");
         match effect {
             Effect::Excitability {
                 region, neurons, ..
             } => {
                 let spec = region_at(scene, places, region, format!("{path}.region"))?;
-                (neurons.count(spec.neurons))
-                    .map_err(|e| BuildError::new(format!("{path}.neurons"), e))?;
+                check_selection(neurons, selected, spec.neurons, warnings)?;
                 let target = &regions[places[region.as_str()]];
                 if target.model.source {
                     let message = format!(
@@ -264,18 +299,25 @@ fn check_effects(
                 neurons,
                 ..
             } => {
-                let found = find_projection(projections, projection, &path)?;
-                (neurons.count(scene.regions[found.from].neurons))
-                    .map_err(|e| BuildError::new(format!("{path}.neurons"), e))?;
+                let (_, found) = find_projection(projections, projection, &path)?;
+                let sources = scene.regions[found.from].neurons;
+                check_selection(neurons, selected, sources, warnings)?;
             }
             Effect::Learning {
                 projection,
                 neurons,
                 ..
             } => {
-                let found = find_projection(projections, projection, &path)?;
-                (neurons.count(scene.regions[found.to].neurons))
-                    .map_err(|e| BuildError::new(format!("{path}.neurons"), e))?;
+                let (place, found) = find_projection(projections, projection, &path)?;
+                let targets = scene.regions[found.to].neurons;
+                check_selection(neurons, selected, targets, warnings)?;
+                if scene.projections[place].frozen {
+                    let message = format!(
+                        "projection {} is `frozen`, so there is nothing to scale until it is not",
+                        quoted(projection)
+                    );
+                    warnings.push(Warning::new(format!("{path}.projection"), message));
+                }
                 if !found.learns() {
                     let message = format!(
                         "projection {} has no learning rule, so there is nothing to scale; add one to its `plasticity`, or take this effect out",
@@ -289,12 +331,14 @@ fn check_effects(
     Ok(())
 }
 
+/// The projection of this name, and its place in the scene.
 fn find_projection<'p>(
     projections: &'p [PreparedProjection],
     name: &str,
     path: &str,
-) -> Result<&'p PreparedProjection, BuildError> {
-    projections.iter().find(|p| p.name == name).ok_or_else(|| {
+) -> Result<(usize, &'p PreparedProjection), BuildError> {
+    let mut numbered = projections.iter().enumerate();
+    numbered.find(|(_, p)| p.name == name).ok_or_else(|| {
         let known = projections.iter().map(|p| p.name.as_str());
         let message = unknown("projection", name, known);
         BuildError::new(format!("{path}.projection"), message)

@@ -31,7 +31,9 @@ pub(super) use memory::{groups, union_of_delays};
 pub(super) use plasticity::{Changing, parts_of};
 pub(super) use projections::factor_of;
 pub(super) use responses::check_sequence;
-pub(super) use values::{check_fields, check_time, warn_of_rounding};
+pub(super) use values::{
+    check_fields, check_selection, check_time, check_time_constant, warn_of_rounding_to_none,
+};
 
 /// What is wrong with a scene, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! Checking how the synapses of a projection change: their rules, bounds, short-term dynamics and the parts of their delay.
 
 use super::projections::Place;
-use super::values::{self, shown};
+use super::values::{self, shown, warn_of_rounding, warn_of_rounding_to_none};
 use super::{BuildError, Delays, PreparedRegion, Warning};
 use crate::network::connect;
 use crate::network::connect::Rule;
@@ -14,6 +14,7 @@ use crate::plasticity::{BoxedRule, Coincidence, ReflectPlasticity};
 use crate::scene::error::quoted;
 use crate::scene::modulators;
 use crate::scene::schema::Dendritic;
+use bevy::reflect::ReflectRef;
 
 /// What is known of changing synapses before they are built.
 #[derive(Clone)]
@@ -94,9 +95,12 @@ impl Place<'_> {
             (low, high)
         };
         let targets = &self.scene.regions[self.to];
-        (spec.learning_targets)
-            .count(targets.neurons)
-            .map_err(|e| self.wrong("learning_targets", e))?;
+        values::check_selection(
+            &spec.learning_targets,
+            format!("{}.learning_targets", self.path),
+            targets.neurons,
+            warnings,
+        )?;
         if let Some(model) = &spec.short_term {
             values::check_fields(&format!("{}.short_term", self.path), model)?;
         }
@@ -191,9 +195,7 @@ impl Place<'_> {
             _ => Some(BoxedRule::sum(boxes, allowed).map_err(|e| self.wrong("plasticity", e))?),
         };
         self.check_upkeep(&upkeep, &mut setting, warnings)?;
-        if rules.is_empty() && upkeep.is_empty() {
-            self.warn_of_steering(warnings);
-        }
+        self.warn_of_steering(!rules.is_empty(), !upkeep.is_empty(), warnings);
         if let Dendritic::Ms(ms) = spec.dendritic
             && let Some(shortest) = shortest(delays)
             && libm::rint(ms / dt) > f64::from(shortest)
@@ -305,6 +307,13 @@ impl Place<'_> {
         let mut seen: Vec<(usize, &'static str)> = Vec::new();
         for (i, rule) in upkeep {
             (rule.check)(value(*i), setting).map_err(at(*i))?;
+            if let ReflectRef::Struct(fields) = value(*i).reflect_ref()
+                && let Some(every_ms) = fields.field("every_ms")
+                && let Some(ms) = every_ms.try_downcast_ref::<f64>()
+            {
+                let path = format!("{}.plasticity[{i}].every_ms", self.path);
+                warn_of_rounding(path, "an interval", *ms, setting.dt, warnings);
+            }
             let advice = (rule.advice)(value(*i), setting).map_err(at(*i))?;
             warnings.extend(advice.map(at(*i)));
             let what = (rule.sees_to)(value(*i)).map_err(at(*i))?;
@@ -318,19 +327,43 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// Warns of fields that steer the learning of a projection that does not learn.
-    fn warn_of_steering(&self, warnings: &mut Vec<Warning>) {
-        let spec = self.spec;
-        for (is_given, field) in [
-            (spec.frozen, "frozen"),
-            (spec.learning_targets != Selection::All, "learning_targets"),
+    /// Warns of fields that steer changes of weights where there are none, and of times that are rounded.
+    fn warn_of_steering(&self, has_rule: bool, has_upkeep: bool, warnings: &mut Vec<Warning>) {
+        let (spec, dt) = (self.spec, self.scene.dt_ms);
+        let name = quoted(&spec.called());
+        let stays = !has_rule && !has_upkeep;
+        let restricted = spec.learning_targets != Selection::All;
+        for (is_idle, field) in [
+            (stays && spec.frozen, "frozen"),
+            (stays && restricted, "learning_targets"),
         ] {
-            if is_given {
+            if is_idle {
                 let message = format!(
-                    "the weights of {} do not change, so this does nothing; give it a rule in `plasticity`",
-                    quoted(&spec.called())
+                    "the weights of {name} do not change, so this does nothing; give it a rule in `plasticity`"
                 );
                 warnings.push(self.wrong(field, message));
+            }
+        }
+        let parts = match spec.dendritic {
+            Dendritic::Ms(ms) => Some(ms),
+            Dendritic::None | Dendritic::All => None,
+        };
+        for (is_given, field, ms) in [
+            (spec.dendritic != Dendritic::None, "dendritic", parts),
+            (
+                spec.backpropagation_ms.is_some(),
+                "backpropagation_ms",
+                spec.backpropagation_ms,
+            ),
+        ] {
+            if is_given && !has_rule {
+                let message = format!(
+                    "spikes do not change the weights of {name}, so this does nothing; give it a learning rule in `plasticity`"
+                );
+                warnings.push(self.wrong(field, message));
+            } else if let Some(ms) = ms {
+                let path = format!("{}.{field}", self.path);
+                warn_of_rounding_to_none(path, "a delay", ms, dt, warnings);
             }
         }
     }

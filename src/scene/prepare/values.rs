@@ -47,22 +47,57 @@ pub(in crate::scene) fn warn_of_rounding(
     dt: f64,
     warnings: &mut Vec<Warning>,
 ) {
-    let steps = (ms / dt).round().max(1.0);
-    if ((ms / dt) - steps).abs() > 1e-6 * steps {
-        let taken = shown(steps * dt);
-        let message = if ms < dt * 0.999 {
-            format!(
-                "{what} of {} ms is shorter than a step; one step of {dt} ms is taken",
-                shown(ms)
-            )
-        } else {
-            format!(
-                "{what} of {} ms is not a whole number of steps of {dt} ms; {taken} ms is taken",
-                shown(ms)
-            )
-        };
-        warnings.push(Warning::new(path, message));
+    let taken = (ms / dt).round().max(1.0);
+    warnings.extend(rounding(what, ms, taken, dt).map(|message| Warning::new(path, message)));
+}
+
+/// Warns of a time of 0 or more that is not a whole number of steps, where there may be none.
+pub(in crate::scene) fn warn_of_rounding_to_none(
+    path: String,
+    what: &str,
+    ms: f64,
+    dt: f64,
+    warnings: &mut Vec<Warning>,
+) {
+    let taken = libm::rint(ms / dt);
+    warnings.extend(rounding(what, ms, taken, dt).map(|message| Warning::new(path, message)));
+}
+
+/// What is taken instead of a time, if it is not so many steps.
+fn rounding(what: &str, ms: f64, taken: f64, dt: f64) -> Option<String> {
+    if ((ms / dt) - taken).abs() <= 1e-6 * taken {
+        return None;
     }
+    let (time, rounded) = (shown(ms), shown(taken * dt));
+    Some(if taken == 0.0 {
+        format!("{what} of {time} ms is no more than half a step of {dt} ms; none is taken")
+    } else if ms < dt * 0.999 {
+        format!("{what} of {time} ms is shorter than a step; one step of {dt} ms is taken")
+    } else {
+        format!(
+            "{what} of {time} ms is not a whole number of steps of {dt} ms; {rounded} ms is taken"
+        )
+    })
+}
+
+/// The least part of a step that a time constant may be: with less, nothing is left after a step, and 1/τ may be no number.
+const LEAST_OF_STEP: f64 = 1e-6;
+
+/// Checks that a time constant is no less than a millionth of a step.
+pub(in crate::scene) fn check_time_constant(
+    path: impl Into<String>,
+    ms: f64,
+    dt: f64,
+) -> Result<(), BuildError> {
+    if ms >= LEAST_OF_STEP * dt {
+        return Ok(());
+    }
+    let message = format!(
+        "a time constant of {} ms is less than a millionth of a step of {dt} ms; allowed is {} ms or more",
+        plain(ms),
+        shown(LEAST_OF_STEP * dt)
+    );
+    Err(BuildError::new(path, message))
 }
 
 /// Checks every number and distribution among the fields of a struct or variant against its range and against single precision.
@@ -231,7 +266,7 @@ pub(super) fn check_weight(largest: f64) -> Result<(), String> {
 }
 
 /// Checks a selection and warns if it is empty.
-pub(super) fn check_selection(
+pub(in crate::scene) fn check_selection(
     selection: &Selection,
     path: String,
     neurons: u32,
