@@ -247,6 +247,14 @@ fn errors_name_the_thing_the_value_and_what_is_allowed() {
             ],
         ),
         (
+            with("", "plasticity: [Stdp(w_max: 2, a_plus: 2e12)]"),
+            vec!["a_plus: 2", "is out of range", "to 1000000000000"],
+        ),
+        (
+            with("", "plasticity: [Oja(w_max: 2, eta: 1e13)]"),
+            vec!["eta: 1", "is out of range"],
+        ),
+        (
             with(&coincidence("5", "0", "1e30"), ""),
             vec!["rewards[0].delay_max_ms", "too long to be counted in steps"],
         ),

@@ -51,7 +51,7 @@ pub fn plugin(app: &mut App) {
 #[reflect(Default)]
 pub struct Bcm {
     /// Learning rate.
-    #[reflect(@Range::non_negative())]
+    #[reflect(@Range::between(0.0, 1e12))]
     pub eta: f64,
     /// Time constant of the rates of source and target.
     #[reflect(@Unit("ms"), @Range::positive())]

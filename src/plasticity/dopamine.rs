@@ -29,7 +29,9 @@
 //! *Scene.* `dopamine`; `neuropil experiment izhikevich2007_reward`, `pavlov`.
 
 use super::eligibility::{Eligible, EligibleRule, Kernel};
-use super::{BoxedRule, Coincidence, Plasticity, RegisterRule, SendOrder, WEIGHT, check_bounds};
+use super::{
+    AMPLITUDE, BoxedRule, Coincidence, Plasticity, RegisterRule, SendOrder, WEIGHT, check_bounds,
+};
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
 
@@ -43,10 +45,10 @@ pub fn plugin(app: &mut App) {
 #[reflect(Default)]
 pub struct DopamineStdp {
     /// What a pair in the order pre, post adds to the eligibility.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub a_plus: f64,
     /// What a pair in the other order takes from it, a positive number.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub a_minus: f64,
     /// Time constant of the presynaptic trace.
     #[reflect(@Unit("ms"), @Range::positive())]
@@ -58,7 +60,7 @@ pub struct DopamineStdp {
     #[reflect(@Unit("ms"), @Range::positive())]
     pub tau_c: f64,
     /// The change of weight per ms for an eligibility of 1 and a concentration of 1.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub gain: f64,
     /// The least weight.
     #[reflect(@WEIGHT)]

@@ -26,8 +26,8 @@
 
 use super::decay::Decay;
 use super::{
-    BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
-    UNBOUND, WEIGHT, check_bounds,
+    AMPLITUDE, BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder,
+    SynapseState, UNBOUND, WEIGHT, check_bounds,
 };
 use crate::sim::math::within;
 use crate::sim::quantity::{Range, Unit};
@@ -43,7 +43,7 @@ pub fn plugin(app: &mut App) {
 #[reflect(Default)]
 pub struct InhibitoryStdp {
     /// Learning rate.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub eta: f64,
     /// Time constant of both traces.
     #[reflect(@Unit("ms"), @Range::positive())]

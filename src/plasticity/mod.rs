@@ -444,6 +444,9 @@ const UNBOUND: [f32; 2] = [-1e30, 1e30];
 /// Bounds that a rule's `w_min` and `w_max` may have.
 pub(crate) const WEIGHT: Range = Range::between(-1e12, 1e12);
 
+/// What amplitudes and gains of rules may be: their products with traces, tags and weights are numbers still.
+pub(crate) const AMPLITUDE: Range = Range::between(-1e12, 1e12);
+
 /// Checks that `w_min` is below `w_max`.
 ///
 /// # Errors

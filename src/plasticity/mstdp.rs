@@ -35,7 +35,9 @@
 //! *Source.* Florian (2007), Neural Comput 19:1468, eqs 3.19–3.25, doi:10.1162/neco.2007.19.6.1468.
 
 use super::eligibility::{Eligible, EligibleRule, Kernel};
-use super::{BoxedRule, Coincidence, Plasticity, RegisterRule, SendOrder, WEIGHT, check_bounds};
+use super::{
+    AMPLITUDE, BoxedRule, Coincidence, Plasticity, RegisterRule, SendOrder, WEIGHT, check_bounds,
+};
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
 
@@ -49,13 +51,13 @@ pub fn plugin(app: &mut App) {
 #[reflect(Default)]
 pub struct Mstdp {
     /// Learning rate.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub gamma: f64,
     /// ζ of a pair in the order pre, post.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub a_plus: f64,
     /// −ζ of a pair in the other order.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub a_minus: f64,
     /// Time constant of the presynaptic trace.
     #[reflect(@Unit("ms"), @Range::positive())]
@@ -127,13 +129,13 @@ impl Plasticity for Mstdp {
 #[reflect(Default)]
 pub struct Mstdpet {
     /// Learning rate.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub gamma: f64,
     /// ζ of a pair in the order pre, post.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub a_plus: f64,
     /// −ζ of a pair in the other order.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub a_minus: f64,
     /// Time constant of the presynaptic trace.
     #[reflect(@Unit("ms"), @Range::positive())]

@@ -46,7 +46,7 @@ pub fn plugin(app: &mut App) {
 #[reflect(Default)]
 pub struct Oja {
     /// Learning rate.
-    #[reflect(@Range::non_negative())]
+    #[reflect(@Range::between(0.0, 1e12))]
     pub eta: f64,
     /// The weight that counts as 1: the norm to which the weights of a target come.
     #[reflect(@Range::positive())]

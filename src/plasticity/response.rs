@@ -35,10 +35,9 @@
 use super::stdp::{Dependence, WeightChange, check_dependence};
 use super::tagger::{LONGEST, Tagger, WINDOWED, numbers};
 use super::{
-    BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
-    Traces, WEIGHT,
+    AMPLITUDE, BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder,
+    SynapseState, Traces, WEIGHT,
 };
-use crate::sim::quantity::Range;
 use crate::synapses::response::cascade::Cascade;
 use crate::synapses::response::{self, Response};
 use bevy::prelude::*;
@@ -53,10 +52,10 @@ pub fn plugin(app: &mut App) {
 #[reflect(Default)]
 pub struct ResponseStdp {
     /// Size of potentiation.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub a_plus: f64,
     /// Size of depression, a positive number.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub a_minus: f64,
     /// What presynaptic spikes leave for postsynaptic ones to see.
     pub terminal: Vec<Response>,

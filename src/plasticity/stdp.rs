@@ -57,8 +57,8 @@
 
 use super::decay::Decay;
 use super::{
-    BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
-    UNBOUND, WEIGHT, check_bounds,
+    AMPLITUDE, BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder,
+    SynapseState, UNBOUND, WEIGHT, check_bounds,
 };
 use crate::sim::math::{exp, log, within};
 use crate::sim::quantity::{Range, Unit};
@@ -74,10 +74,10 @@ pub fn plugin(app: &mut App) {
 #[reflect(Default)]
 pub struct Stdp {
     /// Size of potentiation.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub a_plus: f64,
     /// Size of depression, a positive number.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub a_minus: f64,
     /// Time constant of the presynaptic trace.
     #[reflect(@Unit("ms"), @Range::positive())]

@@ -47,8 +47,8 @@
 use super::decay::Decay;
 use super::stdp::{Dependence, WeightChange, check_dependence};
 use super::{
-    BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder, SynapseState,
-    WEIGHT,
+    AMPLITUDE, BoxedRule, Coincidence, LearningRule, Plasticity, RegisterRule, Seen, SendOrder,
+    SynapseState, WEIGHT,
 };
 use crate::sim::quantity::{Range, Unit};
 use bevy::prelude::*;
@@ -63,16 +63,16 @@ pub fn plugin(app: &mut App) {
 #[reflect(Default)]
 pub struct TripletStdp {
     /// Potentiation by pairs.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub a2_plus: f64,
     /// Potentiation by triplets.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub a3_plus: f64,
     /// Depression by pairs, a positive number.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub a2_minus: f64,
     /// Depression by triplets, a positive number.
-    #[reflect(@Range::finite())]
+    #[reflect(@AMPLITUDE)]
     pub a3_minus: f64,
     /// Time constant of the fast presynaptic trace.
     #[reflect(@Unit("ms"), @Range::positive())]
