@@ -293,10 +293,13 @@ const FUNCTIONS: RuleFunctions = RuleFunctions {
     load,
 };
 
-fn load(entity: &mut EntityWorldMut<'_>, numbers: &[u32]) -> bool {
+fn load(entity: &mut EntityWorldMut<'_>, numbers: &[u32], steps: u64) -> bool {
     let mut numbers = numbers;
     let parts = entity.get_components_mut::<(&PlasticSynapses, &mut ExactRule)>();
-    parts.is_ok_and(|(synapses, mut rule)| rule.load(&mut numbers, synapses).is_some())
+    parts.is_ok_and(|(synapses, mut rule)| {
+        let loaded = rule.load(&mut numbers, synapses);
+        loaded.is_some() && rule.learner.known_until() <= after(steps)
+    })
 }
 
 fn with_parts(
@@ -335,6 +338,8 @@ trait Learner: Send + Sync {
     /// Starts at `now` as if no spike had been before; those under way are still transmitted.
     fn begin(&mut self, now: u64);
     fn steering(&mut self) -> &mut Steering;
+    /// The latest time of which it knows anything but spikes.
+    fn known_until(&self) -> u64;
     fn save(&self, out: &mut Vec<u32>);
     fn load(&mut self, from: &mut &[u32]) -> Option<()>;
     /// Takes over the histories of a rule before an edit, for so many source neurons and delays; says what time it was.
@@ -555,6 +560,10 @@ impl<R: LearningRule> Learner for Exact<R> {
 
     fn steering(&mut self) -> &mut Steering {
         &mut self.steering
+    }
+
+    fn known_until(&self) -> u64 {
+        self.settled.max(self.forgotten)
     }
 
     fn save(&self, out: &mut Vec<u32>) {

@@ -468,7 +468,7 @@ impl<P: Traces> PostHistory<P> {
     /// Takes the numbers that [`save`](Self::save) gave. `None` if they are not of a history of this shape.
     pub fn load(&mut self, from: &mut &[u32]) -> Option<()> {
         for neuron in 0..self.count.len() {
-            let pending = take(from).filter(|p| p + SEEN <= self.mask + 1)?;
+            let pending = take(from).filter(|p| *p <= self.mask + 1 - SEEN)?;
             let base = neuron * (self.mask as usize + 1);
             for i in 0..pending + SEEN {
                 self.rings[base + i as usize] = PostSpike {

@@ -73,10 +73,10 @@ pub(super) fn save_changing(
     Ok(())
 }
 
-/// Takes what [`save_changing`] gave.
+/// Takes what [`save_changing`] gave when so many steps had been done.
 pub(super) fn load_changing(
     projection: &mut EntityWorldMut<'_>,
-    index: u32,
+    (index, steps): (u32, u64),
     snapshot: &Snapshot,
 ) -> Result<(), RestoreError> {
     let name = |part: &str| format!("projection.{index}.{part}");
@@ -93,7 +93,7 @@ pub(super) fn load_changing(
         }
     }
     if let Some(functions) = projection.get::<RuleFunctions>().copied()
-        && !(functions.load)(projection, snapshot.u32s(&name("history"))?)
+        && !(functions.load)(projection, snapshot.u32s(&name("history"))?, steps)
     {
         return Err(misfit(name("history")));
     }
@@ -170,7 +170,7 @@ pub(super) fn restore(
     for (index, id) in &list {
         let name = |part: &str| format!("projection.{index}.{part}");
         let mut entity = world.entity_mut(*id);
-        load_changing(&mut entity, *index, snapshot)?;
+        load_changing(&mut entity, (*index, steps), snapshot)?;
         if let Some(mut short_term) = entity.get_mut::<ShortTerm>()
             && !short_term.load(snapshot.u64s(&name("short_term"))?, steps)
         {

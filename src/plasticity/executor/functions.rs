@@ -27,8 +27,8 @@ pub struct RuleFunctions {
     pub take_over: fn(&mut EntityWorldMut<'_>, &Former<'_>) -> bool,
     /// The numbers of the histories, for a snapshot.
     pub save: fn(EntityRef<'_>) -> Vec<u32>,
-    /// Takes what `save` gave; false if it does not fit.
-    pub load: fn(&mut EntityWorldMut<'_>, &[u32]) -> bool,
+    /// Takes what `save` gave when so many steps had been done; false if it does not fit, or is of a later time.
+    pub load: fn(&mut EntityWorldMut<'_>, &[u32], u64) -> bool,
 }
 
 impl RuleFunctions {
@@ -74,12 +74,15 @@ impl RuleFunctions {
                 }
                 out
             },
-            load: |entity, numbers| {
+            load: |entity, numbers, steps| {
                 let targets = entity
                     .get::<PlasticSynapses>()
                     .map_or(0, PlasticSynapses::target_neurons);
                 let learning = entity.get_mut::<Learning<R>>();
-                learning.is_some_and(|mut learning| learning.load(numbers, targets).is_some())
+                learning.is_some_and(|mut learning| {
+                    let loaded = learning.load(numbers, targets);
+                    loaded.is_some() && learning.settled <= steps
+                })
             },
         }
     }

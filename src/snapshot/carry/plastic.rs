@@ -101,7 +101,7 @@ impl Before {
                 (functions.settle)(&mut entity, steps);
             }
             save_changing(entity.as_readonly(), index, &mut settled)?;
-            load_changing(&mut entity, index, &unsettled)?;
+            load_changing(&mut entity, (index, steps), &unsettled)?;
         }
         let all = Projection::all(world).into_iter();
         Ok(Self {
@@ -330,8 +330,9 @@ fn merge_history(
         None => false,
     };
     if !taken {
-        (functions.load)(entity, &own);
-        (functions.begin)(entity, carried.u64("clock.steps")?);
+        let steps = carried.u64("clock.steps")?;
+        (functions.load)(entity, &own, steps);
+        (functions.begin)(entity, steps);
     }
     let history = (functions.save)(entity.as_readonly());
     Ok(merged.put(now.section("history"), history)?)
