@@ -174,11 +174,16 @@ pub fn run(mut plan: RunPlan) -> Result<(), RunError> {
         Finish::After(ms) => start.saturating_add(to_steps(ms, dt)),
     };
     let (begun, cpu) = (Instant::now(), cpu_seconds());
-    let interrupted = step_to(&mut session, &course)?;
+    let (interrupted, problem) = match step_to(&mut session, &course) {
+        Ok(interrupted) => (interrupted, None),
+        // What was found until then is kept.
+        Err(problem @ RunError::Command(_)) if session.now() > start => (true, Some(problem)),
+        Err(problem) => return Err(problem),
+    };
     let run_s = begun.elapsed().as_secs_f64();
     let cpu_s = cpu.zip(cpu_seconds()).map(|(a, b)| b - a);
 
-    if interrupted {
+    if interrupted && problem.is_none() {
         let path = checkpoint_path(session.loaded(), &course);
         save(&mut session, &course, &path)?;
         if !course.quiet {
@@ -208,7 +213,10 @@ pub fn run(mut plan: RunPlan) -> Result<(), RunError> {
             say(&format!("results in {}", out.display()));
         }
     }
-    Ok(())
+    match problem {
+        Some(problem) => Err(problem),
+        None => Ok(()),
+    }
 }
 
 /// What a session could not do, as an error of the run.

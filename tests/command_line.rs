@@ -1203,3 +1203,43 @@ fn wrong_pictures_are_refused() {
         assert!(err.contains(expected), "{args:?}: {err}");
     }
 }
+
+/// What was found before a command that cannot act is written, and the error names the command and not the file of the scene.
+#[test]
+fn a_command_that_cannot_act_leaves_what_was_found() {
+    let folder = folder("bad command");
+    let scene = r#"Scene(
+    regions: [(name: "a", neurons: 5, model: PoissonSource(rate_hz: 50)), (name: "b", neurons: 5, model: LifExp())],
+    projections: [(name: "p", from: "a", to: "b", rule: AllToAll, weight: 30, delay_ms: 1, plasticity: [Stdp(w_max: 60)])],
+)"#;
+    fs::write(folder.join("net.ron"), scene).expect("a scene");
+    let commands = [
+        (r#"ResetTraces("q")"#, "unknown projection \"q\""),
+        (
+            r#"Set(of: Projection("p"), field: "plasticity[0].w_max", value: "20")"#,
+            "exclude initial weights",
+        ),
+        (
+            r#"Set(of: Projection("p"), field: "plasticity[0].w_maxx", value: "20")"#,
+            "did you mean \"w_max\"?",
+        ),
+    ];
+    for (n, (command, words)) in commands.into_iter().enumerate() {
+        let log = format!("[(step: 4000, command: {command})]");
+        fs::write(folder.join("log.ron"), log).expect("a log");
+        let out = folder.join(format!("out{n}"));
+        let args = ["run", "net.ron", "--for", "1s", "--quiet"];
+        let args = [&args[..], &["--commands", "log.ron", "--out", text(&out)]].concat();
+        let said = say(&folder, &args);
+        assert_ne!(said.code, Some(0), "{command}");
+        let place = "command 1 of the log, due after step 4000";
+        assert!(said.err.contains(place), "{command}: {}", said.err);
+        assert!(said.err.contains(words), "{command}: {}", said.err);
+        assert!(!said.err.contains("net.ron:"), "{command}: {}", said.err);
+        let report = report(&out);
+        assert_eq!(report["interrupted"], true);
+        assert_eq!(report["duration_ms"], 400.0);
+        assert!(report["spikes"].as_u64().expect("spikes") > 50);
+    }
+    fs::remove_dir_all(folder).expect("a folder");
+}

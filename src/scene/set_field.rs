@@ -11,7 +11,8 @@ use bevy::reflect::attributes::CustomAttributes;
 use bevy::reflect::enums::{EnumInfo, VariantInfo};
 use bevy::reflect::{PartialReflect, ReflectMut, TypeInfo, TypeRegistry};
 
-/// Gives the field at `path` inside `owner` the value that `text` says, for example `model.tau_m` of a region.
+/// Gives the field at `path` inside `owner` the value that `text` says, for example `model.tau_m` of a region. A place in a list is a number,
+/// `plasticity.0.w_max`, or stands in brackets as messages have it, `plasticity[0].w_max`.
 ///
 /// # Errors
 /// There is no such field, or the text is not a value for it; the message names what is allowed.
@@ -27,6 +28,8 @@ pub fn set_field(
     let root = Decoder::new(registry, &context, FILE);
     let mut place = owner;
     let mut attributes = None;
+    let path = path.replace('[', ".").replace(']', "");
+    let path = path.as_str();
     for name in path.split('.') {
         let Some((field, found)) = field_of(place, name) else {
             let message = format!("there is no field \"{name}\" in \"{path}\"");
@@ -115,6 +118,7 @@ fn variant_attributes(
 mod tests {
     use super::*;
     use crate::prelude::*;
+    use bevy::reflect::FromReflect;
 
     fn set(owner: &mut dyn PartialReflect, path: &str, text: &str) -> Result<(), String> {
         let registry = Registry::new();
@@ -155,6 +159,20 @@ mod tests {
         );
         assert_eq!(set(&mut stimulus, "window.stop_ms", "40"), Ok(()));
         assert_eq!(stimulus.window.stop_ms, Some(40.0));
+    }
+
+    #[test]
+    fn places_in_lists_are_numbers_or_stand_in_brackets() {
+        let mut projection =
+            ProjectionSpec::new("a", "b", Rule::AllToAll, 0.5, 1.0).learning(Stdp::default());
+        for (path, text, want) in [
+            ("plasticity.0.w_max", "3", 3.0),
+            ("plasticity[0].w_max", "4.5", 4.5),
+        ] {
+            assert_eq!(set(&mut projection, path, text), Ok(()));
+            let rule = Stdp::from_reflect(projection.plasticity[0].0.as_ref()).expect("the rule");
+            assert_eq!(rule.w_max, want);
+        }
     }
 
     #[test]

@@ -245,7 +245,9 @@ impl Session {
             let LoggedCommand {
                 command, continues, ..
             } = self.log[self.acted].logged.clone();
-            let forgotten = self.change(&after, &self.recalled(&command, &after))?;
+            let recalled = self.recalled(&command, &after);
+            let forgotten = self.change(&after, &recalled);
+            let forgotten = forgotten.map_err(|e| self.in_log(e))?;
             self.act(&command).map_err(|e| self.in_log(e))?;
             let forgotten = self.kept(forgotten, continues);
             let entry = &mut self.log[self.acted];
@@ -364,17 +366,17 @@ impl Session {
 
     /// What is wrong with the next command of the log, with its place there.
     fn in_log(&self, error: SessionError) -> SessionError {
-        match error {
-            SessionError::Command(problem) => {
-                let logged = &self.log[self.acted].logged;
-                SessionError::Command(format!(
-                    "command {} of the log, due after step {}: {problem}",
-                    self.acted + 1,
-                    logged.step
-                ))
-            }
-            other => other,
-        }
+        let problem = match error {
+            SessionError::Command(problem) => problem,
+            // It is the network that the command asks for, and not the scene's file, in which this place is.
+            SessionError::Build(problem) => problem.to_string(),
+            SessionError::Restore(_) => return error,
+        };
+        SessionError::Command(format!(
+            "command {} of the log, due after step {}: {problem}",
+            self.acted + 1,
+            self.log[self.acted].logged.step
+        ))
     }
 
     /// The scene that a command makes of another one, after `now` steps.
