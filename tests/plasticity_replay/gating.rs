@@ -5,7 +5,7 @@ use crate::course::{Act, Beside, Course, reading};
 use crate::events::Sum;
 use crate::modulated::{dopamine, impulses, mstdp, mstdpet, pool};
 use crate::network::{DELAYS, Delays, Dice, FINE_MS, Network, Time, UNIT_MS, ms, run_to};
-use crate::pairs::{ORDERS, conventions, stdp};
+use crate::pairs::{everywhere, stdp};
 use crate::third_factor::Signal;
 use core::fmt::{Debug, Formatter, Result};
 use neuropil::modulation::Effect;
@@ -124,22 +124,6 @@ fn assert_varied(until: Time) {
         .collect();
     let some = |of: &dyn Fn(f64) -> bool| factors.iter().filter(|f| of(**f)).count() > 100;
     assert!(some(&|f| f == 3.0) && some(&|f| f > 0.0 && f < 3.0) && some(&|f| f < 0.0));
-}
-
-fn everywhere(seed: u64, mut check: impl FnMut(u64, &Network, SendOrder, Coincidence, f64)) {
-    let mut cases = 0;
-    for delays in DELAYS {
-        for coincidence in conventions(&delays) {
-            cases += 1;
-            let network = (0..)
-                .map(|n| Network::random(seed + cases + 10_000 * n, 250, delays))
-                .find(|network| network.coincidences() > 50)
-                .expect("a network");
-            for (order, dt) in ORDERS.into_iter().zip([UNIT_MS, FINE_MS]) {
-                check(cases, &network, order, coincidence, dt);
-            }
-        }
-    }
 }
 
 const READ: [Time; 5] = [30, 101, 102, 150, 290];
@@ -294,15 +278,7 @@ fn epochs_of_gates_leave_no_mark() {
     let mut dice = Dice(7);
     for delays in [DELAYS[0], DELAYS[2]] {
         let until = 12_000;
-        let mut network = Network::random(700, 250, delays);
-        for (n, train) in (network.sources.iter_mut())
-            .chain(&mut network.targets)
-            .enumerate()
-        {
-            if !train.is_empty() && n % 3 == 0 {
-                *train = dice.train(until, 0.004);
-            }
-        }
+        let network = Network::with_silences(700, until, delays, &mut dice);
         let course = reading([250, 3276, 3277, 6553, 6554, 9000, 12_050]);
         let gates = gates(8, until);
         let (order, coincidence) = (SendOrder::ChangeThenSend, Coincidence::PreFirst);

@@ -153,15 +153,7 @@ fn epochs_leave_no_mark() {
     let mut dice = Dice(7);
     for delays in [DELAYS[0], DELAYS[2]] {
         let until = 12_000;
-        let mut network = Network::random(700, 250, delays);
-        for (n, train) in (network.sources.iter_mut())
-            .chain(&mut network.targets)
-            .enumerate()
-        {
-            if !train.is_empty() && n % 3 == 0 {
-                *train = dice.train(until, 0.004);
-            }
-        }
+        let network = Network::with_silences(700, until, delays, &mut dice);
         let course = reading([250, 1279, 1280, 1281, 3276, 3277, 9000, 12_050]);
         let signal = pool(8, until);
         let case = Case::modulated(

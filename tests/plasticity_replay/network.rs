@@ -171,6 +171,20 @@ impl Network {
         }
     }
 
+    /// A random network of which a third goes on, slowly, up to `until`.
+    pub fn with_silences(seed: u64, until: Time, delays: Delays, dice: &mut Dice) -> Self {
+        let mut network = Self::random(seed, 250, delays);
+        for (n, train) in (network.sources.iter_mut())
+            .chain(&mut network.targets)
+            .enumerate()
+        {
+            if !train.is_empty() && n % 3 == 0 {
+                *train = dice.train(until, 0.004);
+            }
+        }
+        network
+    }
+
     /// When spikes reach a synapse: presynaptic ones, and postsynaptic ones.
     pub fn arrivals(&self, synapse: &Synapse) -> (Vec<Time>, Vec<Time>) {
         let [axonal, _, back] = self.delays.parts(synapse.delay);

@@ -15,6 +15,23 @@ pub fn conventions(delays: &Delays) -> Vec<Coincidence> {
     list
 }
 
+/// Networks with every kind of delay, every convention for spikes of one time, both orders and both steps; `check` gets the number of the case, too.
+pub fn everywhere(seed: u64, mut check: impl FnMut(u64, &Network, SendOrder, Coincidence, f64)) {
+    let mut cases = 0;
+    for delays in DELAYS {
+        for coincidence in conventions(&delays) {
+            cases += 1;
+            let network = (0..)
+                .map(|n| Network::random(seed + cases + 10_000 * n, 250, delays))
+                .find(|network| network.coincidences() > 50)
+                .expect("a network");
+            for (order, dt) in ORDERS.into_iter().zip([UNIT_MS, FINE_MS]) {
+                check(cases, &network, order, coincidence, dt);
+            }
+        }
+    }
+}
+
 /// A rule as large as single precision can follow, with which weights reach both bounds.
 pub fn stdp(pairing: Pairing, dependence: Dependence, coincidence: Coincidence) -> Stdp {
     let power_law = matches!(dependence, Dependence::PowerLaw { .. });

@@ -4,7 +4,7 @@ use crate::case::Case;
 use crate::course::{Act, Beside, reading};
 use crate::events::Sum;
 use crate::network::{DELAYS, Delays, FINE_MS, Network, UNIT_MS, run_to};
-use crate::pairs::{ORDERS, conventions, stdp};
+use crate::pairs::{everywhere, stdp};
 use neuropil::prelude::*;
 
 /// Weights neither stay at their bounds nor hardly change.
@@ -60,29 +60,12 @@ const DEPENDENCES: [Dependence; 3] = [
     },
 ];
 
-/// Networks with every kind of delay, every convention for spikes of one time, both orders and both steps.
-fn everywhere(seed: u64, mut check: impl FnMut(&Network, SendOrder, Coincidence, f64)) {
-    let mut cases = 0;
-    for delays in DELAYS {
-        for coincidence in conventions(&delays) {
-            cases += 1;
-            let network = (0..)
-                .map(|n| Network::random(seed + cases + 10_000 * n, 250, delays))
-                .find(|network| network.coincidences() > 50)
-                .expect("a network");
-            for (order, dt) in ORDERS.into_iter().zip([UNIT_MS, FINE_MS]) {
-                check(&network, order, coincidence, dt);
-            }
-        }
-    }
-}
-
 const READ: [i64; 4] = [30, 101, 102, 290];
 
 #[test]
 fn rules_of_rates_are_their_replay() {
     let mut changed = 0;
-    everywhere(2000, |network, order, coincidence, dt| {
+    everywhere(2000, |_, network, order, coincidence, dt| {
         let cases = [
             Case::pairs(oja(order, coincidence), None),
             Case::pairs(bcm(order, coincidence), None),
@@ -100,7 +83,7 @@ fn rules_of_rates_are_their_replay() {
 
 #[test]
 fn triplets_that_depend_on_rates_and_weights_are_their_replay() {
-    everywhere(2100, |network, order, coincidence, dt| {
+    everywhere(2100, |_, network, order, coincidence, dt| {
         let plain = triplet(order, coincidence);
         let sliding = TripletStdp {
             metaplasticity: Some(Metaplasticity {
@@ -137,7 +120,7 @@ fn three(order: SendOrder, coincidence: Coincidence) -> Sum {
 
 #[test]
 fn sums_of_rules_are_their_replay() {
-    everywhere(2200, |network, order, coincidence, dt| {
+    everywhere(2200, |_, network, order, coincidence, dt| {
         let two = Sum::new()
             .and(bcm(order, coincidence))
             .and(triplet(order, coincidence));
@@ -149,7 +132,7 @@ fn sums_of_rules_are_their_replay() {
 
 #[test]
 fn what_acts_beside_rules_is_its_replay() {
-    everywhere(2300, |network, order, coincidence, dt| {
+    everywhere(2300, |_, network, order, coincidence, dt| {
         let decay = ConvergentDecay {
             w_rest: 0.3,
             tau_ms: 70.0,
@@ -187,7 +170,7 @@ fn what_acts_beside_rules_is_its_replay() {
 
 #[test]
 fn forgotten_and_frozen_as_everywhere() {
-    everywhere(2400, |network, order, coincidence, dt| {
+    everywhere(2400, |_, network, order, coincidence, dt| {
         let course = vec![
             (40, Act::Freeze(true)),
             (70, Act::Freeze(false)),
